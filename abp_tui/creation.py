@@ -1,0 +1,162 @@
+"""Making a job: find the items, write the prompt, check both, and write it all down, or nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+from abp_tui.domain.model import Job, Recipe, Timers
+from abp_tui.domain.prompt import PromptSynthesizer, PromptTemplate
+from abp_tui.enumerators.base import Enumerator, Item
+from abp_tui.errors import InvalidInput
+from abp_tui.store.records import dump
+from abp_tui.store.repository import Repository
+from abp_tui.workers.base import Worker
+
+CHUNK = 2_000
+SAMPLE = 100
+NAME_FORM = re.compile(r"[^\s/\x00-\x1f\x7f][^/\x00-\x1f\x7f]{0,99}")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A job as a person asked for it, its parts found and built, nothing written yet."""
+
+    name: str
+    user_intent: str
+    enumerator: Enumerator[Any]
+    enumerator_config: Mapping[str, Any]
+    worker: Worker[Any]
+    worker_options: Mapping[str, Any]
+    timers: Timers
+    cwd: str
+    max_workers: int
+    max_retries: int
+    prompt_template: str | None = None
+    budget_usd: float | None = None
+    output_schema: Mapping[str, Any] | None = None
+    post_processing_prompt: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a plan would become: its template, the first items, how many there are, what to look out for."""
+
+    template: PromptTemplate
+    items: tuple[Item, ...]
+    count: int
+    warnings: tuple[str, ...]
+
+    def prompt(self, n: int) -> str:
+        """The rendered prompt of the n-th of the first items."""
+        return self.template.render(self.items[n].payload)
+
+
+def preview(plan: Plan, synthesizer: PromptSynthesizer, first: int = 5) -> Preview:
+    """Look at all items and write nothing; raises what creation would raise."""
+    items = _checked_items(plan.enumerator)
+    head = list(islice(items, SAMPLE))
+    template = _checked_template(plan, synthesizer, head)
+    count = len(head) + sum(1 for _ in items)
+    return Preview(template, tuple(head[:first]), count, tuple(plan.enumerator.warnings()))
+
+
+def create(repository: Repository, plan: Plan, synthesizer: PromptSynthesizer) -> Job:
+    """Write the job and its units in chunks; where that fails half way, nothing of it is left.
+
+    Raises `InvalidInput` for a source without items, a prompt with unknown fields, or a name that is taken.
+    """
+    _check(plan)
+    items = _checked_items(plan.enumerator)
+    head = list(islice(items, SAMPLE))
+    template = _checked_template(plan, synthesizer, head)
+    job_id = repository.jobs.add(_columns(plan), _first_recipe(plan, template.text))
+    try:
+        total = _write_units(repository, job_id, chain(head, items))
+        repository.jobs.make_ready(job_id, total)
+        for warning in plan.enumerator.warnings():
+            repository.logs.add(job_id, warning, level="warning")
+    except BaseException:
+        repository.jobs.remove(job_id)
+        raise
+    return repository.jobs.get(job_id)
+
+
+def _check(plan: Plan) -> None:
+    if not NAME_FORM.fullmatch(plan.name):
+        raise InvalidInput(
+            f"{plan.name!r} can't be the name of a job", "1 to 100 characters, no slash, no leading space"
+        )
+    if plan.max_workers < 1:
+        raise InvalidInput(f"max_workers is {plan.max_workers}", "at least one worker is needed")
+    if plan.max_retries < 0:
+        raise InvalidInput(f"max_retries is {plan.max_retries}", "0 means one attempt")
+    if plan.budget_usd is not None and plan.budget_usd <= 0:
+        raise InvalidInput(f"the budget is {plan.budget_usd}", "leave it out for none")
+    if not Path(plan.cwd).is_dir():
+        raise InvalidInput(
+            f"there is no folder {plan.cwd}", "the agents would run there: name one that exists"
+        )
+
+
+def _checked_items(enumerator: Enumerator[Any]) -> Iterator[Item]:
+    """The items as a stream that has at least one."""
+    enumerator.validate()
+    items = iter(enumerator.items())
+    first = next(items, None)
+    if first is None:
+        raise InvalidInput(f"the {enumerator.name} source has no items", enumerator.why_empty())
+    return chain([first], items)
+
+
+def _checked_template(plan: Plan, synthesizer: PromptSynthesizer, head: Sequence[Item]) -> PromptTemplate:
+    fields = tuple(dict.fromkeys(field for item in head for field in item.payload))
+    if plan.prompt_template is not None:
+        template = PromptTemplate(plan.prompt_template)
+    else:
+        template = synthesizer.synthesize(plan.user_intent, plan.enumerator.name, fields, head[0].payload)
+    template.check(fields)
+    plan.worker.check(fields)
+    return template
+
+
+def _columns(plan: Plan) -> dict[str, Any]:
+    return {
+        "name": plan.name,
+        "intent": plan.user_intent,
+        "enumerator_type": plan.enumerator.name,
+        "enumerator_config": dump(dict(plan.enumerator_config)),
+        "worker": plan.worker.name,
+        "cwd": plan.cwd,
+        "max_workers": plan.max_workers,
+        "desired_workers": plan.max_workers,
+        "max_retries": plan.max_retries,
+        "budget_usd": plan.budget_usd,
+        "post_prompt": plan.post_processing_prompt,
+    }
+
+
+def _first_recipe(plan: Plan, prompt_template: str) -> Recipe:
+    return Recipe(
+        job_id=0,
+        version=1,
+        prompt_template=prompt_template,
+        worker_options=plan.worker_options,
+        timers=plan.timers,
+        output_schema=plan.output_schema,
+        created_at=datetime.now(UTC),
+    )
+
+
+def _write_units(repository: Repository, job_id: int, items: Iterator[Item]) -> int:
+    seq = 0
+    while chunk := list(islice(items, CHUNK)):
+        rows = [(seq + n, item.key, dump(item.payload)) for n, item in enumerate(chunk)]
+        repository.jobs.add_units(job_id, rows)
+        seq += len(rows)
+    return seq

@@ -1,0 +1,113 @@
+"""Why an attempt failed, and what follows from it: policies are values that functions return."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class FailureKind(StrEnum):
+    """The cause of a failed attempt; each has one policy."""
+
+    TRANSIENT = "transient"
+    USAGE_LIMIT = "usage_limit"
+    LOGIN = "login"
+    PERMISSION = "permission"
+    TIMEOUT_FIRST = "timeout_first_event"
+    TIMEOUT_IDLE = "timeout_idle"
+    TIMEOUT_TOTAL = "timeout_total"
+    BAD_OUTPUT = "bad_output"
+    BAD_INPUT = "bad_input"
+    AGENT_ERROR = "agent_error"
+    REFUSED_TO_START = "refused_to_start"
+    PERMANENT = "permanent"
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True, slots=True)
+class RetryIn:
+    """Try the unit again after `seconds`; `spends` says whether this counts towards `max_retries`."""
+
+    seconds: float
+    spends: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """The unit has failed for good."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class HoldJob:
+    """Nothing of this job can go on until a person or the clock mends it; the unit goes back unspent."""
+
+    reason: str
+
+
+Decision = RetryIn | GiveUp | HoldJob
+
+_NEVER_AGAIN = frozenset({FailureKind.PERMANENT, FailureKind.BAD_INPUT, FailureKind.PERMISSION})
+_HOLDS = {
+    FailureKind.USAGE_LIMIT: "usage limit reached",
+    FailureKind.LOGIN: "login needed",
+    FailureKind.REFUSED_TO_START: "the worker's program could not be started",
+}
+
+BACKOFF_BASE_S = 1.0
+BACKOFF_CAP_S = 300.0
+
+
+def decide(
+    kind: FailureKind,
+    failures: int,
+    max_retries: int,
+    *,
+    jitter: float = 0.5,
+    base_s: float = BACKOFF_BASE_S,
+) -> Decision:
+    """Say what follows from a failed attempt.
+
+    `failures` is the number of failed attempts of this unit that count, this one included. `jitter` in 0..1
+    spreads the backoff over half to all of its length (`base_s` seconds, doubled with each failure).
+    """
+    if kind is FailureKind.INTERRUPTED:
+        return RetryIn(0.0, spends=False)
+    if kind in _HOLDS:
+        return HoldJob(_HOLDS[kind])
+    if kind in _NEVER_AGAIN:
+        return GiveUp(kind.value)
+    if failures > max_retries:
+        return GiveUp(f"{failures} of {max_retries + 1} attempts failed")
+    return RetryIn(backoff(failures, jitter=jitter, base_s=base_s))
+
+
+def backoff(failures: int, *, jitter: float, base_s: float = BACKOFF_BASE_S) -> float:
+    """Seconds to wait after the n-th failure: doubling, capped, spread by `jitter` in 0..1."""
+    full = min(BACKOFF_CAP_S, base_s * 2.0 ** min(failures - 1, 30))
+    return full * (0.5 + 0.5 * jitter)
+
+
+_NOISE = (
+    (re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", re.I), "<id>"),
+    (re.compile(r"(?:[A-Za-z]:)?(?:[\\/][\w.@+~-]+){2,}|\.{0,2}/[\w.@+~-]+(?:/[\w.@+~-]+)*"), "<path>"),
+    (re.compile(r"\b0x[0-9a-f]+\b|\b(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{6,}\b", re.I), "<id>"),
+    (re.compile(r"\d+(?:[.,:]\d+)*"), "<n>"),
+    (re.compile(r"\s+"), " "),
+)
+
+
+def normalise(text: str) -> str:
+    """Replace what differs between two occurrences of one cause (ids, paths, numbers) by marks."""
+    for pattern, mark in _NOISE:
+        text = pattern.sub(mark, text)
+    return text.strip().lower()
+
+
+def fingerprint(kind: FailureKind, error: str, last_tool: str = "") -> str:
+    """A short stable name for the cause of a failure: equal for errors that differ only in noise."""
+    cause = f"{kind}\n{normalise(error[:2000])}\n{last_tool}"
+    return hashlib.blake2b(cause.encode("utf-8", "replace"), digest_size=6).hexdigest()

@@ -1,0 +1,325 @@
+"""The things the program is about, as frozen values: jobs, recipes, units, attempts, events, outcomes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from abp_tui.domain.failure import FailureKind
+from abp_tui.domain.status import (
+    AttemptStatus,
+    Desired,
+    GateState,
+    JobStatus,
+    Purpose,
+    UnitKind,
+    UnitStatus,
+    Verdict,
+)
+
+
+class Frozen(BaseModel):
+    """A value: never changed, compared by content."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Timers(Frozen):
+    """How long an attempt may take, in seconds; 0 switches a timer off."""
+
+    first_event_s: float = Field(default=180.0, ge=0, description="Until the agent's first sign of life.")
+    idle_s: float = Field(default=600.0, ge=0, description="Longest silence between two signs of life.")
+    total_s: float = Field(default=1800.0, ge=0, description="The whole attempt.")
+    grace_s: float = Field(default=10.0, ge=0, description="From the result until the program must be gone.")
+    backoff_s: float = Field(default=1.0, ge=0, description="Wait before the first retry; doubles each time.")
+
+
+class Recipe(Frozen):
+    """A version of what a unit is run with. An edit makes a new version, never an overwrite."""
+
+    job_id: int
+    version: int
+    prompt_template: str
+    worker_options: Mapping[str, Any] = Field(default_factory=dict)
+    timers: Timers = Timers()
+    permissions: tuple[str, ...] = ()
+    checks: tuple[Mapping[str, Any], ...] = ()
+    output_schema: Mapping[str, Any] | None = None
+    created_at: datetime
+
+
+class Lease(Frozen):
+    """Who runs a job now: one executor, known by its process and its beat."""
+
+    executor: str
+    host: str
+    boot_id: str
+    pid: int
+    pid_started: float
+    beat: int = 0
+    beat_at: datetime
+
+
+class Counters(Frozen):
+    """Units of a job by state; the five states add up to `total`. `completed` are the good ones only."""
+
+    total: int = 0
+    pending: int = 0
+    processing: int = 0
+    completed: int = 0
+    failed: int = 0
+    suspect: int = 0
+
+
+class Job(Frozen):
+    """One batch: an intent applied to many items."""
+
+    id: int
+    name: str
+    intent: str
+    status: JobStatus
+    enumerator_type: str
+    enumerator_config: Mapping[str, Any]
+    worker: str
+    cwd: str
+    max_workers: int
+    max_retries: int
+    budget_usd: float | None = None
+    post_processing_prompt: str | None = None
+    recipe: Recipe
+    counters: Counters
+    cost_usd: float | None = None
+    cost_is_floor: bool = False
+    change: int = 0
+    bucket_width: int = 1
+    desired: Desired = Desired.RUN
+    desired_workers: int
+    lease: Lease | None = None
+    pause_reason: str | None = None
+    env_names: tuple[str, ...] = ()
+    created_at: datetime
+    ready_at: datetime | None = None
+    approved_at: datetime | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+
+    @property
+    def ref(self) -> str:
+        """The id as people write it, `j12`."""
+        return f"j{self.id}"
+
+    @property
+    def prompt_template(self) -> str:
+        """The prompt that the current recipe renders for each unit."""
+        return self.recipe.prompt_template
+
+
+class WorkUnit(Frozen):
+    """One item of a job and what became of it so far."""
+
+    job_id: int
+    seq: int
+    kind: UnitKind = UnitKind.ITEM
+    key: str
+    payload: Mapping[str, Any]
+    status: UnitStatus = UnitStatus.PENDING
+    verdict: Verdict | None = None
+    attempts: int = 0
+    failures: int = 0
+    not_before: datetime | None = None
+    output: str | None = None
+    result: Any = None
+    error: str | None = None
+    failure_kind: FailureKind | None = None
+    fingerprint: str | None = None
+    session_id: str | None = None
+    cost_usd: float | None = None
+    duration_s: float | None = None
+    changed: int = 0
+
+
+class UnitLine(Frozen):
+    """What a list shows of a unit, short whatever the unit holds. `note` begins its error or its output."""
+
+    seq: int
+    key: str
+    status: UnitStatus
+    verdict: Verdict | None = None
+    attempts: int = 0
+    failure_kind: FailureKind | None = None
+    fingerprint: str | None = None
+    cost_usd: float | None = None
+    duration_s: float | None = None
+    note: str = ""
+
+
+class Usage(Frozen):
+    """What an attempt consumed. `cost_usd` is None where the agent does not say."""
+
+    cost_usd: float | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    turns: int | None = None
+
+
+class Denial(Frozen):
+    """A tool call that the agent's permissions did not let through."""
+
+    tool: str
+    detail: str = ""
+
+
+class Outcome(Frozen):
+    """How one attempt ended, as its worker saw it."""
+
+    ok: bool
+    output: str = ""
+    result: Any = None
+    error: str = ""
+    failure: FailureKind | None = None
+    usage: Usage = Usage()
+    session_id: str | None = None
+    exit_code: int | None = None
+    denials: tuple[Denial, ...] = ()
+    last_tool: str = ""
+    resets_at: datetime | None = None
+
+    @classmethod
+    def failed(cls, kind: FailureKind, error: str, **more: Any) -> Outcome:
+        """An outcome without success: what kind of failure, and one line on why."""
+        return cls(ok=False, failure=kind, error=error, **more)
+
+
+class Attempt(Frozen):
+    """One execution of a unit. Append-only: a later attempt never changes it."""
+
+    id: int
+    job_id: int
+    seq: int
+    number: int
+    purpose: Purpose
+    recipe_version: int
+    prompt: str
+    executor: str
+    host: str
+    boot_id: str
+    pid: int | None = None
+    pid_started: float | None = None
+    pgid: int | None = None
+    status: AttemptStatus
+    outcome: Outcome | None = None
+    session_id: str | None = None
+    usage: Usage = Usage()
+    started_at: datetime
+    ended_at: datetime | None = None
+
+    @property
+    def duration_s(self) -> float | None:
+        """Seconds from start to end; None while it runs."""
+        return (self.ended_at - self.started_at).total_seconds() if self.ended_at else None
+
+
+class EventKind(StrEnum):
+    """The parts of a conversation, the same for all workers."""
+
+    PROMPT = "prompt"
+    TEXT = "text"
+    THINKING = "thinking"
+    TOOL_CALL = "tool_call"
+    TOOL_RESULT = "tool_result"
+    DIFF = "diff"
+    RETRY = "retry"
+    LIMIT = "limit"
+    DENIED = "denied"
+    NOTICE = "notice"
+    STDERR = "stderr"
+    RESULT = "result"
+
+
+class Event(Frozen):
+    """One message of an attempt's conversation.
+
+    `title` is the tool's or notice's name, `ref` ties a tool's result to its call, `body` is the text,
+    `raw` the agent's own JSON line. `id` is None until it is stored.
+    """
+
+    kind: EventKind
+    body: str = ""
+    title: str = ""
+    ref: str = ""
+    is_error: bool = False
+    raw: str | None = None
+    at: datetime | None = None
+    attempt_id: int | None = None
+    id: int | None = None
+
+
+class Bucket(Frozen):
+    """Units by state in a fixed range of `seq`: one cell of the map of all units."""
+
+    n: int
+    pending: int = 0
+    processing: int = 0
+    completed: int = 0
+    failed: int = 0
+    suspect: int = 0
+
+
+class LogEntry(Frozen):
+    """A line of a job's log."""
+
+    id: int
+    at: datetime
+    level: str
+    message: str
+    seq: int | None = None
+
+
+class Gate(Frozen):
+    """Whether agents of one worker and account may start."""
+
+    scope: str
+    state: GateState
+    until: datetime | None = None
+    reason: str = ""
+    probe_attempt: int | None = None
+
+
+class TestResult(Frozen):
+    """What a test of one unit gave: everything that a person judges it by."""
+
+    __test__ = False  # not a test class, whatever pytest makes of the name
+
+    job: Job
+    unit: WorkUnit
+    attempt: Attempt
+    events: tuple[Event, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether the unit completed."""
+        return self.unit.status is UnitStatus.COMPLETED
+
+    @property
+    def output(self) -> str:
+        """The agent's final answer."""
+        return self.unit.output or ""
+
+    @property
+    def error(self) -> str | None:
+        """Why it failed, if it did."""
+        return self.unit.error
+
+    @property
+    def conversation(self) -> tuple[Event, ...]:
+        """The events of the attempt, in order."""
+        return self.events
+
+    @property
+    def cost_usd(self) -> float | None:
+        """What the attempt cost, or None where the agent does not say."""
+        return self.attempt.usage.cost_usd

@@ -1,0 +1,87 @@
+"""What an enumerator is, and the registry that finds enumerators by name."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, ClassVar, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from abp_tui.errors import InvalidInput
+from abp_tui.plugins import Registry, explain
+
+ENTRY_POINTS = "abp_tui.enumerators"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One item: `key` is unique within its job and stable between enumerations."""
+
+    key: str
+    payload: Mapping[str, Any]
+
+
+class EnumeratorConfig(BaseModel):
+    """Base of each enumerator's configuration; its JSON schema makes forms, flags and documentation."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+ConfigT = TypeVar("ConfigT", bound=EnumeratorConfig)
+
+
+class Enumerator(ABC, Generic[ConfigT]):
+    """A source of items, built from its configuration.
+
+    Subclasses name themselves, their configuration model and the fields of their payload.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    Config: ClassVar[type[EnumeratorConfig]]
+    fields: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, config: ConfigT) -> None:
+        self.config = config
+
+    @classmethod
+    def schema(cls) -> dict[str, Any]:
+        """The JSON schema of the configuration."""
+        return cls.Config.model_json_schema()
+
+    @abstractmethod
+    def validate(self) -> None:
+        """Raise `InvalidInput` where the source can't be read at all: no such folder, no such table."""
+
+    @abstractmethod
+    def items(self) -> Iterator[Item]:
+        """All items as a stream, in a stable order, `limit` applied last."""
+
+    def sample(self, n: int) -> list[Item]:
+        """The first `n` items."""
+        return list(islice(self.items(), n))
+
+    def warnings(self) -> list[str]:
+        """What a person should know about this source before anything runs."""
+        return []
+
+
+def _builtin() -> dict[str, str]:
+    return {"file": "abp_tui.enumerators.file:FileEnumerator"}
+
+
+registry: Registry[type[Enumerator[Any]]] = Registry("enumerator", ENTRY_POINTS, _builtin())
+
+
+def make_enumerator(name: str, config: Mapping[str, Any]) -> Enumerator[Any]:
+    """Build the enumerator called `name`; raises `NotFound` or `InvalidInput`."""
+    kind = registry.get(name)
+    try:
+        return kind(kind.Config.model_validate(dict(config)))
+    except ValidationError as error:
+        raise InvalidInput(
+            f"{name} source: {explain(error)}", f"its settings: {', '.join(kind.Config.model_fields)}"
+        ) from None

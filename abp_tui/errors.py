@@ -1,0 +1,43 @@
+"""What can go wrong in a way that a person can mend: one message, one hint."""
+
+from __future__ import annotations
+
+
+class AbpError(Exception):
+    """An error meant for a person: `message` says what and where, `hint` says what to do."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.hint})" if self.hint else self.message
+
+
+class InvalidInput(AbpError):
+    """What was asked for can't be done as it was written: a path, a template, an option."""
+
+
+class NotFound(AbpError):
+    """There is no such job, unit, worker or enumerator."""
+
+
+class IllegalTransition(AbpError):
+    """The job or unit is not in a state from which this is possible; nothing was changed."""
+
+
+class StoreError(AbpError):
+    """The database can't be opened, read or written."""
+
+
+class LeaseHeld(AbpError):
+    """Another living executor owns the job."""
+
+
+class LeaseLost(AbpError):
+    """This executor no longer owns its job: it must end its agents and write nothing more."""
+
+
+class WorkerUnavailable(AbpError):
+    """The worker's program or library is not there, or can't be used as configured."""

@@ -1,0 +1,57 @@
+"""`python -m abp_tui.execution JOB --store FILE`: the detached process that runs a job or its test."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import signal
+import sys
+from types import FrameType
+
+from abp_tui.errors import AbpError, LeaseHeld
+from abp_tui.execution.executor import JobExecutor
+from abp_tui.store.repository import Repository
+
+
+def main() -> int:
+    """Run what the arguments name; 0 once it has ended or is paused, 1 with one line on why it could not."""
+    arguments = _parse()
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
+    try:
+        executor = JobExecutor(Repository(arguments.store), arguments.job)
+        _obey_signals(executor)
+        if arguments.test is not None:
+            executor.run_test(arguments.test)
+        else:
+            executor.run(force=arguments.force)
+    except LeaseHeld as error:
+        print(f"abp: {error}", file=sys.stderr)  # noqa: T201 - its log is its terminal
+        return 2
+    except AbpError as error:
+        print(f"abp: {error}", file=sys.stderr)  # noqa: T201
+        return 1
+    return 0
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m abp_tui.execution")
+    parser.add_argument("job", type=int)
+    parser.add_argument("--store", required=True)
+    parser.add_argument("--test", type=int)
+    parser.add_argument("--force", action="store_true")
+    return parser.parse_args()
+
+
+def _obey_signals(executor: JobExecutor) -> None:
+    """A closed terminal is nothing to an executor; TERM and INT end its agents and pause the job."""
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        executor.stop()
+
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

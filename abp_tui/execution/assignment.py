@@ -1,0 +1,79 @@
+"""What an executor has been given to do: the whole job, or one unit as a test."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from abp_tui.domain.status import JobStatus, Purpose
+from abp_tui.store.journal import Claim, Journal, Render
+
+
+class Assignment(Protocol):
+    """Where claims come from, and when the work is over."""
+
+    def claim(self, limit: int) -> list[Claim]:
+        """Take up to `limit` units, within a transaction of the journal."""
+
+    def settled(self, hold: str | None) -> JobStatus | None:
+        """The state the job has now been given if the work is over, else None.
+
+        Asked when no slot is busy. `hold` is why nothing more may be claimed, or None.
+        """
+
+
+class WholeJob:
+    """Every waiting unit, until none waits or the job is held."""
+
+    def __init__(self, journal: Journal, render: Render, recipe_version: int) -> None:
+        self._journal = journal
+        self._render = render
+        self._recipe_version = recipe_version
+
+    def claim(self, limit: int) -> list[Claim]:
+        """Take up to `limit` units, those whose backoff is over first."""
+        return self._journal.claim(limit, Purpose.RUN, self._recipe_version, self._render)
+
+    def settled(self, hold: str | None) -> JobStatus | None:
+        """PAUSED if held, else COMPLETED or FAILED once every unit has ended."""
+        if self._verdict(hold) is None:
+            return None
+        with self._journal.transaction(durable=True):
+            status = self._verdict(hold)  # again: a retry may have come in between
+            if status is not None:
+                self._journal.settle(status, hold if status is JobStatus.PAUSED else None)
+        return status
+
+    def _verdict(self, hold: str | None) -> JobStatus | None:
+        counters = self._journal.counters()
+        if counters["processing"]:
+            return None  # ended in its slot, but not yet recorded
+        if counters["pending"]:
+            return JobStatus.PAUSED if hold is not None else None
+        return JobStatus.FAILED if counters["failed"] else JobStatus.COMPLETED
+
+
+class OneTest:
+    """One unit, once. The job is left TESTING, for a person to review; CREATED where the test was stopped."""
+
+    def __init__(self, journal: Journal, render: Render, recipe_version: int, seq: int) -> None:
+        self._journal = journal
+        self._render = render
+        self._recipe_version = recipe_version
+        self._seq: int | None = seq
+
+    def claim(self, limit: int) -> list[Claim]:
+        """Take the unit, the first time."""
+        seq, self._seq = self._seq, None
+        if not limit or seq is None:
+            return []
+        claim = self._journal.claim_unit(seq, Purpose.TEST, self._recipe_version, self._render)
+        return [claim] if claim else []
+
+    def settled(self, hold: str | None) -> JobStatus | None:
+        """TESTING or CREATED once the attempt's end is recorded."""
+        if self._journal.counters()["processing"]:
+            return None
+        status = JobStatus.TESTING if hold is None else JobStatus.CREATED
+        with self._journal.transaction(durable=True):
+            self._journal.settle(status)
+        return status

@@ -1,0 +1,141 @@
+"""Running one claimed unit on the worker and saying what becomes of it: the test and the pool share this."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from abp_tui.domain.failure import Decision, FailureKind, GiveUp, HoldJob, RetryIn, decide, fingerprint
+from abp_tui.domain.model import Event, EventKind, Job, Outcome
+from abp_tui.domain.prompt import PromptTemplate
+from abp_tui.domain.status import AttemptStatus, Purpose, UnitStatus, Verdict
+from abp_tui.errors import AbpError, InvalidInput, WorkerUnavailable
+from abp_tui.execution.mailbox import Mailbox
+from abp_tui.store.journal import Claim, Finished
+from abp_tui.workers.base import Sink, Task, Worker
+from abp_tui.workers.cancel import Cancel
+
+ATTEMPT_MARK = "ABP_ATTEMPT"
+
+log = logging.getLogger(__name__)
+
+
+def attempt_mark(store_uuid: str, attempt_id: int) -> str:
+    """The value of `ABP_ATTEMPT` in the environment of everything an attempt starts."""
+    return f"{store_uuid}:{attempt_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class MailSink:
+    """Sends what a worker tells of one attempt to the writer."""
+
+    mailbox: Mailbox
+    attempt_id: int
+
+    def event(self, event: Event) -> None:
+        """One message of the conversation."""
+        self.mailbox.event(self.attempt_id, event)
+
+    def session(self, session_id: str) -> None:
+        """The agent's session."""
+        self.mailbox.session(self.attempt_id, session_id)
+
+    def process(self, pid: int) -> None:
+        """The program's process."""
+        self.mailbox.process(self.attempt_id, pid)
+
+
+class AttemptRunner:
+    """Runs attempts of one job with one recipe. Shared by all slots: it holds no state of an attempt."""
+
+    def __init__(self, job: Job, worker: Worker[Any], store_uuid: str, mailbox: Mailbox) -> None:
+        self._job = job
+        self._worker = worker
+        self._store_uuid = store_uuid
+        self._mailbox = mailbox
+        self._template = PromptTemplate(job.prompt_template)
+
+    def render(self, payload: Mapping[str, Any]) -> tuple[str, str]:
+        """The prompt for an item, and why there is none if it can't be rendered."""
+        try:
+            return self._template.render(payload), ""
+        except InvalidInput as error:
+            return "", str(error)
+
+    def run(self, claim: Claim, cancel: Cancel) -> Finished:
+        """Run the claim to its end, its events going to the writer, and say what becomes of its unit."""
+        sink = MailSink(self._mailbox, claim.attempt_id)
+        sink.event(Event(kind=EventKind.PROMPT, body=claim.prompt))
+        outcome = self._outcome(claim, sink, cancel)
+        return conclude(claim, outcome, self._job, random.random())
+
+    def _outcome(self, claim: Claim, sink: Sink, cancel: Cancel) -> Outcome:
+        if cancel.requested:
+            return Outcome.failed(FailureKind.INTERRUPTED, "ended before it began")
+        if claim.problem:
+            return Outcome.failed(FailureKind.BAD_INPUT, claim.problem)
+        try:
+            return self._worker.run(self._task(claim), sink, cancel)
+        except WorkerUnavailable as error:
+            return Outcome.failed(FailureKind.REFUSED_TO_START, str(error))
+        except AbpError as error:
+            return Outcome.failed(FailureKind.AGENT_ERROR, str(error))
+        except Exception as error:  # a worker may be anyone's: its fault fails its unit only
+            log.exception("worker %s failed on unit %s", self._job.worker, claim.seq)
+            return Outcome.failed(FailureKind.AGENT_ERROR, f"{type(error).__name__}: {error}")
+
+    def _task(self, claim: Claim) -> Task:
+        recipe = self._job.recipe
+        return Task(
+            prompt=claim.prompt,
+            payload=claim.payload,
+            cwd=self._job.cwd,
+            env={ATTEMPT_MARK: attempt_mark(self._store_uuid, claim.attempt_id)},
+            timers=recipe.timers,
+            output_schema=recipe.output_schema,
+        )
+
+
+def conclude(claim: Claim, outcome: Outcome, job: Job, jitter: float) -> Finished:
+    """What becomes of a unit whose attempt ended like this. `jitter` in 0..1 spreads the backoff."""
+    end = Finished(claim, outcome, AttemptStatus.COMPLETED, UnitStatus.COMPLETED, ended_at=time.time())
+    if outcome.ok:
+        return replace(end, verdict=Verdict.BLOCKED if outcome.denials else Verdict.OK)
+    kind = outcome.failure or FailureKind.AGENT_ERROR
+    failures = claim.failures + 1
+    match _decision(claim, kind, failures, job, jitter):
+        case RetryIn(seconds, spends):
+            unit, not_before = UnitStatus.PENDING, end.ended_at + seconds if seconds else None
+            spent = failures if spends else claim.failures
+        case GiveUp():
+            unit, not_before, spent = UnitStatus.FAILED, None, failures
+        case HoldJob():
+            unit, not_before, spent = UnitStatus.PENDING, None, claim.failures
+    return replace(
+        end,
+        status=AttemptStatus.INTERRUPTED if kind is FailureKind.INTERRUPTED else AttemptStatus.FAILED,
+        unit_status=unit,
+        failures=spent,
+        not_before=not_before,
+        fingerprint=fingerprint(kind, outcome.error, outcome.last_tool),
+    )
+
+
+def hold_reason(end: Finished) -> str | None:
+    """Why the whole job must be held after this end, or None."""
+    kind = end.outcome.failure
+    if end.outcome.ok or kind is None or end.claim.purpose is Purpose.TEST:
+        return None
+    decision = decide(kind, 1, 0)
+    return f"{decision.reason}: {end.outcome.error}" if isinstance(decision, HoldJob) else None
+
+
+def _decision(claim: Claim, kind: FailureKind, failures: int, job: Job, jitter: float) -> Decision:
+    """A test that failed has failed, so that a person sees it at once; only a cancelled one goes back."""
+    if claim.purpose is Purpose.TEST and kind is not FailureKind.INTERRUPTED:
+        return GiveUp("it was a test")
+    return decide(kind, failures, job.max_retries, jitter=jitter, base_s=job.recipe.timers.backoff_s)

@@ -1,0 +1,89 @@
+"""Starting an executor that outlives the terminal: a process in a session of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from abp_tui.domain.model import Job
+from abp_tui.errors import AbpError
+from abp_tui.execution.attempt import ATTEMPT_MARK
+from abp_tui.store.repository import Repository
+
+# What marks a program as started by an agent: with these set, an agent refuses to start as a nested one.
+NESTING_MARKS = ("CLAUDECODE", "CLAUDE_CODE_ENTRYPOINT", "CLAUDE_CODE_SSE_PORT", ATTEMPT_MARK)
+START_WAIT_S = 30.0
+LOOK_S = 0.02
+TAIL_BYTES = 4000
+
+
+def launch_executor(
+    repository: Repository, job: Job, *, test_seq: int | None = None, force: bool = False
+) -> Job:
+    """Start the job's executor, or its test of unit `test_seq`, in a detached process.
+
+    Returns once it owns the job, or has ended already. Raises `AbpError` with the executor's own words
+    where it could not begin.
+    """
+    log_file = executor_log(repository.path, job.id)
+    log_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    arguments = [sys.executable, "-P", "-m", "abp_tui.execution", str(job.id), "--store", str(repository.path)]
+    if test_seq is not None:
+        arguments += ["--test", str(test_seq)]
+    if force:
+        arguments.append("--force")
+    repository.jobs.remember_environment(job.id, clean_environment(os.environ))
+    with log_file.open("ab") as log:
+        begin = log.tell()
+        process = subprocess.Popen(
+            arguments,
+            cwd=job.cwd,
+            env=clean_environment(os.environ),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    # Someone must wait for it, or it stays a zombie for as long as this process lives.
+    threading.Thread(target=process.wait, name=f"wait-{process.pid}", daemon=True).start()
+    return _wait_until_it_owns(repository, job, process, log_file, begin)
+
+
+def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment for an executor: all of it, less what marks this process as an agent's child."""
+    return {name: value for name, value in environment.items() if name not in NESTING_MARKS}
+
+
+def executor_log(store: Path, job_id: int) -> Path:
+    """The file that a job's executors print to."""
+    return store.parent / "logs" / f"{store.stem}-j{job_id}.log"
+
+
+def _wait_until_it_owns(
+    repository: Repository, job: Job, process: subprocess.Popen[bytes], log_file: Path, begin: int
+) -> Job:
+    deadline = time.monotonic() + START_WAIT_S
+    while time.monotonic() < deadline:
+        code = process.poll()
+        now = repository.jobs.get(job.id)
+        if now.lease is not None and now.lease.pid == process.pid:
+            return now
+        if code == 0:
+            return now  # it was that quick
+        if code is not None:
+            raise _could_not_begin(job, log_file, begin)
+        time.sleep(LOOK_S)
+    raise AbpError(f"the executor of job {job.name} has not begun in {START_WAIT_S:.0f} s", f"see {log_file}")
+
+
+def _could_not_begin(job: Job, log_file: Path, begin: int) -> AbpError:
+    with log_file.open("rb") as log:
+        log.seek(begin)
+        said = log.read()[-TAIL_BYTES:].decode("utf-8", "replace").strip().splitlines()
+    why = said[-1].removeprefix("abp: ") if said else "it said nothing"
+    return AbpError(f"the executor of job {job.name} could not begin: {why}", f"see {log_file}")

@@ -1,0 +1,151 @@
+"""The executor's loop: write what the slots left together with new claims, and obey the faces."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from abp_tui.domain.model import Event, Job
+from abp_tui.domain.status import Desired, JobStatus, UnitStatus
+from abp_tui.execution.assignment import Assignment
+from abp_tui.execution.attempt import hold_reason
+from abp_tui.execution.budget import Budget
+from abp_tui.execution.mailbox import Mail, Mailbox
+from abp_tui.execution.pool import WorkerPool
+from abp_tui.liveness import BEAT_S, started_at
+from abp_tui.store.journal import Claim, Finished, Journal, Orders, Started
+
+TICK_S = 0.1
+
+
+def _ignore(*_: Any) -> None:
+    """What a callback does that nobody gave."""
+
+
+@dataclass(frozen=True, slots=True)
+class Callbacks:
+    """What an executor tells, on its own thread, once it is recorded."""
+
+    unit_started: Callable[[Claim], None] = _ignore
+    event: Callable[[int, Event], None] = _ignore
+    unit_finished: Callable[[Finished], None] = _ignore
+    job_changed: Callable[[Job], None] = _ignore
+
+
+class Loop:
+    """Runs an assignment on a pool. The calling thread is the only one that writes.
+
+    `stop_asked` is looked at several times a second and says whether to end the agents now.
+    """
+
+    def __init__(
+        self,
+        job: Job,
+        journal: Journal,
+        mailbox: Mailbox,
+        pool: WorkerPool,
+        work: Assignment,
+        tell: Callbacks,
+        stop_asked: Callable[[], bool],
+    ) -> None:
+        self._journal = journal
+        self._mailbox = mailbox
+        self._pool = pool
+        self._work = work
+        self._tell = tell
+        self._stop_asked = stop_asked
+        self._budget = Budget(job.budget_usd, *journal.spending())
+        self._workers = job.desired_workers
+        self._hold: str | None = None
+        self._stopped = False
+        self._nothing_until: float | None = 0.0
+        self._seen = -1
+        self._written = 0.0
+
+    def run(self) -> JobStatus:
+        """Loop until the work is over; returns the state that the job was given."""
+        while True:
+            mail = self._mailbox.collect(TICK_S)
+            self._look()
+            if mail or self._wanted() or time.monotonic() - self._written >= BEAT_S:
+                self._write(mail)
+            if not self._pool.busy and (status := self._work.settled(self._hold)):
+                return status
+
+    def _look(self) -> None:
+        """See what the faces want; another connection's commit may also have made units wait again."""
+        if self._stop_asked():
+            self._stop("stopped")
+        if (version := self._journal.data_version()) != self._seen:
+            self._seen = version
+            self._nothing_until = 0.0
+            self._obey(self._journal.orders_now())
+
+    def _obey(self, orders: Orders) -> None:
+        if orders.workers != self._workers:
+            self._workers = orders.workers
+            self._pool.resize(orders.workers)
+        if orders.desired is Desired.STOP:
+            self._stop("stopped by a person")
+        elif orders.desired is Desired.PAUSE:
+            self._hold = self._hold or "paused by a person"
+
+    def _stop(self, reason: str) -> None:
+        self._hold = self._hold or reason
+        if not self._stopped:
+            self._stopped = True
+            self._pool.cancel(reason)
+
+    def _write(self, mail: Mail) -> None:
+        with self._journal.transaction(durable=bool(mail.finished)):
+            self._record(mail)
+            finished = self._journal.finish(mail.finished)
+            for end in finished:
+                self._draw_consequences(end)
+            claims = self._claim()
+        self._written = time.monotonic()
+        self._pool.give(claims)
+        self._report(mail, finished, claims)
+
+    def _record(self, mail: Mail) -> None:
+        ended = {end.claim.attempt_id for end in mail.finished}
+        running = [(i, pid, started_at(pid)) for i, pid in mail.processes if i not in ended]
+        self._journal.started(Started(i, pid, at) for i, pid, at in running if at is not None)
+        self._journal.sessions(mail.sessions)
+        self._journal.events(mail.events)
+
+    def _draw_consequences(self, end: Finished) -> None:
+        self._budget.spend(end.outcome.usage.cost_usd)
+        if end.unit_status is UnitStatus.PENDING:
+            self._nothing_until = 0.0
+        if end.unit_status is UnitStatus.FAILED:
+            self._journal.log(f"failed: {end.outcome.error}", level="error", seq=end.claim.seq)
+        self._hold = self._hold or hold_reason(end)
+
+    def _claim(self) -> list[Claim]:
+        wanted = self._wanted()
+        claims = self._work.claim(wanted) if wanted else []
+        if len(claims) < wanted:
+            self._nothing_until = self._journal.next_due()
+        return claims
+
+    def _wanted(self) -> int:
+        """How many units to claim now: what the pool can use and the budget allows."""
+        if self._hold is not None or self._nothing_until is None or time.time() < self._nothing_until:
+            return 0
+        wanted, affordable = self._pool.demand(), self._budget.affordable(self._pool.busy)
+        if affordable is None:
+            return wanted
+        if not affordable and not self._pool.busy:
+            self._hold = "the budget is reached"
+        return min(wanted, affordable)
+
+    def _report(self, mail: Mail, finished: list[Finished], claims: list[Claim]) -> None:
+        for attempt_id, _, event in mail.events:
+            self._tell.event(attempt_id, event)
+        for end in finished:
+            self._tell.unit_finished(end)
+        for claim in claims:
+            self._tell.unit_started(claim)

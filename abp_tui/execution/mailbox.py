@@ -1,0 +1,81 @@
+"""Where the slots leave what has to be written, and the writer picks it up in batches."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from abp_tui.domain.model import Event
+from abp_tui.store.journal import Finished
+
+EVENTS_WAIT_S = 0.05
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Mail:
+    """What has come since the last collection, each kind in order of arrival."""
+
+    processes: list[tuple[int, int]] = field(default_factory=list)
+    sessions: list[tuple[int, str]] = field(default_factory=list)
+    events: list[tuple[int, float, Event]] = field(default_factory=list)
+    finished: list[Finished] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.processes or self.sessions or self.events or self.finished)
+
+
+class Mailbox:
+    """Thread-safe. The end of an attempt is collected at once, events after a short wait for more."""
+
+    def __init__(self) -> None:
+        self._ends: deque[Finished] = deque()
+        self._events: deque[tuple[int, float, Event]] = deque()
+        self._sessions: deque[tuple[int, str]] = deque()
+        self._processes: deque[tuple[int, int]] = deque()
+        self._any = threading.Event()
+        self._urgent = threading.Event()
+
+    def event(self, attempt_id: int, event: Event) -> None:
+        """Leave an event, stamped with the time of its arrival."""
+        self._events.append((attempt_id, time.time(), event))
+        if not self._any.is_set():
+            self._any.set()
+
+    def session(self, attempt_id: int, session_id: str) -> None:
+        """Leave the agent's session of an attempt."""
+        self._sessions.append((attempt_id, session_id))
+        self._any.set()
+
+    def process(self, attempt_id: int, pid: int) -> None:
+        """Leave the process of an attempt."""
+        self._processes.append((attempt_id, pid))
+        self._any.set()
+
+    def finished(self, end: Finished) -> None:
+        """Leave the end of an attempt, after all its events."""
+        self._ends.append(end)
+        self.wake()
+
+    def wake(self) -> None:
+        """Have the writer look up now."""
+        self._any.set()
+        self._urgent.set()
+
+    def collect(self, timeout: float) -> Mail:
+        """Everything that has come; waits up to `timeout` seconds for something to come."""
+        if self._any.wait(timeout):
+            self._urgent.wait(EVENTS_WAIT_S)
+        self._any.clear()
+        self._urgent.clear()
+        # The ends first: whatever an attempt left before its end is then certain to be collected with it.
+        ends = _drain(self._ends)
+        return Mail(_drain(self._processes), _drain(self._sessions), _drain(self._events), ends)
+
+
+def _drain(box: deque[T]) -> list[T]:
+    return [box.popleft() for _ in range(len(box))]

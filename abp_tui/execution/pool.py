@@ -1,0 +1,106 @@
+"""The slots: each takes a claimed unit, runs it, and takes the next; their number can change meanwhile."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from queue import SimpleQueue
+
+from abp_tui.store.journal import Claim, Finished
+from abp_tui.workers.cancel import Cancel
+
+Run = Callable[[Claim, Cancel], Finished]
+Done = Callable[[Finished], None]
+
+AHEAD_BELOW_S = 0.2
+RECENT = 20
+
+
+class WorkerPool:
+    """Runs claims on up to `size` threads. What a claim's end means is not for the pool to know."""
+
+    def __init__(self, run: Run, done: Done, size: int) -> None:
+        self._run = run
+        self._done = done
+        self._size = size
+        self._lock = threading.Lock()
+        self._queue: SimpleQueue[Claim | None] = SimpleQueue()
+        self._threads: set[threading.Thread] = set()
+        self._given: dict[int, Cancel] = {}
+        self._durations: deque[float] = deque(maxlen=RECENT)
+
+    @property
+    def busy(self) -> int:
+        """How many claims are running or about to."""
+        return len(self._given)
+
+    def demand(self) -> int:
+        """How many more claims can be used now.
+
+        Slots that run very short programs are given one claim ahead, so that they need not wait for the
+        disk between two; an agent's unit is claimed only when a slot is free for it.
+        """
+        with self._lock:
+            return max(0, self._size * (2 if self._short() else 1) - len(self._given))
+
+    def give(self, claims: Iterable[Claim]) -> None:
+        """Hand over claims to be run."""
+        with self._lock:
+            for claim in claims:
+                self._given[claim.attempt_id] = Cancel()
+                self._queue.put(claim)
+            while len(self._threads) < min(self._size, len(self._given)):
+                self._start_thread()
+
+    def resize(self, size: int) -> None:
+        """Change the number of slots: more at once, fewer as their units finish."""
+        with self._lock:
+            self._size = size
+            while len(self._threads) < min(size, len(self._given)):
+                self._start_thread()
+
+    def cancel(self, reason: str, attempt_ids: Iterable[int] | None = None) -> None:
+        """End running attempts, by default all; those not begun end as soon as they begin."""
+        with self._lock:
+            chosen = self._given if attempt_ids is None else attempt_ids
+            cancels = [self._given[i] for i in chosen if i in self._given]
+        for cancel in cancels:
+            cancel.request(reason)
+
+    def close(self) -> None:
+        """Let the threads end once they have run what they were given, and wait for them."""
+        with self._lock:
+            threads = list(self._threads)
+            for _ in threads:
+                self._queue.put(None)
+        for thread in threads:
+            thread.join()
+
+    def _short(self) -> bool:
+        return len(self._durations) == RECENT and sum(self._durations) < RECENT * AHEAD_BELOW_S
+
+    def _start_thread(self) -> None:
+        thread = threading.Thread(target=self._slot, name=f"slot-{len(self._threads) + 1}", daemon=True)
+        self._threads.add(thread)
+        thread.start()
+
+    def _slot(self) -> None:
+        while (claim := self._queue.get()) is not None:
+            with self._given[claim.attempt_id] as cancel:
+                end = self._run(claim, cancel)
+            leave = self._book(claim)  # first, so that whoever reads of the end finds the slot free
+            self._done(end)
+            if leave:
+                return
+
+    def _book(self, claim: Claim) -> bool:
+        """Book a claim's end; says whether this slot is one too many now."""
+        with self._lock:
+            del self._given[claim.attempt_id]
+            self._durations.append(time.time() - claim.started_at)
+            if len(self._threads) <= self._size:
+                return False
+            self._threads.discard(threading.current_thread())
+            return True

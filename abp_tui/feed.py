@@ -1,0 +1,213 @@
+"""Database changes as immutable snapshots: what the screens, and whoever else waits, live on."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from abp_tui.domain.model import Bucket, Event, Job, UnitLine
+from abp_tui.domain.status import Phase
+from abp_tui.store.repository import Repository
+from abp_tui.views import JobView, view_job
+
+LOOK_S = 1.0
+MIN_GAP_S = 0.15
+DEBOUNCE_MS = 20
+MAX_CHANGED = 500
+MAX_EVENTS = 2_000
+PACE_WINDOW_S = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class RunningUnit:
+    """A unit that an agent works on now, with the last thing it said."""
+
+    attempt_id: int
+    seq: int
+    key: str
+    started_at: datetime
+    last: Event | None
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast a job goes: ended units per second of late, and the seconds left at that rate."""
+
+    per_s: float | None = None
+    left_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Focus:
+    """The job that is looked at. `changed` are the units that changed since the snapshot before.
+
+    `changed` is None where there are too many to name: read the window shown anew.
+    """
+
+    job: JobView
+    buckets: tuple[Bucket, ...]
+    bucket_width: int
+    running: tuple[RunningUnit, ...]
+    changed: tuple[UnitLine, ...] | None
+    pace: Pace
+    attempt_id: int | None = None
+    events: tuple[Event, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All jobs, newest first, and the one in focus."""
+
+    jobs: tuple[JobView, ...]
+    focus: Focus | None = None
+
+
+class Feed:
+    """Watches a database. One thread iterates over `snapshots`; any thread may change what is in focus."""
+
+    def __init__(self, repository: Repository) -> None:
+        self._repository = repository
+        self._wake = threading.Event()
+        self._lock = threading.Lock()
+        self._job_id: int | None = None
+        self._attempt_id: int | None = None
+        self._last_change = -1
+        self._last_event = 0
+        self._asked = False
+        self._samples: deque[tuple[float, int]] = deque()
+
+    def look_at(self, job_id: int | None, attempt_id: int | None = None) -> None:
+        """Put a job in focus, and follow the events of one of its attempts, from the first on."""
+        with self._lock:
+            if job_id != self._job_id:
+                self._last_change = -1
+                self._samples.clear()
+            if attempt_id != self._attempt_id:
+                self._last_event = 0
+            self._job_id, self._attempt_id, self._asked = job_id, attempt_id, True
+        self._wake.set()
+
+    def snapshots(self, stop: threading.Event) -> Iterator[Snapshot]:
+        """A snapshot now, and another after each change, until `stop` is set and something wakes the feed.
+
+        The first change after a quiet moment is read at once, bursts a few times a second. Without a change
+        of the database there is a look every second at whether executors still live.
+        """
+        watcher = threading.Thread(target=self._watch, args=(stop,), name="feed-watch", daemon=True)
+        watcher.start()
+        with self._repository.database.connected():  # kept open: data_version compares within a connection
+            version, jobs = -1, ()
+            while not stop.is_set():
+                self._wake.clear()
+                now, asked = self._repository.database.data_version(), self._asked
+                version, unchanged, self._asked = now, now == version and not asked, False
+                read_at = time.monotonic()
+                snapshot = self._look_again(jobs) if unchanged else self._read()
+                if snapshot is not None:
+                    jobs = snapshot.jobs
+                    yield snapshot
+                self._wake.wait(LOOK_S)
+                stop.wait(max(0.0, read_at + MIN_GAP_S - time.monotonic()))
+
+    def wake(self) -> None:
+        """Have the feed look up now, for instance to see that it should stop."""
+        self._wake.set()
+
+    def _watch(self, stop: threading.Event) -> None:
+        """Wake at every write to the database; where folders can't be watched, a look a second stays."""
+        from watchfiles import watch
+
+        name = self._repository.path.name
+        changes = watch(
+            self._repository.path.parent,
+            watch_filter=lambda _, path: name in path,
+            debounce=DEBOUNCE_MS,
+            step=DEBOUNCE_MS,
+            stop_event=stop,
+            rust_timeout=int(LOOK_S * 1000),
+            recursive=False,
+            raise_interrupt=False,
+        )
+        for _ in changes:
+            self._wake.set()
+
+    def _look_again(self, before: tuple[JobView, ...]) -> Snapshot | None:
+        """A snapshot if an executor has died or stalled in silence, else None."""
+        if not any(job.executor for job in before):
+            return None
+        jobs = self._jobs()
+        return self._read() if jobs != before else None
+
+    def _jobs(self) -> tuple[JobView, ...]:
+        return tuple(view_job(job) for job in self._repository.jobs.all())
+
+    def _read(self) -> Snapshot:
+        jobs = self._repository.jobs.all()
+        with self._lock:
+            focused = next((job for job in jobs if job.id == self._job_id), None)
+            focus = self._focus(focused) if focused else None
+        return Snapshot(tuple(view_job(job) for job in jobs), focus)
+
+    def _focus(self, job: Job) -> Focus:
+        view = view_job(job)
+        return Focus(
+            job=view,
+            buckets=tuple(self._repository.jobs.buckets(job.id)),
+            bucket_width=job.bucket_width,
+            running=self._running(job),
+            changed=self._changed(job),
+            pace=self._pace(view),
+            attempt_id=self._attempt_id,
+            events=self._new_events(),
+        )
+
+    def _running(self, job: Job) -> tuple[RunningUnit, ...]:
+        attempts = self._repository.attempts.running(job.id)
+        last = self._repository.attempts.last_events([a.id for a in attempts])
+        keys = {
+            line.seq: line.key for line in self._repository.units.lines_in(job.id, "processing", limit=10_000)
+        }
+        return tuple(
+            RunningUnit(a.id, a.seq, keys.get(a.seq, str(a.seq)), a.started_at, last.get(a.id))
+            for a in attempts
+        )
+
+    def _changed(self, job: Job) -> tuple[UnitLine, ...] | None:
+        if self._last_change < 0:
+            self._last_change = job.change
+            return None
+        lines = self._repository.units.changed_since(job.id, self._last_change, limit=MAX_CHANGED)
+        self._last_change = job.change
+        return tuple(lines) if len(lines) < MAX_CHANGED else None
+
+    def _new_events(self) -> tuple[Event, ...]:
+        if self._attempt_id is None:
+            return ()
+        found = self._repository.attempts.events(self._attempt_id, after=self._last_event, limit=MAX_EVENTS)
+        if len(found) == MAX_EVENTS:
+            self._asked = True  # there is more: come back at once
+            self._wake.set()
+        if found:
+            self._last_event = found[-1].id or self._last_event
+        return tuple(found)
+
+    def _pace(self, job: JobView) -> Pace:
+        if job.phase is not Phase.RUNNING or job.started_at is None:
+            self._samples.clear()
+            return Pace()
+        now, ended = time.monotonic(), job.ended_units
+        self._samples.append((now, ended))
+        while now - self._samples[0][0] > PACE_WINDOW_S:
+            self._samples.popleft()
+        began, ended_then = self._samples[0]
+        seconds, done = now - began, ended - ended_then
+        if seconds < 5 or done < 2:  # too little seen: the mean since the start
+            seconds, done = (datetime.now(UTC) - job.started_at).total_seconds(), ended
+        if done <= 0 or seconds <= 0:
+            return Pace()
+        per_s = done / seconds
+        return Pace(per_s, (job.total_units - ended) / per_s)

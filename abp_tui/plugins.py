@@ -1,0 +1,65 @@
+"""Finding workers and enumerators by name: ours by import path, other packages' by entry point."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any, Generic, TypeVar, cast
+
+from pydantic import ValidationError
+
+from abp_tui.errors import AbpError, NotFound
+
+T = TypeVar("T")
+
+
+class Registry(Generic[T]):
+    """Names to classes; a class is imported only when it is asked for."""
+
+    def __init__(self, what: str, group: str, builtin: Mapping[str, str]) -> None:
+        self.what = what
+        self.group = group
+        self._builtin = dict(builtin)
+
+    def names(self) -> list[str]:
+        """All names that can be asked for, ours first."""
+        others = {point.name for point in entry_points(group=self.group)} - self._builtin.keys()
+        return [*self._builtin, *sorted(others)]
+
+    def get(self, name: str) -> T:
+        """The class registered as `name`; raises `NotFound` with the nearest names."""
+        if path := self._builtin.get(name):
+            module, _, attribute = path.partition(":")
+            return cast(T, getattr(import_module(module), attribute))
+        for point in entry_points(group=self.group, name=name):
+            try:
+                return cast(T, point.load())
+            except Exception as error:
+                raise AbpError(
+                    f"the {self.what} {name!r} can't be loaded: {error}", f"mend or remove {point.value}"
+                ) from error
+        raise NotFound(f"there is no {self.what} called {name!r}", suggest(name, self.names()))
+
+
+def suggest(name: str, known: list[str], lead: str = "known are") -> str:
+    """A hint with the nearest of the known names, or with all of them."""
+    if near := get_close_matches(name, known, n=1):
+        return f"did you mean {near[0]!r}?"
+    return f"{lead} {', '.join(known)}" if known else "none are known"
+
+
+def explain(error: ValidationError) -> str:
+    """A pydantic error as one line: which setting, what is wrong with it."""
+    parts = []
+    for problem in error.errors(include_url=False, include_context=False):
+        place = ".".join(str(step) for step in problem["loc"])
+        parts.append(f"{place}: {_plain(problem)}" if place else _plain(problem))
+    return "; ".join(parts)
+
+
+def _plain(problem: Any) -> str:
+    if problem["type"] == "extra_forbidden":
+        return "there is no such setting"
+    return str(problem["msg"]).removeprefix("Value error, ")

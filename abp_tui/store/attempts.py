@@ -1,0 +1,60 @@
+"""Attempts and their conversations: read only, the journal writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from peewee import fn
+
+from abp_tui.domain.model import Attempt, Event
+from abp_tui.domain.status import AttemptStatus
+from abp_tui.errors import NotFound
+from abp_tui.store.database import Database
+from abp_tui.store.records import attempt_from, event_from
+from abp_tui.store.tables import AttemptRow, EventRow
+
+
+class Attempts:
+    """Reads attempts and events."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def get(self, attempt_id: int) -> Attempt:
+        """One attempt; raises `NotFound`."""
+        if row := self._db.row(AttemptRow.select().where(AttemptRow.id == attempt_id)):
+            return attempt_from(row)
+        raise NotFound(f"there is no attempt {attempt_id}", "see `abp events`")
+
+    def of_unit(self, job_id: int, seq: int) -> list[Attempt]:
+        """All attempts of a unit, first to last."""
+        where = (AttemptRow.job == job_id) & (AttemptRow.seq == seq)
+        return self._all(where)
+
+    def running(self, job_id: int) -> list[Attempt]:
+        """The attempts of a job that have not ended, oldest first."""
+        return self._all((AttemptRow.job == job_id) & (AttemptRow.status == AttemptStatus.RUNNING))
+
+    def latest_test(self, job_id: int) -> Attempt | None:
+        """The newest attempt of a job that was a test, if any."""
+        where = (AttemptRow.job == job_id) & (AttemptRow.purpose == "test")
+        query = AttemptRow.select().where(where).order_by(AttemptRow.id.desc())
+        row = self._db.row(query)
+        return attempt_from(row) if row else None
+
+    def events(self, attempt_id: int, *, after: int = 0, limit: int = 10_000) -> list[Event]:
+        """Events of an attempt with an id above `after`, in order."""
+        where = (EventRow.attempt == attempt_id) & (EventRow.id > after)
+        query = EventRow.select().where(where).order_by(EventRow.id).limit(limit)
+        return [event_from(row) for row in self._db.rows(query)]
+
+    def last_events(self, attempt_ids: Sequence[int]) -> dict[int, Event]:
+        """The newest event of each of these attempts."""
+        newest = EventRow.select(fn.MAX(EventRow.id)).where(EventRow.attempt.in_(list(attempt_ids)))
+        query = EventRow.select().where(EventRow.id.in_(newest.group_by(EventRow.attempt)))
+        events = [event_from(row) for row in self._db.rows(query)]
+        return {event.attempt_id: event for event in events if event.attempt_id is not None}
+
+    def _all(self, where: object) -> list[Attempt]:
+        query = AttemptRow.select().where(where).order_by(AttemptRow.id)
+        return [attempt_from(row) for row in self._db.rows(query)]

@@ -1,0 +1,157 @@
+"""Opening the database file: refusing foreign ones, creating, migrating, and connections per thread."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from peewee import DatabaseError, IntegrityError, InterfaceError, SqliteDatabase
+
+from abp_tui.errors import StoreError
+from abp_tui.store.migrations import MIGRATIONS, migrate
+
+APPLICATION_ID = 0x61627031  # "abp1"
+MAGIC = b"SQLite format 3\x00"
+BUSY_TIMEOUT_S = 10.0
+WAL_LIMIT_BYTES = 64 * 1024 * 1024
+
+Row = Mapping[str, Any]
+
+
+class Database:
+    """One SQLite file. Each thread has a connection of its own, open only while it is used.
+
+    Raises `StoreError` for a file that is not ours, can't be opened, or is newer than this program.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path).expanduser().absolute()
+        self.peewee = SqliteDatabase(
+            str(self.path),
+            pragmas={
+                "synchronous": "full",
+                "foreign_keys": 1,
+                "journal_size_limit": WAL_LIMIT_BYTES,
+            },
+            timeout=BUSY_TIMEOUT_S,
+            lock_type="IMMEDIATE",
+            autoconnect=False,
+        )
+        self._prepare()
+
+    @contextmanager
+    def connected(self) -> Iterator[SqliteDatabase]:
+        """This thread's connection, opened if it is not and then closed again at the end."""
+        with self.told():
+            opened = self.peewee.connect(reuse_if_open=True)
+        try:
+            with self.told():
+                yield self.peewee
+        finally:
+            if opened:
+                self.peewee.close()
+
+    @contextmanager
+    def writing(self) -> Iterator[SqliteDatabase]:
+        """A transaction that takes the write lock at its start, so that what it reads stays true."""
+        with self.connected() as db, db.atomic():
+            yield db
+
+    def rows(self, query: Any) -> list[Row]:
+        """All rows of a Peewee query, as dictionaries by column name."""
+        with self.connected() as db:
+            return list(query.bind(db).dicts())
+
+    def row(self, query: Any) -> Row | None:
+        """The first row of a Peewee query, or None."""
+        return next(iter(self.rows(query.limit(1))), None)
+
+    def run(self, query: Any) -> Any:
+        """Run a writing Peewee query; an update or delete returns the number of rows it touched."""
+        with self.connected() as db:
+            return query.execute(db)
+
+    def data_version(self) -> int:
+        """A number that changes when another connection has committed (SQLite's `data_version`)."""
+        with self.connected() as db:
+            return int(db.execute_sql("PRAGMA data_version").fetchone()[0])
+
+    def _prepare(self) -> None:
+        _make_private(self.path)
+        with self.told():
+            version = _version_of(self.path)
+            if version > len(MIGRATIONS):
+                raise StoreError(
+                    f"{self.path} was written by a newer abp (schema {version}, this one knows "
+                    f"{len(MIGRATIONS)})",
+                    "update abp, or name another file in ABP_STORAGE_PATH",
+                )
+            if version < len(MIGRATIONS):
+                migrate(self.path, APPLICATION_ID)
+
+    @contextmanager
+    def told(self) -> Iterator[None]:
+        """Turn what SQLite raises into an error that says what and where."""
+        try:
+            yield
+        except (IntegrityError, InterfaceError, sqlite3.IntegrityError, sqlite3.InterfaceError):
+            raise  # a mistake of ours, not of the file or the disk
+        except (DatabaseError, sqlite3.DatabaseError) as error:
+            raise StoreError(f"database {self.path}: {error}", _hint(str(error))) from error
+
+
+def _version_of(path: Path) -> int:
+    """The schema version of our file, 0 for a new one; a foreign file is refused and left as it is."""
+    if path.stat().st_size == 0:
+        return 0
+    with path.open("rb") as file:
+        if file.read(len(MAGIC)) != MAGIC:
+            raise _foreign(path, "it is not an SQLite database")
+    connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=BUSY_TIMEOUT_S)
+    try:
+        if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+            raise _foreign(path, "another program's database")
+        return int(connection.execute("PRAGMA user_version").fetchone()[0])
+    finally:
+        connection.close()
+
+
+def _foreign(path: Path, why: str) -> StoreError:
+    return StoreError(f"{path} is not a database of abp: {why}", "name another file in ABP_STORAGE_PATH")
+
+
+def _make_private(path: Path) -> None:
+    """Make the folder (0700) and the file (0600) where there are none yet, before SQLite would."""
+    try:
+        _make_folder(path.parent)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, stat.S_IRUSR | stat.S_IWUSR))
+    except OSError as error:
+        raise StoreError(
+            f"can't open the database {path}: {error.strerror}",
+            "make its folder writable, or name another file in ABP_STORAGE_PATH",
+        ) from error
+
+
+def _make_folder(folder: Path) -> None:
+    for missing in reversed([p for p in (folder, *folder.parents) if not p.exists()]):
+        missing.mkdir(mode=stat.S_IRWXU, exist_ok=True)
+
+
+_HINTS: tuple[tuple[str, str], ...] = (
+    ("locked", "another program holds it; try again, or end that program"),
+    ("readonly", "make the file and its folder writable"),
+    ("full", "free some space on that disk"),
+    ("disk I/O", "look at the disk and at `dmesg`"),
+    ("malformed", "restore a copy, or run `sqlite3 FILE .recover`"),
+    ("not a database", "name another file in ABP_STORAGE_PATH"),
+    ("unable to open", "check the path and its permissions"),
+)
+
+
+def _hint(text: str) -> str:
+    return next((hint for mark, hint in _HINTS if mark in text), "look at the file with `sqlite3`")

@@ -1,0 +1,182 @@
+"""Jobs: made, found, moved between states, asked to pause or stop, removed."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from peewee import JOIN, IntegrityError, fn
+
+from abp_tui.domain.model import Bucket, Job, Recipe
+from abp_tui.domain.status import Desired, JobStatus, check_job_step
+from abp_tui.errors import IllegalTransition, InvalidInput, LeaseHeld, NotFound
+from abp_tui.plugins import suggest
+from abp_tui.store.database import Database
+from abp_tui.store.recipes import recipe_columns
+from abp_tui.store.records import bucket_from, dump, job_from, now, recipe_from
+from abp_tui.store.tables import BucketRow, JobRow, RecipeRow
+from abp_tui.store.tally import bucket_width
+
+ID_FORM = re.compile(r"j?(\d{1,15})", re.ASCII)
+REMOVE_CHUNK = 5_000
+
+
+class Jobs:
+    """Reads and writes jobs. Every change of state is a compare-and-set."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def get(self, job_id: int) -> Job:
+        """The job with this number; raises `NotFound`."""
+        for job in self._select(JobRow.id == job_id):
+            return job
+        raise NotFound(f"there is no job j{job_id}", "see `abp ls`")
+
+    def find(self, ref: str | int) -> Job:
+        """The job that a person means: `j12`, `12` or its name; raises `NotFound` with the nearest name."""
+        text = str(ref).strip()
+        if form := ID_FORM.fullmatch(text):
+            return self.get(int(form[1]))
+        for job in self._select(JobRow.name == text):
+            return job
+        raise NotFound(f"there is no job {text!r}", self._nearest(text))
+
+    def all(self) -> list[Job]:
+        """All jobs, newest first."""
+        return list(self._select(None))
+
+    def buckets(self, job_id: int) -> list[Bucket]:
+        """The map of all units: how many are in which state, range by range."""
+        query = BucketRow.select().where(BucketRow.job == job_id).order_by(BucketRow.n)
+        return [bucket_from(row) for row in self._db.rows(query)]
+
+    def _nearest(self, text: str) -> str:
+        names = [row["name"] for row in self._db.rows(JobRow.select(JobRow.name))]
+        return suggest(text, names, "there are") if names else "there are none yet: make one with `abp new`"
+
+    def _select(self, where: Any) -> Iterator[Job]:
+        current = (RecipeRow.job == JobRow.id) & (RecipeRow.version == JobRow.recipe_version)
+        query = JobRow.select().join(RecipeRow, JOIN.INNER, on=current).order_by(JobRow.id.desc())
+        if where is not None:
+            query = query.where(where)
+        recipes = RecipeRow.select(RecipeRow).join(JobRow, JOIN.INNER, on=current)
+        if where is not None:
+            recipes = recipes.where(where)
+        with self._db.connected() as db, db.atomic("DEFERRED"):
+            by_job = {row["job"]: recipe_from(row) for row in recipes.bind(db).dicts()}
+            rows = list(query.bind(db).dicts())
+        return (job_from(row, by_job[row["id"]]) for row in rows)
+
+    def add(self, columns: Mapping[str, Any], recipe: Recipe) -> int:
+        """Write a job that is still being enumerated, with its first recipe; returns its number.
+
+        Raises `InvalidInput` for a name that is taken or has the form of an id.
+        """
+        name = columns["name"]
+        if ID_FORM.fullmatch(name):
+            raise InvalidInput(f"a job can't be called {name!r}: that is the form of an id", "add a word")
+        with self._db.writing() as db:
+            try:
+                values = {**columns, "status": JobStatus.CREATED, "created_at": now()}
+                job_id = JobRow.insert(values).execute(db)
+            except IntegrityError:
+                raise InvalidInput(f"there is a job called {name!r} already", "choose another name") from None
+            first = recipe.model_copy(update={"job_id": job_id, "version": 1})
+            RecipeRow.insert(recipe_columns(first)).execute(db)
+        return int(job_id)
+
+    def add_units(self, job_id: int, rows: Iterable[tuple[int, str, str]]) -> None:
+        """Write a chunk of units as (seq, key, payload JSON) in one transaction."""
+        insert = "INSERT INTO unit (job_id, seq, key, payload) VALUES (?, ?, ?, ?)"
+        try:
+            with self._db.writing() as db:
+                db.connection().executemany(insert, ((job_id, *row) for row in rows))
+        except sqlite3.IntegrityError:
+            raise InvalidInput("two items have the same key", "name a column that differs in each") from None
+
+    def make_ready(self, job_id: int, total: int) -> None:
+        """All units are written: count them, lay out the map, and let the job be started."""
+        width = bucket_width(total)
+        sizes = ((n, min(width, total - n * width)) for n in range(-(-total // width)))
+        with self._db.writing() as db:
+            db.connection().executemany(
+                "INSERT INTO bucket (job_id, n, pending) VALUES (?, ?, ?)",
+                ((job_id, n, size) for n, size in sizes),
+            )
+            JobRow.update(
+                total=total, pending=total, bucket_width=width, ready_at=now(), change=JobRow.change + 1
+            ).where(JobRow.id == job_id).execute(db)
+
+    def move(self, job_id: int, new: JobStatus, *, expect: JobStatus | None = None, **columns: Any) -> Job:
+        """Move a job to another state; raises `IllegalTransition` and changes nothing if it can't go there.
+
+        `expect` is the state the caller saw; where it is no longer true, that is an illegal transition too.
+        """
+        with self._db.writing() as db:
+            row = JobRow.select(JobRow.name, JobRow.status).where(JobRow.id == job_id).bind(db).first()
+            if row is None:
+                raise NotFound(f"there is no job j{job_id}", "see `abp ls`")
+            old = JobStatus(row.status)
+            check_job_step(row.name, old, new)
+            if expect is not None and old is not expect:
+                raise IllegalTransition(f"job {row.name} is {old} by now", "look at it again")
+            values = {"status": new, "change": JobRow.change + 1, **_stamps(new), **columns}
+            JobRow.update(values).where(JobRow.id == job_id).execute(db)
+        return self.get(job_id)
+
+    def ask(self, job_id: int, *, desired: Desired | None = None, workers: int | None = None) -> None:
+        """Tell the executor what is wanted of it: to run, pause or stop, and with how many workers."""
+        values: dict[Any, Any] = {JobRow.change: JobRow.change + 1}
+        if desired is not None:
+            values[JobRow.desired] = desired
+        if workers is not None:
+            values[JobRow.desired_workers] = workers
+            values[JobRow.max_workers] = workers
+        with self._db.writing() as db:
+            JobRow.update(values).where(JobRow.id == job_id).execute(db)
+
+    def remember_environment(self, job_id: int, names: Iterable[str]) -> None:
+        """Keep the names (never the values) of the variables the job was launched with."""
+        self._db.run(JobRow.update(env_names=dump(sorted(names))).where(JobRow.id == job_id))
+
+    def remove(self, job_id: int) -> None:
+        """Delete a job and all that belongs to it; raises `LeaseHeld` while somebody holds its lease.
+
+        Goes in chunks, so that the executors of other jobs can write in between.
+        """
+        with self._db.writing() as db:
+            row = JobRow.select().where(JobRow.id == job_id).bind(db).first()
+            if row is not None and row.executor is not None:
+                raise LeaseHeld(f"job {row.name} is being run by process {row.pid}", "stop it first")
+            JobRow.update(ready_at=None).where(JobRow.id == job_id).execute(db)
+        for table in ("attempt", "unit"):
+            self._delete_in_chunks(table, job_id)
+        with self._db.connected() as db:
+            JobRow.delete().where(JobRow.id == job_id).execute(db)
+            db.connection().executescript("PRAGMA incremental_vacuum")
+
+    def _delete_in_chunks(self, table: str, job_id: int) -> None:
+        column = "seq" if table == "unit" else "id"
+        statement = (
+            f"DELETE FROM {table} WHERE job_id = ? AND {column} IN "
+            f"(SELECT {column} FROM {table} WHERE job_id = ? LIMIT {REMOVE_CHUNK})"
+        )
+        while True:
+            with self._db.writing() as db:
+                if not db.execute_sql(statement, (job_id, job_id)).rowcount:
+                    return
+
+
+def _stamps(new: JobStatus) -> dict[str, Any]:
+    """The columns that say when a state was reached."""
+    if new is JobStatus.RUNNING:
+        first = fn.COALESCE(JobRow.started_at, now())
+        return {"started_at": first, "finished_at": None, "pause_reason": None, "desired": Desired.RUN}
+    if new.ended:
+        return {"finished_at": now()}
+    if new is JobStatus.TESTING:
+        return {"desired": Desired.RUN}
+    return {}

@@ -1,0 +1,338 @@
+"""The write path of one executor: claims, events and outcomes, in few statements and fenced by its lease.
+
+Plain SQL, because this is where the time of a batch of short units goes; the tables are Peewee's.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from abp_tui.domain.model import Event, Outcome
+from abp_tui.domain.status import AttemptStatus, Desired, JobStatus, Purpose, UnitStatus, Verdict
+from abp_tui.errors import LeaseLost
+from abp_tui.store.database import Database
+from abp_tui.store.records import dump, load, now
+from abp_tui.store.tally import Tally, counted_as
+
+BODY_CAP = 256 * 1024
+CUT_MARK = "\n[… cut by abp: {} more characters]"
+
+Render = Callable[[Mapping[str, Any]], tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A unit that this executor has taken, with the attempt recorded for it.
+
+    `failures` is how many attempts before this one count towards the retries. `problem` says why no
+    prompt could be rendered for the item, or is empty.
+    """
+
+    attempt_id: int
+    seq: int
+    number: int
+    failures: int
+    purpose: Purpose
+    payload: Mapping[str, Any]
+    prompt: str
+    problem: str
+    started_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The process that runs an attempt."""
+
+    attempt_id: int
+    pid: int
+    pid_started: float
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """How an attempt ended, and what becomes of its unit."""
+
+    claim: Claim
+    outcome: Outcome
+    status: AttemptStatus
+    unit_status: UnitStatus
+    ended_at: float
+    verdict: Verdict | None = None
+    failures: int = 0
+    not_before: float | None = None
+    fingerprint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """What the job row asks of its executor."""
+
+    desired: Desired
+    workers: int
+
+
+_FENCE = (
+    "UPDATE job SET change = change + 1, beat = beat + 1, beat_at = ? WHERE id = ? AND executor = ? "
+    "RETURNING change, bucket_width"
+)
+_UNIT = "SELECT seq, payload, attempts, failures FROM unit"
+_DUE = (
+    f"{_UNIT} INDEXED BY unit_due WHERE job_id = ? AND not_before <= ? AND status = 'PENDING' "
+    "AND kind = 'item' ORDER BY not_before LIMIT ?"
+)
+_FRESH = (
+    f"{_UNIT} WHERE job_id = ? AND status = 'PENDING' AND not_before IS NULL AND kind = 'item' "
+    "ORDER BY seq LIMIT ?"
+)
+_ONE = f"{_UNIT} WHERE job_id = ? AND seq = ? AND status = 'PENDING'"
+_TAKE = (
+    "UPDATE unit SET status = 'PROCESSING', attempts = attempts + 1, not_before = NULL, changed = ? "
+    "WHERE job_id = ? AND seq = ?"
+)
+_ATTEMPT = (
+    "INSERT INTO attempt (job_id, seq, number, purpose, recipe_version, executor, host, boot_id, "
+    "status, started_at, prompt) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'RUNNING', ?, ?)"
+)
+_STARTED = "UPDATE attempt SET pid = ?, pid_started = ?, pgid = ? WHERE id = ?"
+_EVENT = "INSERT INTO event (attempt_id, at, kind, title, ref, is_error, body, raw) VALUES (?,?,?,?,?,?,?,?)"
+_END_ATTEMPT = (
+    "UPDATE attempt SET status = ?, outcome = ?, session_id = coalesce(?, session_id), cost_usd = ?, "
+    "input_tokens = ?, output_tokens = ?, turns = ?, ended_at = ? WHERE id = ? AND status = 'RUNNING'"
+)
+_END_UNIT = (
+    "UPDATE unit SET status = ?, verdict = ?, failures = ?, not_before = ?, output = ?, result = ?, "
+    "error = ?, failure_kind = ?, fingerprint = ?, session_id = coalesce(?, session_id), "
+    "cost_usd = CASE WHEN ? IS NULL THEN cost_usd ELSE coalesce(cost_usd, 0) + ? END, duration_s = ?, "
+    "changed = ? WHERE job_id = ? AND seq = ? AND status = 'PROCESSING'"
+)
+
+
+class Journal:
+    """Writes what one executor does to one job. Used by one thread, on a connection it keeps.
+
+    Every transaction first proves that the lease is still held and raises `LeaseLost` where it is not.
+    """
+
+    def __init__(self, database: Database, job_id: int, executor: str, host: str, boot_id: str) -> None:
+        self._db = database
+        self._job_id = job_id
+        self._executor = executor
+        self._host = host
+        self._boot_id = boot_id
+        self._connection: sqlite3.Connection
+        self._tally: Tally
+        self._synchronous = ""
+        self._change = 0
+
+    @contextmanager
+    def opened(self) -> Iterator[Journal]:
+        """Keep a connection of this thread for as long as the journal is used."""
+        with self._db.connected() as db:
+            self._connection = db.connection()
+            yield self
+
+    @contextmanager
+    def transaction(self, *, durable: bool) -> Iterator[None]:
+        """One fenced transaction, also a beat of the lease.
+
+        A durable one has reached the disk when this returns; the others survive the death of the
+        process, and reach the disk with the next durable one.
+        """
+        with self._db.told():
+            self._set_synchronous("FULL" if durable else "NORMAL")
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                self._fence()
+                yield
+                self._tally.write(self._connection, self._job_id)
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    def claim(self, limit: int, purpose: Purpose, recipe_version: int, render: Render) -> list[Claim]:
+        """Take up to `limit` waiting units, those whose backoff is over first."""
+        rows = self._rows(_DUE, self._job_id, now(), limit)
+        if len(rows) < limit:
+            rows += self._rows(_FRESH, self._job_id, limit - len(rows))
+        return [self._take(row, purpose, recipe_version, render) for row in rows]
+
+    def claim_unit(self, seq: int, purpose: Purpose, recipe_version: int, render: Render) -> Claim | None:
+        """Take this unit if it waits; None if it does not."""
+        rows = self._rows(_ONE, self._job_id, seq)
+        return self._take(rows[0], purpose, recipe_version, render) if rows else None
+
+    def next_due(self) -> float | None:
+        """When the earliest backoff ends, in seconds since the epoch; None if no unit is in one."""
+        query = "SELECT min(not_before) FROM unit WHERE job_id = ? AND not_before IS NOT NULL"
+        due = self._connection.execute(query, (self._job_id,)).fetchone()[0]
+        return None if due is None else float(due)
+
+    def counters(self) -> dict[str, int]:
+        """The job's counters as they stand."""
+        names = ("total", "pending", "processing", "completed", "failed", "suspect")
+        query = f"SELECT {', '.join(names)} FROM job WHERE id = ?"
+        row = self._connection.execute(query, (self._job_id,)).fetchone()
+        return dict(zip(names, row, strict=True))
+
+    def started(self, starts: Iterable[Started]) -> None:
+        """Record the processes of attempts, so that they can be found again after a crash."""
+        rows = ((s.pid, s.pid_started, s.pid, s.attempt_id) for s in starts)
+        self._connection.executemany(_STARTED, rows)
+
+    def sessions(self, sessions: Iterable[tuple[int, str]]) -> None:
+        """Record the agent's session of attempts, as (attempt id, session id)."""
+        rows = ((session, attempt_id) for attempt_id, session in sessions)
+        self._connection.executemany("UPDATE attempt SET session_id = ? WHERE id = ?", rows)
+
+    def events(self, events: Iterable[tuple[int, float, Event]]) -> None:
+        """Append events, as (attempt id, seconds since the epoch, event)."""
+        self._connection.executemany(_EVENT, map(_event_row, events))
+
+    def finish(self, ends: Iterable[Finished]) -> list[Finished]:
+        """Record how attempts ended; returns those recorded. One that was ended before is left as it is."""
+        return [end for end in ends if self._finish(end)]
+
+    def data_version(self) -> int:
+        """A number that changes when another connection has committed."""
+        return int(self._rows("PRAGMA data_version")[0][0])
+
+    def orders_now(self) -> Orders:
+        """What the faces ask for, read outside a transaction."""
+        query = "SELECT desired, desired_workers FROM job WHERE id = ?"
+        desired, workers = self._rows(query, self._job_id)[0]
+        return Orders(Desired(desired), workers)
+
+    def spending(self) -> tuple[int, float]:
+        """How many attempts of the job have a known cost, and their sum in USD."""
+        query = "SELECT count(cost_usd), coalesce(sum(cost_usd), 0) FROM attempt WHERE job_id = ?"
+        count, total = self._rows(query, self._job_id)[0]
+        return int(count), float(total)
+
+    def settle(self, status: JobStatus, reason: str | None = None) -> None:
+        """Give the job its final or paused state and the lease back, in one step."""
+        self._connection.execute(
+            "UPDATE job SET status = ?, pause_reason = ?, finished_at = ?, executor = NULL, host = NULL, "
+            "boot_id = NULL, pid = NULL, pid_started = NULL, beat_at = NULL WHERE id = ?",
+            (status, reason, now() if status.ended else None, self._job_id),
+        )
+
+    def log(self, message: str, *, level: str = "info", seq: int | None = None) -> None:
+        """Append a line to the job's log."""
+        self._connection.execute(
+            "INSERT INTO log (job_id, at, level, message, seq) VALUES (?, ?, ?, ?, ?)",
+            (self._job_id, now(), level, message, seq),
+        )
+
+    def recover(self) -> list[int]:
+        """End the attempts that a dead executor left running and put their units back; returns their ids."""
+        rows = self._rows(
+            "SELECT a.id, a.seq, u.status FROM attempt a "
+            "JOIN unit u ON u.job_id = a.job_id AND u.seq = a.seq "
+            "WHERE a.job_id = ? AND a.status = 'RUNNING' AND a.executor != ?",
+            self._job_id,
+            self._executor,
+        )
+        for attempt_id, seq, status in rows:
+            self._connection.execute(
+                "UPDATE attempt SET status = 'INTERRUPTED', ended_at = ? WHERE id = ?", (now(), attempt_id)
+            )
+            self._tally.spend(None)
+            if status == UnitStatus.PROCESSING:
+                self._connection.execute(
+                    "UPDATE unit SET status = 'PENDING', changed = ? WHERE job_id = ? AND seq = ?",
+                    (self._change, self._job_id, seq),
+                )
+                self._tally.move(seq, "processing", "pending")
+        return [row[0] for row in rows]
+
+    def _rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+        return self._connection.execute(query, values).fetchall()
+
+    def _set_synchronous(self, mode: str) -> None:
+        if mode != self._synchronous:
+            self._connection.execute(f"PRAGMA synchronous = {mode}")
+            self._synchronous = mode
+
+    def _fence(self) -> None:
+        rows = self._rows(_FENCE, now(), self._job_id, self._executor)
+        if not rows:
+            raise LeaseLost(f"job j{self._job_id} has another executor now", "nothing was written")
+        self._change, width = rows[0]
+        self._tally = Tally(width)
+
+    def _take(self, row: tuple[Any, ...], purpose: Purpose, recipe_version: int, render: Render) -> Claim:
+        seq, payload_json, attempts, failures = row
+        payload = load(payload_json)
+        (prompt, problem), at = render(payload), now()
+        values = (self._job_id, seq, attempts + 1, purpose, recipe_version, self._executor, self._host)
+        cursor = self._connection.execute(_ATTEMPT, (*values, self._boot_id, at, prompt))
+        self._connection.execute(_TAKE, (self._change, self._job_id, seq))
+        self._tally.move(seq, "pending", "processing")
+        attempt_id = int(cursor.lastrowid or 0)
+        return Claim(attempt_id, seq, attempts + 1, failures, purpose, payload, prompt, problem, at)
+
+    def _finish(self, end: Finished) -> bool:
+        outcome, usage, claim = end.outcome, end.outcome.usage, end.claim
+        done = self._connection.execute(
+            _END_ATTEMPT,
+            (
+                end.status,
+                outcome.model_dump_json(exclude_defaults=True),
+                outcome.session_id,
+                usage.cost_usd,
+                usage.input_tokens,
+                usage.output_tokens,
+                usage.turns,
+                end.ended_at,
+                claim.attempt_id,
+            ),
+        )
+        if done.rowcount != 1:
+            return False
+        self._tally.spend(usage.cost_usd)
+        self._end_unit(end)
+        return True
+
+    def _end_unit(self, end: Finished) -> None:
+        outcome, claim = end.outcome, end.claim
+        self._connection.execute(
+            _END_UNIT,
+            (
+                end.unit_status,
+                end.verdict,
+                end.failures,
+                end.not_before,
+                outcome.output or None,
+                None if outcome.result is None else dump(outcome.result),
+                outcome.error or None,
+                outcome.failure,
+                end.fingerprint,
+                outcome.session_id,
+                outcome.usage.cost_usd,
+                outcome.usage.cost_usd,
+                end.ended_at - claim.started_at,
+                self._change,
+                self._job_id,
+                claim.seq,
+            ),
+        )
+        self._tally.move(claim.seq, "processing", counted_as(end.unit_status, end.verdict))
+
+
+def _event_row(item: tuple[int, float, Event]) -> tuple[Any, ...]:
+    attempt_id, at, event = item
+    raw = event.raw if event.raw is None or len(event.raw) <= BODY_CAP else None
+    return attempt_id, at, event.kind, event.title, event.ref, event.is_error, cut(event.body), raw
+
+
+def cut(body: str) -> str:
+    """The text, cut with a mark where it is over the cap."""
+    if len(body) <= BODY_CAP:
+        return body
+    return body[:BODY_CAP] + CUT_MARK.format(len(body) - BODY_CAP)

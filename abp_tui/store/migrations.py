@@ -1,0 +1,82 @@
+"""Steps from one schema version to the next. `user_version` says how many of them a file has had."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+from peewee import SchemaManager, SqliteDatabase
+
+from abp_tui.domain.model import Lease
+from abp_tui.errors import StoreError
+from abp_tui.liveness import Liveness, judge
+from abp_tui.store.tables import EXTRA_INDEXES, TABLES, Meta
+
+Migration = Callable[[SqliteDatabase], None]
+
+
+def create_tables(db: SqliteDatabase) -> None:
+    """Version 1: everything, in a new file."""
+    for table in TABLES:
+        SchemaManager(table, db).create_all(safe=False)
+    for statement in EXTRA_INDEXES:
+        db.execute_sql(statement)
+    Meta.insert(key="uuid", value=uuid.uuid4().hex).execute(db)
+
+
+MIGRATIONS: tuple[Migration, ...] = (create_tables,)
+
+
+def migrate(path: Path, application_id: int, steps: tuple[Migration, ...] = MIGRATIONS) -> None:
+    """Bring the file to the newest version, under an exclusive lock, having copied it first.
+
+    Raises `StoreError`, naming the jobs, while an executor of an older program may still write to it.
+    """
+    db = SqliteDatabase(str(path), timeout=30, autoconnect=False)
+    with db.connection_context():
+        db.execute_sql("PRAGMA auto_vacuum = INCREMENTAL")  # takes effect only before the first table
+        with db.atomic("EXCLUSIVE"):
+            version = db.execute_sql("PRAGMA user_version").fetchone()[0]
+            if version == len(steps):
+                return  # another process was quicker
+            if version:
+                _refuse_while_leased(db, path)
+                _copy(path, version)
+            for step in steps[version:]:
+                step(db)
+            db.execute_sql(f"PRAGMA application_id = {application_id}")
+            db.execute_sql(f"PRAGMA user_version = {len(steps)}")
+        db.execute_sql("PRAGMA journal_mode = wal")
+
+
+def _refuse_while_leased(db: SqliteDatabase, path: Path) -> None:
+    columns = "executor, host, boot_id, pid, pid_started, beat, beat_at"
+    rows = db.execute_sql(f"SELECT name, {columns} FROM job WHERE executor IS NOT NULL").fetchall()
+    names = columns.split(", ")
+    busy = [
+        name
+        for name, *lease in rows
+        if judge(Lease(**dict(zip(names, lease, strict=True)))) is not Liveness.DEAD
+    ]
+    if busy:
+        raise StoreError(
+            f"{path} must be updated, but an older abp still runs {', '.join(busy)}",
+            "let these jobs end, or pause them with the older program",
+        )
+
+
+def _copy(path: Path, version: int) -> None:
+    """Keep the file as it was, beside it; only its owner may read the copy."""
+    target = path.with_name(f"{path.name}.v{version}.bak")
+    os.close(os.open(target, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, stat.S_IRUSR | stat.S_IWUSR))
+    source = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)
+    copy = sqlite3.connect(target)
+    try:
+        source.backup(copy)
+    finally:
+        copy.close()
+        source.close()

@@ -1,0 +1,132 @@
+"""Rows to frozen models and back: the one place that knows both forms."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from abp_tui.domain.model import (
+    Attempt,
+    Bucket,
+    Counters,
+    Event,
+    Job,
+    Lease,
+    LogEntry,
+    Outcome,
+    Recipe,
+    Timers,
+    Usage,
+    WorkUnit,
+)
+
+Row = Mapping[str, Any]
+
+
+def now() -> float:
+    """Seconds since the epoch, UTC."""
+    return time.time()
+
+
+def dump(value: Any) -> str:
+    """JSON text for a column."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+
+
+def load(text: str | None) -> Any:
+    """What a JSON column holds; None for NULL."""
+    return None if text is None else json.loads(text)
+
+
+def recipe_from(row: Row) -> Recipe:
+    """A recipe from its row."""
+    return Recipe(
+        job_id=row["job"],
+        version=row["version"],
+        prompt_template=row["prompt_template"],
+        worker_options=load(row["worker_options"]),
+        timers=Timers.model_validate(load(row["timers"])),
+        permissions=tuple(load(row["permissions"])),
+        checks=tuple(load(row["checks"])),
+        output_schema=load(row["output_schema"]),
+        created_at=row["created_at"],
+    )
+
+
+_COUNTERS = ("total", "pending", "processing", "completed", "failed", "suspect")
+_SAME = (
+    "id name intent status enumerator_type worker cwd max_workers max_retries budget_usd cost_usd change "
+    "bucket_width desired desired_workers pause_reason created_at ready_at approved_at started_at finished_at"
+).split()
+
+
+def job_from(row: Row, recipe: Recipe) -> Job:
+    """A job from its row and its current recipe."""
+    return Job(
+        **{name: row[name] for name in _SAME},
+        enumerator_config=load(row["enumerator_config"]),
+        post_processing_prompt=row["post_prompt"],
+        recipe=recipe,
+        counters=Counters(**{name: row[name] for name in _COUNTERS}),
+        cost_is_floor=row["cost_unknown"] > 0,
+        lease=lease_from(row),
+        env_names=tuple(load(row["env_names"])),
+    )
+
+
+def lease_from(row: Row) -> Lease | None:
+    """The lease in a job's row, if anyone holds it."""
+    if row["executor"] is None:
+        return None
+    return Lease(**{name: row[name] for name in Lease.model_fields})
+
+
+_UNIT_SAME = (
+    "seq kind key status verdict attempts failures not_before output error failure_kind fingerprint "
+    "session_id cost_usd duration_s"
+).split()
+
+
+def unit_from(row: Row) -> WorkUnit:
+    """A unit from its row."""
+    return WorkUnit(
+        **{name: row[name] for name in _UNIT_SAME},
+        job_id=row["job"],
+        payload=load(row["payload"]),
+        result=load(row["result"]),
+        changed=row["changed"] or 0,
+    )
+
+
+_ATTEMPT_SAME = (
+    "id seq number purpose recipe_version prompt executor host boot_id pid pid_started pgid status "
+    "session_id started_at ended_at"
+).split()
+
+
+def attempt_from(row: Row) -> Attempt:
+    """An attempt from its row."""
+    return Attempt(
+        **{name: row[name] for name in _ATTEMPT_SAME},
+        job_id=row["job"],
+        outcome=Outcome.model_validate(load(row["outcome"])) if row["outcome"] else None,
+        usage=Usage(**{name: row[name] for name in Usage.model_fields}),
+    )
+
+
+def event_from(row: Row) -> Event:
+    """An event from its row."""
+    same = {name: row[name] for name in ("id", "at", "kind", "title", "ref", "is_error", "body", "raw")}
+    return Event(**same, attempt_id=row["attempt"])
+
+
+def bucket_from(row: Row) -> Bucket:
+    """A bucket from its row."""
+    return Bucket(**{name: row[name] for name in Bucket.model_fields})
+
+
+def log_from(row: Row) -> LogEntry:
+    """A log line from its row."""
+    return LogEntry(**{name: row[name] for name in LogEntry.model_fields})

@@ -1,0 +1,49 @@
+"""The only door to the store."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+
+from abp_tui.store.attempts import Attempts
+from abp_tui.store.database import Database
+from abp_tui.store.jobs import Jobs
+from abp_tui.store.journal import Journal
+from abp_tui.store.leases import Leases
+from abp_tui.store.logs import Logs
+from abp_tui.store.recipes import Recipes
+from abp_tui.store.tables import Meta
+from abp_tui.store.units import Units
+
+
+class Repository:
+    """Every read and write of the store, a room for each table group. Safe to share between threads.
+
+    Opening makes the file (0600, in a 0700 folder) where there is none and migrates an older one; raises
+    `StoreError` for what is not ours.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self.database = Database(path)
+        self.jobs = Jobs(self.database)
+        self.recipes = Recipes(self.database)
+        self.units = Units(self.database)
+        self.attempts = Attempts(self.database)
+        self.leases = Leases(self.database)
+        self.logs = Logs(self.database)
+
+    @property
+    def path(self) -> Path:
+        """The database file."""
+        return self.database.path
+
+    @cached_property
+    def uuid(self) -> str:
+        """The name of this store for all time; it marks the processes started for it."""
+        row = self.database.row(Meta.select().where(Meta.key == "uuid"))
+        assert row is not None, "every store is given its uuid when it is made"
+        return str(row["value"])
+
+    def journal(self, job_id: int, executor: str, host: str, boot_id: str) -> Journal:
+        """The write path of one executor of a job, which must hold the job's lease."""
+        return Journal(self.database, job_id, executor, host, boot_id)

@@ -1,0 +1,138 @@
+"""Jobs and units as the faces show them and as `--json` prints them: stable field names, documented here."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from abp_tui.domain.failure import FailureKind
+from abp_tui.domain.model import Job, WorkUnit
+from abp_tui.domain.status import JobStatus, Phase, UnitStatus, Verdict
+from abp_tui.liveness import Liveness, judge
+
+
+class View(BaseModel):
+    """Base of what is shown: a frozen value."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class ExecutorView(View):
+    """The process that runs a job."""
+
+    pid: int = Field(description="Process id on `host`.")
+    host: str
+    heartbeat_at: datetime
+    alive: bool = Field(description="Whether it lives, as far as can be told from here.")
+    state: Liveness = Field(description="alive, stalled (lives, but its beat is late), dead, or elsewhere.")
+
+
+class JobView(View):
+    """A job with what is going on in it."""
+
+    id: str = Field(description="`j12`")
+    name: str
+    intent: str
+    status: JobStatus
+    phase: Phase | None = Field(description="What is going on within the status; null if nothing is.")
+    total_units: int
+    pending_units: int
+    processing_units: int
+    completed_units: int = Field(description="Units that completed and are not suspect.")
+    failed_units: int
+    suspect_units: int = Field(description="Units that completed, but doubtfully, or were kept from working.")
+    cost_usd: float | None = Field(description="Of all attempts; null while no cost is known.")
+    cost_is_floor: bool = Field(description="Whether some attempts' cost is unknown, so that it is `≥`.")
+    budget_usd: float | None
+    prompt_template: str
+    prompt_version: int
+    enumerator_type: str
+    enumerator_config: dict[str, Any]
+    worker: str
+    worker_options: dict[str, Any]
+    cwd: str
+    max_workers: int
+    max_retries: int
+    pause_reason: str | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    executor: ExecutorView | None
+
+    @property
+    def ended_units(self) -> int:
+        """Units that have their final state."""
+        return self.completed_units + self.failed_units + self.suspect_units
+
+
+class UnitView(View):
+    """A unit as `abp units --json` and each exported line show it."""
+
+    seq: int
+    key: str
+    status: UnitStatus
+    verdict: Verdict | None
+    payload: dict[str, Any]
+    output: str | None
+    result: Any
+    error: str | None
+    failure_kind: FailureKind | None
+    attempts: int
+    cost_usd: float | None
+    duration_s: float | None
+    session_id: str | None
+
+
+def view_job(job: Job) -> JobView:
+    """What is to be shown of a job; looks at this machine's processes to see whether its executor lives."""
+    executor = _view_executor(job)
+    same = {name: getattr(job, name) for name in _SAME}
+    counters = {f"{n}_units": count for n, count in job.counters.model_dump().items()}
+    return JobView(
+        **same,
+        **counters,
+        id=job.ref,
+        phase=phase_of(job, executor is not None and executor.alive),
+        prompt_version=job.recipe.version,
+        worker_options=dict(job.recipe.worker_options),
+        executor=executor,
+    )
+
+
+def view_unit(unit: WorkUnit) -> UnitView:
+    """What is to be shown of a unit."""
+    return UnitView(**{name: getattr(unit, name) for name in UnitView.model_fields})
+
+
+def phase_of(job: Job, executor_lives: bool) -> Phase | None:
+    """What is going on in a job, given whether its executor lives."""
+    if job.ready_at is None:
+        return Phase.ENUMERATING
+    if job.status is JobStatus.TESTING:
+        if job.lease is None:
+            return Phase.REVIEW
+        return Phase.TESTING if executor_lives else Phase.INTERRUPTED
+    if job.status is JobStatus.RUNNING:
+        return Phase.RUNNING if executor_lives else Phase.INTERRUPTED
+    return None
+
+
+def _view_executor(job: Job) -> ExecutorView | None:
+    if job.lease is None:
+        return None
+    state = judge(job.lease)
+    return ExecutorView(
+        pid=job.lease.pid,
+        host=job.lease.host,
+        heartbeat_at=job.lease.beat_at,
+        alive=state is not Liveness.DEAD,
+        state=state,
+    )
+
+
+_SAME = (
+    "name intent status cost_usd cost_is_floor budget_usd prompt_template enumerator_type enumerator_config "
+    "worker cwd max_workers max_retries pause_reason created_at started_at finished_at"
+).split()

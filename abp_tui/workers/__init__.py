@@ -1,0 +1,1 @@
+"""Adapters that run one agent on one rendered prompt."""

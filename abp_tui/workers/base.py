@@ -1,0 +1,118 @@
+"""What a worker is: one protocol for every agent, and the registry that finds workers by name."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from abp_tui.domain.model import Event, Outcome, Timers
+from abp_tui.errors import InvalidInput
+from abp_tui.plugins import Registry, explain
+from abp_tui.workers.cancel import Cancel
+
+ENTRY_POINTS = "abp_tui.workers"
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Everything one attempt is run with. It is data alone, so that it can travel to another machine.
+
+    `env` is added to the environment of the agent's program and carries the mark of the attempt.
+    `session_id` is a session of the agent to go on with, None for a new one.
+    """
+
+    prompt: str
+    payload: Mapping[str, Any]
+    cwd: str
+    env: Mapping[str, str] = field(default_factory=dict)
+    timers: Timers = field(default_factory=Timers)
+    session_id: str | None = None
+    output_schema: Mapping[str, Any] | None = None
+
+
+class Sink(Protocol):
+    """Where a worker tells what happens while it happens. Thread-safe, never blocks for long."""
+
+    def event(self, event: Event) -> None:
+        """One message of the conversation."""
+
+    def session(self, session_id: str) -> None:
+        """The agent's session, as soon as it is known."""
+
+    def process(self, pid: int) -> None:
+        """The program's process, as soon as it runs; it leads a process group of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What is known of a worker on this machine: can it run, which version, what to do if not."""
+
+    available: bool
+    detail: str
+    version: str | None = None
+    hint: str = ""
+
+
+class WorkerOptions(BaseModel):
+    """Base of each worker's options; its JSON schema makes forms, flags and documentation."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+OptionsT = TypeVar("OptionsT", bound=WorkerOptions)
+
+
+class Worker(ABC, Generic[OptionsT]):
+    """Runs one rendered prompt on one agent. Built from its name and options alone, on any machine.
+
+    One instance serves many threads at a time: it holds no state of an attempt. `default_timers` are those
+    of a recipe whose person has set none.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    Options: ClassVar[type[WorkerOptions]] = WorkerOptions
+    default_timers: ClassVar[Timers] = Timers()
+
+    def __init__(self, options: OptionsT) -> None:
+        self.options = options
+
+    @abstractmethod
+    def run(self, task: Task, sink: Sink, cancel: Cancel) -> Outcome:
+        """Run the task to its end and say how it ended; failures are outcomes, not exceptions."""
+
+    @abstractmethod
+    def probe(self) -> Probe:
+        """Whether this worker can run here."""
+
+    def check(self, fields: Sequence[str]) -> None:
+        """Raise `InvalidInput` where the options can't work for items with these payload fields."""
+
+    def permissions(self) -> list[str]:
+        """What the agent may do, in plain words, for the person who approves."""
+        return []
+
+
+def _builtin() -> dict[str, str]:
+    return {
+        "claude": "abp_tui.workers.claude_cli:ClaudeCliWorker",
+        "command": "abp_tui.workers.command:CommandWorker",
+        "sample": "abp_tui.workers.sample:SampleWorker",
+    }
+
+
+registry: Registry[type[Worker[Any]]] = Registry("worker", ENTRY_POINTS, _builtin())
+
+
+def make_worker(name: str, options: Mapping[str, Any]) -> Worker[Any]:
+    """Build the worker called `name`; raises `NotFound` or `InvalidInput`."""
+    kind = registry.get(name)
+    try:
+        return kind(kind.Options.model_validate(dict(options)))
+    except ValidationError as error:
+        known = ", ".join(kind.Options.model_fields) or "none"
+        raise InvalidInput(f"worker {name}: {explain(error)}", f"its options: {known}") from None

@@ -1,0 +1,168 @@
+"""Any program as a worker: one process per item, its standard output is the answer."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from pydantic import Field, field_validator
+
+from abp_tui.domain.failure import FailureKind
+from abp_tui.domain.model import Outcome, Timers
+from abp_tui.domain.prompt import PromptTemplate
+from abp_tui.errors import InvalidInput, WorkerUnavailable
+from abp_tui.plugins import suggest
+from abp_tui.workers.base import Probe, Sink, Task, Worker, WorkerOptions
+from abp_tui.workers.cancel import Cancel
+from abp_tui.workers.code_arguments import code_arguments, reads_code_from_stdin
+from abp_tui.workers.item_file import ItemFolder
+from abp_tui.workers.output import Output, to_bytes
+from abp_tui.workers.process import ProcessEnd, StartFailure, run_program
+
+ITEM_IN_ENV_MAX = 100_000  # bytes; the system takes 128 KiB for one variable
+
+
+class CommandOptions(WorkerOptions):
+    """What is run for each item."""
+
+    argv: tuple[str, ...] = Field(
+        min_length=1, description="The program and its arguments; {field} takes an item's field."
+    )
+    env: Mapping[str, str] = Field(default_factory=dict, description="Added to the program's environment.")
+    ok_exit_codes: tuple[int, ...] = Field(default=(0,), description="Exit codes that mean success.")
+    output_limit: int = Field(
+        default=1024 * 1024, ge=1, description="Bytes of output that are kept; the rest is cut with a mark."
+    )
+    jsonl_events: bool = Field(
+        default=False, description="The output is JSON lines: each becomes an event of its own."
+    )
+
+    @field_validator("argv")
+    @classmethod
+    def _has_a_program(cls, argv: tuple[str, ...]) -> tuple[str, ...]:
+        if not argv[0]:
+            raise ValueError("the program's name is empty")
+        return argv
+
+
+class CommandWorker(Worker[CommandOptions]):
+    """Runs a program per item: the prompt on its stdin, the item in `ABP_ITEM_FILE` and `ABP_ITEM`."""
+
+    name = "command"
+    title = "Any program"
+    Options = CommandOptions
+    default_timers: ClassVar[Timers] = Timers(first_event_s=0, idle_s=0)  # a silent program is no bad sign
+
+    def __init__(self, options: CommandOptions) -> None:
+        super().__init__(options)
+        self._arguments = tuple(PromptTemplate(argument) for argument in options.argv)
+        self._code = code_arguments(options.argv) | {0}
+        self._items = ItemFolder()
+
+    def check(self, fields: Sequence[str]) -> None:
+        """Raise `InvalidInput` for an unknown field or one in code, `WorkerUnavailable` without a program."""
+        for at, argument in enumerate(self._arguments):
+            for name in argument.names(fields):
+                self._check_field(at, name, fields)
+        if reads_code_from_stdin(self.options.argv):
+            raise InvalidInput(
+                f"{self.options.argv[0]} would run the prompt, which is its stdin, as code",
+                "name a script, or use -c with the code",
+            )
+        self._find_program()
+
+    def _check_field(self, at: int, name: str, fields: Sequence[str]) -> None:
+        argument = self.options.argv[at]
+        if at == 0:
+            raise InvalidInput(f"the program can't come from an item: {argument}", "write its name")
+        if at in self._code:
+            raise InvalidInput(
+                f"{{{name}}} stands in code that {self.options.argv[0]} would run: {argument[:80]!r}",
+                f"""pass it beside the code: sh -c 'wc -w "$1"' sh {{{name}}}; a literal brace is {{{{""",
+            )
+        if name not in fields:
+            raise InvalidInput(
+                f"argument {argument!r} names {{{name}}}, a field that the items don't have",
+                suggest(name, list(fields), lead="their fields are"),
+            )
+
+    def _find_program(self) -> str:
+        program = self.options.argv[0]
+        if "/" in program and not Path(program).is_absolute():
+            return program  # found from the job's folder, once that is known
+        found = shutil.which(program, path=self.options.env.get("PATH"))
+        if found is None:
+            raise WorkerUnavailable(
+                f"there is no program {program!r} to run", "is it installed, on PATH and executable?"
+            )
+        return found
+
+    def probe(self) -> Probe:
+        """Whether the program is there."""
+        try:
+            return Probe(True, self._find_program())
+        except WorkerUnavailable as error:
+            return Probe(False, error.message, hint=error.hint)
+
+    def permissions(self) -> list[str]:
+        """A program may do what its person may do."""
+        return [f"runs {self.options.argv[0]} with all the rights of your account"]
+
+    def run(self, task: Task, sink: Sink, cancel: Cancel) -> Outcome:
+        """Run the program on one item."""
+        output = Output(sink, self.options.output_limit, by_line=self.options.jsonl_events)
+        try:
+            end = self._run(task, sink, cancel, output)
+        except StartFailure as failure:
+            return failure.outcome()
+        except InvalidInput as error:
+            return Outcome.failed(FailureKind.BAD_INPUT, str(error))
+        output.close()
+        return self._outcome(task, end, output.text())
+
+    def _run(self, task: Task, sink: Sink, cancel: Cancel, output: Output) -> ProcessEnd:
+        item = json.dumps(task.payload, default=str)
+        env = {**os.environ, **self.options.env, **task.env}
+        env.pop("ABP_ITEM", None)
+        if len(item) <= ITEM_IN_ENV_MAX:
+            env["ABP_ITEM"] = item
+        with self._items.holding(item.encode()) as path:
+            env["ABP_ITEM_FILE"] = path
+            return run_program(
+                self._argv(task.payload),
+                cwd=task.cwd,
+                env=env,
+                stdin=to_bytes(task.prompt),
+                timers=task.timers,
+                cancel=cancel,
+                on_stdout=output.stdout,
+                on_stderr=output.stderr,
+                on_start=sink.process,
+            )
+
+    def _argv(self, payload: Mapping[str, Any]) -> list[str]:
+        """The arguments for an item; code gets nothing of it, whatever fields it turns out to have."""
+        nothing: Mapping[str, Any] = {}
+        return [
+            argument.render(nothing if at in self._code else payload)
+            for at, argument in enumerate(self._arguments)
+        ]
+
+    def _outcome(self, task: Task, end: ProcessEnd, text: str) -> Outcome:
+        if interrupted := end.interruption():
+            return Outcome.failed(*interrupted, output=text, exit_code=end.exit_code)
+        if end.exit_code not in self.options.ok_exit_codes:
+            return Outcome.failed(
+                FailureKind.AGENT_ERROR, end.describe(), output=text, exit_code=end.exit_code
+            )
+        if task.output_schema is None:
+            return Outcome(ok=True, output=text, exit_code=end.exit_code)
+        try:
+            return Outcome(ok=True, output=text, result=json.loads(text), exit_code=end.exit_code)
+        except (ValueError, RecursionError) as error:
+            problem = f"the output is no JSON: {error}"
+            return Outcome.failed(FailureKind.BAD_OUTPUT, problem, output=text, exit_code=end.exit_code)

@@ -1,0 +1,56 @@
+"""An item as a file that only its owner can read and that is gone when its attempt is."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from itertools import count
+
+from abp_tui.domain.failure import FailureKind
+from abp_tui.workers.process import StartFailure
+
+
+class ItemFolder:
+    """A private folder for the items in hand, made when the first is, removed with the program."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._numbers = count(1)
+
+    @contextmanager
+    def holding(self, data: bytes) -> Iterator[str]:
+        """The path of a file with `data`, mode 0600, removed afterwards. Raises `StartFailure`."""
+        path = None
+        try:
+            try:
+                path = f"{self._path()}/{next(self._numbers)}.json"
+                _write(path, data)
+            except OSError as error:
+                raise StartFailure(
+                    FailureKind.TRANSIENT,
+                    f"the item's file can't be written: {error.strerror}",
+                    f"is there room in {tempfile.gettempdir()}?",
+                ) from error
+            yield path
+        finally:
+            if path:
+                with suppress(FileNotFoundError):  # the program may have removed it itself
+                    os.unlink(path)  # noqa: PTH108 - done for every unit, and a Path costs as much as the call
+
+    def _path(self) -> str:
+        with self._lock:
+            if self._folder is None:
+                self._folder = tempfile.TemporaryDirectory(prefix="abp-items-", ignore_cleanup_errors=True)
+            return self._folder.name
+
+
+def _write(path: str, data: bytes) -> None:
+    def private(name: str, flags: int) -> int:
+        return os.open(name, flags | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+
+    with open(path, "wb", buffering=0, opener=private) as file:
+        file.write(data)

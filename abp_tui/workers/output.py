@@ -1,0 +1,74 @@
+"""What a plain program prints: kept up to a limit, and told to the sink line by line while it comes."""
+
+from __future__ import annotations
+
+import json
+
+from abp_tui.domain.model import Event, EventKind
+from abp_tui.workers.base import Sink
+from abp_tui.workers.lines import LineSplitter
+
+
+def to_bytes(text: str) -> bytes:
+    """Text as UTF-8; bytes of file names that are no UTF-8 come out as they were."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "replace")
+
+
+class Output:
+    """Takes stdout and stderr of one run. Whole lines become an event per read, or per line if `by_line`."""
+
+    def __init__(self, sink: Sink, limit: int, *, by_line: bool = False) -> None:
+        self._sink = sink
+        self._limit = limit
+        self._by_line = by_line
+        self._kept = bytearray()
+        self._seen = {EventKind.TEXT: 0, EventKind.STDERR: 0}
+        self._lines = {kind: LineSplitter(limit) for kind in self._seen}
+
+    def stdout(self, data: bytes) -> None:
+        """Keep what is within the limit, and tell of it."""
+        self._kept += data[: self._limit - len(self._kept)]
+        self._tell(EventKind.TEXT, data)
+
+    def stderr(self, data: bytes) -> None:
+        """Tell of it."""
+        self._tell(EventKind.STDERR, data)
+
+    def close(self) -> None:
+        """Tell of last lines that have no end."""
+        for kind, lines in self._lines.items():
+            self._emit(kind, lines.close())
+
+    def text(self) -> str:
+        """What was kept, with a mark where it was cut."""
+        text = self._kept.decode("utf-8", "replace")
+        seen = self._seen[EventKind.TEXT]
+        if seen <= self._limit:
+            return text
+        return f"{text}\n[cut: {self._limit:,} of {seen:,} bytes kept]"
+
+    def _tell(self, kind: EventKind, data: bytes) -> None:
+        room = self._limit - self._seen[kind]
+        self._seen[kind] += len(data)
+        if room > 0:
+            self._emit(kind, self._lines[kind].feed(data[:room]))
+
+    def _emit(self, kind: EventKind, lines: list[str]) -> None:
+        if not lines:
+            return
+        if not self._by_line or kind is EventKind.STDERR:
+            self._sink.event(Event(kind=kind, body="\n".join(lines)))
+            return
+        for line in lines:
+            self._sink.event(Event(kind=kind, body=line, raw=line if _is_json(line) else None))
+
+
+def _is_json(line: str) -> bool:
+    try:
+        json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return True

@@ -1,0 +1,405 @@
+"""Run one program safely: both pipes drained, timers kept, its whole process group ended, always reaped.
+
+The caller's thread does it all; it sleeps in one `poll` over the pipes, the cancel flag and the process.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from abp_tui.domain.failure import FailureKind
+from abp_tui.domain.model import Outcome, Timers
+from abp_tui.errors import AbpError
+from abp_tui.workers.cancel import Cancel
+
+Ending = tuple[tuple[signal.Signals, float], ...]
+"""Signals to a process group, each with the seconds to wait before the next."""
+
+TERMINATE: Ending = ((signal.SIGTERM, 5.0), (signal.SIGKILL, 0.0))
+INTERRUPT: Ending = ((signal.SIGINT, 5.0), (signal.SIGTERM, 2.0), (signal.SIGKILL, 0.0))
+
+LINGER_S = 0.25  # for output that outlives the program, through a child that holds the pipe
+POLL_WITHOUT_PIDFD_S = 0.05
+READ_SIZE = 65536  # what a pipe holds
+STDERR_TAIL = 8192
+
+_ITEM_AT_FAULT = frozenset({errno.E2BIG, errno.ENAMETOOLONG})
+_MACHINE_AT_FAULT = frozenset({errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ETXTBSY})
+_TIMEOUTS = {
+    FailureKind.TIMEOUT_FIRST: "no sign of life within {:g} s",
+    FailureKind.TIMEOUT_IDLE: "silent for {:g} s",
+    FailureKind.TIMEOUT_TOTAL: "not done within {:g} s",
+}
+
+
+class StartFailure(AbpError):
+    """The program could not be started; `kind` says whose fault that is: item, machine or set-up."""
+
+    def __init__(self, kind: FailureKind, message: str, hint: str = "") -> None:
+        super().__init__(message, hint)
+        self.kind = kind
+
+    def outcome(self) -> Outcome:
+        """The failed outcome of the attempt."""
+        return Outcome.failed(self.kind, str(self))
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessEnd:
+    """How a program ended: by itself with `exit_code`, by `signal`, or (both None) it never started.
+
+    `timeout` is the timer that ended it, `cancelled` the reason of the request that did, and
+    `killed_after_result` says that it was we who ended it, with its result already there.
+    """
+
+    exit_code: int | None = None
+    signal: int | None = None
+    timeout: FailureKind | None = None
+    timeout_s: float = 0.0
+    cancelled: str | None = None
+    killed_after_result: bool = False
+    stderr: str = ""
+
+    @property
+    def last_stderr_line(self) -> str:
+        """What the program complained of last, or nothing."""
+        return next((line.strip() for line in reversed(self.stderr.splitlines()) if line.strip()), "")
+
+    def interruption(self) -> tuple[FailureKind, str] | None:
+        """Why we ended the program, as a failure kind and one line; None where it ended by itself."""
+        if self.cancelled is not None:
+            return FailureKind.INTERRUPTED, self.cancelled
+        if self.timeout is not None:
+            return self.timeout, _TIMEOUTS[self.timeout].format(self.timeout_s)
+        return None
+
+    def describe(self) -> str:
+        """The end in one line: exit code or signal, and what the program complained of last."""
+        how = f"exit code {self.exit_code}"
+        if self.signal is not None:
+            how = f"killed by {_signal_name(self.signal)}"
+        return f"{how}: {self.last_stderr_line}" if self.last_stderr_line else how
+
+
+def run_program(
+    argv: Sequence[str],
+    *,
+    cwd: str,
+    env: Mapping[str, str],
+    timers: Timers,
+    cancel: Cancel,
+    on_stdout: Callable[[bytes], bool | None],
+    on_stderr: Callable[[bytes], object] | None = None,
+    on_start: Callable[[int], object] | None = None,
+    stdin: bytes = b"",
+    ending: Ending = TERMINATE,
+    linger_s: float = LINGER_S,
+) -> ProcessEnd:
+    """Run `argv` to its end with `env` as its whole environment, and end all of its process group.
+
+    `on_stdout` returns whether the result has arrived: from then on only `timers.grace_s` counts.
+    Raises `StartFailure`; whatever a callback raises comes through, after the program has been ended.
+    """
+    if cancel.requested:
+        return ProcessEnd(cancelled=cancel.reason)
+    child = _Child(argv, cwd, env, stdin)
+    try:
+        if on_start:
+            on_start(child.pid)
+        return _Watch(child, timers, cancel, on_stdout, on_stderr, ending, linger_s).until_end()
+    finally:
+        child.end()
+
+
+class _Child:
+    """The program, the leader of a process group, and our ends of its pipes."""
+
+    def __init__(self, argv: Sequence[str], cwd: str, env: Mapping[str, str], stdin: bytes) -> None:
+        self.stdin: int | None = None
+        self.unsent = memoryview(stdin)
+        self._pidfd: int | None = None
+        self.outputs: set[int] = set()
+        theirs: list[int] = []
+        try:
+            self.stdout, out = self._output_pipe(theirs)
+            self.stderr, err = self._output_pipe(theirs)
+            source = self._input_pipe(theirs) if stdin else subprocess.DEVNULL
+            self._popen = subprocess.Popen(
+                argv, cwd=cwd, env=env, stdin=source, stdout=out, stderr=err, start_new_session=True
+            )
+        except (OSError, ValueError) as error:
+            self._close_ours()
+            raise _start_failure(argv, cwd, error) from error
+        finally:
+            for fd in theirs:
+                os.close(fd)
+        self.pid = self._popen.pid
+        self.pidfd = self._pidfd = _open_pidfd(self.pid)
+
+    def _output_pipe(self, theirs: list[int]) -> tuple[int, int]:
+        ours, other = os.pipe()
+        self.outputs.add(ours)
+        theirs.append(other)
+        return ours, other
+
+    def _input_pipe(self, theirs: list[int]) -> int:
+        other, self.stdin = os.pipe()
+        theirs.append(other)
+        os.set_blocking(self.stdin, False)
+        self.send()  # most prompts fit into the pipe: then there is nothing left to watch
+        return other
+
+    def send(self) -> bool:
+        """Write as much of the input as fits now; True once it is closed: all sent, or nobody reads it."""
+        assert self.stdin is not None
+        try:
+            while self.unsent:
+                self.unsent = self.unsent[os.write(self.stdin, self.unsent) :]
+        except BlockingIOError:
+            return False
+        except BrokenPipeError:
+            self.unsent = memoryview(b"")  # a program need not read what it is given
+        os.close(self.stdin)
+        self.stdin = None
+        return True
+
+    def read(self, fd: int) -> bytes:
+        """What an output holds; b"" once, at its end, when it is closed."""
+        data = os.read(fd, READ_SIZE)
+        if not data:
+            self.outputs.discard(fd)
+            os.close(fd)
+        return data
+
+    def has_ended(self) -> bool:
+        """Whether the program is gone, where no pidfd tells it."""
+        return self._popen.poll() is not None
+
+    def signal_group(self, number: signal.Signals) -> None:
+        """Send a signal to all of the process group, if any of it is left."""
+        with suppress(ProcessLookupError, PermissionError):  # macOS: EPERM where all are zombies
+            os.killpg(self.pid, number)
+
+    def reap(self) -> int:
+        """Kill what is left of the group, then take the exit status (negative: a signal).
+
+        In this order, because the number of the group is ours only until its leader is reaped.
+        """
+        if self._popen.returncode is None or self._pidfd is None:
+            self.signal_group(signal.SIGKILL)
+        return self._popen.wait()
+
+    def end(self) -> None:
+        """Leave nothing behind: no process of the group, no zombie, no descriptor."""
+        if self._popen.returncode is None:
+            self.reap()
+        self._close_ours()
+
+    def _close_ours(self) -> None:
+        for fd in (*self.outputs, self.stdin, self._pidfd):
+            if fd is not None:
+                os.close(fd)
+
+
+class _Watch:
+    """One run's loop: what has arrived, which deadline comes next, how far the ending is."""
+
+    def __init__(
+        self,
+        child: _Child,
+        timers: Timers,
+        cancel: Cancel,
+        on_stdout: Callable[[bytes], bool | None],
+        on_stderr: Callable[[bytes], object] | None,
+        ending: Ending,
+        linger_s: float,
+    ) -> None:
+        self.child = child
+        self.timers = timers
+        self.cancel = cancel
+        self.on_stdout = on_stdout
+        self.on_stderr = on_stderr
+        self.steps = iter(ending)
+        self.linger_s = linger_s
+        self.started = self.heard = self.now = time.monotonic()
+        self.silent = True
+        self.result_at: float | None = None
+        self.exited_at: float | None = None
+        self.step_until: float | None = None
+        self.stopping = False
+        self.timeout: FailureKind | None = None
+        self.timeout_s = 0.0
+        self.cancelled: str | None = None
+        self.tail = b""
+        self.cancel_fd = cancel.fileno()
+        self.poller = select.poll()
+        self._register()
+
+    def _register(self) -> None:
+        for fd in (self.child.stdout, self.child.stderr, self.cancel_fd):
+            self.poller.register(fd, select.POLLIN)
+        if self.child.pidfd is not None:
+            self.poller.register(self.child.pidfd, select.POLLIN)
+        if self.child.stdin is not None:
+            self.poller.register(self.child.stdin, select.POLLOUT)
+
+    def until_end(self) -> ProcessEnd:
+        """Go round until the program is gone and its output is at an end, or has lingered long enough."""
+        while not self._finished():
+            ready = self.poller.poll(self._wait_ms())
+            self.now = time.monotonic()
+            for fd, _ in ready:
+                self._handle(fd)
+            if self.child.pidfd is None and self.exited_at is None and self.child.has_ended():
+                self.exited_at = self.now
+            self._keep_time()
+        return self._end(self.child.reap())
+
+    def _finished(self) -> bool:
+        if self.exited_at is None:
+            return False
+        return not self.child.outputs or self.now >= self.exited_at + self.linger_s
+
+    def _handle(self, fd: int) -> None:
+        if fd == self.child.stdout or fd == self.child.stderr:
+            self._read(fd)
+        elif fd == self.child.pidfd:
+            self.poller.unregister(fd)
+            self.exited_at = self.now
+        elif fd == self.cancel_fd:
+            self.poller.unregister(fd)
+            if not self.stopping and self.exited_at is None:
+                self.cancelled = self.cancel.reason or "stopped"
+                self._stop()
+        elif fd == self.child.stdin:
+            if self.child.send():
+                self.poller.unregister(fd)
+
+    def _read(self, fd: int) -> None:
+        data = self.child.read(fd)
+        if not data:
+            self.poller.unregister(fd)
+            return
+        self.silent = False
+        self.heard = self.now
+        if fd == self.child.stdout:
+            self._heed_result(bool(self.on_stdout(data)))
+            return
+        self.tail = (self.tail + data)[-STDERR_TAIL:]
+        if self.on_stderr:
+            self.on_stderr(data)
+
+    def _heed_result(self, arrived: bool) -> None:
+        if not arrived:
+            self.result_at = None
+        elif self.result_at is None:
+            self.result_at = self.now
+
+    def _wait_ms(self) -> float | None:
+        deadline, _, _ = self._next_deadline()
+        wait = None if deadline is None else max(0.0, deadline - self.now)
+        if self.child.pidfd is None and self.exited_at is None:
+            wait = POLL_WITHOUT_PIDFD_S if wait is None else min(wait, POLL_WITHOUT_PIDFD_S)
+        return None if wait is None else wait * 1000 + 1
+
+    def _next_deadline(self) -> tuple[float | None, FailureKind | None, float]:
+        """When something is due next, on the monotonic clock, and the timer that it is."""
+        if self.exited_at is not None:
+            return self.exited_at + self.linger_s, None, 0.0
+        if self.stopping:
+            return self.step_until, None, 0.0
+        if self.result_at is not None and self.timers.grace_s:
+            return self.result_at + self.timers.grace_s, None, self.timers.grace_s
+        return min(self._due(), default=(None, None, 0.0))
+
+    def _due(self) -> list[tuple[float, FailureKind, float]]:
+        timers = self.timers
+        due = []
+        if self.silent and timers.first_event_s:
+            due.append((self.started + timers.first_event_s, FailureKind.TIMEOUT_FIRST, timers.first_event_s))
+        elif timers.idle_s:
+            due.append((self.heard + timers.idle_s, FailureKind.TIMEOUT_IDLE, timers.idle_s))
+        if timers.total_s:
+            due.append((self.started + timers.total_s, FailureKind.TIMEOUT_TOTAL, timers.total_s))
+        return due
+
+    def _keep_time(self) -> None:
+        deadline, timeout, seconds = self._next_deadline()
+        if deadline is None or self.now < deadline or self.exited_at is not None:
+            return
+        if not self.stopping:
+            self.timeout, self.timeout_s = timeout, seconds
+        self._stop()
+
+    def _stop(self) -> None:
+        """Take the next step of the ending; after the last one there is nothing left but to wait."""
+        self.stopping = True
+        step = next(self.steps, None)
+        self.step_until = None
+        if step:
+            self.child.signal_group(step[0])
+            self.step_until = self.now + step[1]
+
+    def _end(self, status: int) -> ProcessEnd:
+        return ProcessEnd(
+            exit_code=status if status >= 0 else None,
+            signal=-status if status < 0 else None,
+            timeout=self.timeout,
+            timeout_s=self.timeout_s,
+            cancelled=self.cancelled,
+            killed_after_result=self.stopping and self.result_at is not None,
+            stderr=self.tail.decode("utf-8", "replace"),
+        )
+
+
+def _open_pidfd(pid: int) -> int | None:
+    """A descriptor that becomes readable when the process ends; None where the system has none."""
+    if not hasattr(os, "pidfd_open"):
+        return None
+    try:
+        return os.pidfd_open(pid)
+    except OSError:  # an old kernel, a sandbox or no descriptor left: polling does it too
+        return None
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def _start_failure(argv: Sequence[str], cwd: str, error: OSError | ValueError) -> StartFailure:
+    program = argv[0] if argv else ""
+    if not isinstance(error, OSError):
+        return StartFailure(
+            FailureKind.BAD_INPUT,
+            f"an argument or variable can't be passed to {program!r}: {error}",
+            "an item's value holds a NUL or a character that no argument can hold",
+        )
+    reason = os.strerror(error.errno) if error.errno else str(error)
+    if error.errno in _ITEM_AT_FAULT:
+        return StartFailure(
+            FailureKind.BAD_INPUT,
+            f"{program!r} can't be started: {reason.lower()}",
+            "the item is too large for an argument; read it from stdin or ABP_ITEM_FILE",
+        )
+    if error.errno in _MACHINE_AT_FAULT:
+        return StartFailure(FailureKind.TRANSIENT, f"{program!r} can't be started now: {reason.lower()}")
+    if error.filename == cwd and cwd != program:
+        return StartFailure(
+            FailureKind.REFUSED_TO_START, f"the folder {cwd!r} can't be entered: {reason.lower()}"
+        )
+    return StartFailure(
+        FailureKind.REFUSED_TO_START,
+        f"{program!r} can't be started: {reason.lower()}",
+        "is it installed, on PATH and executable?",
+    )

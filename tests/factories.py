@@ -1,0 +1,133 @@
+"""Real repositories with small jobs in them, and workers that run in this process."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from abp_tui.domain.failure import FailureKind
+from abp_tui.domain.model import Event, EventKind, Job, Outcome, Recipe, Timers, Usage
+from abp_tui.domain.status import JobStatus
+from abp_tui.store.records import dump
+from abp_tui.store.repository import Repository
+from abp_tui.workers.base import Probe, Sink, Task, Worker, WorkerOptions
+from abp_tui.workers.cancel import Cancel
+
+Behaviour = Callable[[Task, Sink, Cancel], Outcome]
+
+
+class InProcessWorker(Worker[WorkerOptions]):
+    """Does what a test tells it to, on the slot's own thread, and remembers the prompts it was given."""
+
+    name = "in-process"
+    title = "In this process"
+
+    def __init__(self, behaviour: Behaviour | None = None) -> None:
+        super().__init__(WorkerOptions())
+        self._behaviour = behaviour or answer
+        self._lock = threading.Lock()
+        self.prompts: list[str] = []
+
+    def run(self, task: Task, sink: Sink, cancel: Cancel) -> Outcome:
+        with self._lock:
+            self.prompts.append(task.prompt)
+        return self._behaviour(task, sink, cancel)
+
+    def probe(self) -> Probe:
+        return Probe(True, "always there")
+
+
+def answer(task: Task, sink: Sink, cancel: Cancel) -> Outcome:
+    """Succeed with the prompt as the answer, at the price of one cent."""
+    sink.event(Event(kind=EventKind.TEXT, body=f"I was asked: {task.prompt}"))
+    return Outcome(ok=True, output=task.prompt, usage=Usage(cost_usd=0.01, turns=1), session_id="s-1")
+
+
+def fail(task: Task, sink: Sink, cancel: Cancel) -> Outcome:
+    """Fail as an agent does."""
+    return Outcome.failed(FailureKind.AGENT_ERROR, "it did not work", usage=Usage(cost_usd=0.02))
+
+
+def wait_for_cancel(task: Task, sink: Sink, cancel: Cancel) -> Outcome:
+    """Run until it is ended, however long that takes."""
+    import select
+
+    select.select([cancel.fileno()], [], [], 60)
+    return Outcome.failed(FailureKind.INTERRUPTED, cancel.reason or "never ended")
+
+
+def make_repository(folder: Path) -> Repository:
+    return Repository(folder / "data" / "abp.db")
+
+
+def make_job(
+    repository: Repository,
+    count: int = 3,
+    *,
+    name: str = "words",
+    status: JobStatus | None = None,
+    template: str = "Do {n}",
+    cwd: Path | str = "/",
+    payloads: list[Mapping[str, Any]] | None = None,
+    **columns: Any,
+) -> Job:
+    """A job of `count` units with payloads `{"n": i}`, written straight to the store."""
+    items = payloads if payloads is not None else [{"n": n} for n in range(count)]
+    recipe = Recipe(
+        job_id=0,
+        version=1,
+        prompt_template=template,
+        timers=Timers(backoff_s=0.01),
+        created_at=datetime.now(UTC),
+    )
+    values = {
+        "name": name,
+        "intent": "Do it",
+        "enumerator_type": "file",
+        "enumerator_config": "{}",
+        "worker": "in-process",
+        "cwd": str(cwd),
+        "max_workers": 4,
+        "desired_workers": 4,
+        "max_retries": 0,
+        **columns,
+    }
+    job_id = repository.jobs.add(values, recipe)
+    repository.jobs.add_units(job_id, [(n, f"item-{n}", dump(item)) for n, item in enumerate(items)])
+    repository.jobs.make_ready(job_id, len(items))
+    if status is not None:
+        repository.jobs.move(job_id, status)
+    return repository.jobs.get(job_id)
+
+
+def counted_rows(repository: Repository, job_id: int) -> dict[str, int]:
+    """The counters as they must be, counted from the rows."""
+    query = (
+        "SELECT CASE WHEN status = 'COMPLETED' AND verdict IN ('suspect', 'blocked') THEN 'suspect' "
+        "ELSE lower(status) END AS state, count(*) FROM unit WHERE job_id = ? AND kind = 'item' GROUP BY state"
+    )
+    states = dict.fromkeys(("pending", "processing", "completed", "failed", "suspect"), 0)
+    with repository.database.connected() as db:
+        states.update(dict(db.execute_sql(query, (job_id,)).fetchall()))
+    return {**states, "total": sum(states.values())}
+
+
+def assert_counters_match(repository: Repository, job_id: int) -> None:
+    """Counters, buckets and costs of a job equal what its rows say."""
+    job = repository.jobs.get(job_id)
+    rows = counted_rows(repository, job_id)
+    assert job.counters.model_dump() == rows
+    buckets = repository.jobs.buckets(job_id)
+    for state in ("pending", "processing", "completed", "failed", "suspect"):
+        assert sum(getattr(bucket, state) for bucket in buckets) == rows[state]
+    with repository.database.connected() as db:
+        query = "SELECT sum(cost_usd) FROM attempt WHERE job_id = ?"
+        spent = db.execute_sql(query, (job_id,)).fetchone()[0]
+        query = "SELECT sum(cost_usd) FROM unit WHERE job_id = ?"
+        by_unit = db.execute_sql(query, (job_id,)).fetchone()[0]
+    for known in (job.cost_usd, by_unit):
+        assert (known is None) == (spent is None)
+        assert spent is None or abs(known - spent) < 1e-9

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import sqlite3
+import stat
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from peewee import SqliteDatabase
+
+from abp_tui.domain.model import Lease
+from abp_tui.errors import StoreError
+from abp_tui.liveness import identity
+from abp_tui.store.database import APPLICATION_ID
+from abp_tui.store.migrations import MIGRATIONS, migrate
+from abp_tui.store.repository import Repository
+from tests.factories import make_job
+
+
+def add_colour(db: SqliteDatabase) -> None:
+    db.execute_sql("ALTER TABLE job ADD COLUMN colour TEXT")
+
+
+def version_of(path: Path) -> int:
+    with sqlite3.connect(path) as connection:
+        return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def hold_lease(repository: Repository, job_id: int) -> None:
+    me = identity()
+    lease = Lease(
+        executor="e",
+        host=me.host,
+        boot_id=me.boot_id,
+        pid=me.pid,
+        pid_started=me.started,
+        beat_at=datetime.now(UTC),
+    )
+    assert repository.leases.take(job_id, lease, None)
+
+
+def test_a_step_forward_keeps_the_data_and_a_private_copy_of_the_old_file(repository: Repository) -> None:
+    make_job(repository, name="kept")
+    migrate(repository.path, APPLICATION_ID, (*MIGRATIONS, add_colour))
+    assert version_of(repository.path) == 2
+    with sqlite3.connect(repository.path) as connection:
+        assert connection.execute("SELECT name, colour FROM job").fetchall() == [("kept", None)]
+    copy = repository.path.with_name("abp.db.v1.bak")
+    assert version_of(copy) == 1
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+
+
+def test_a_failing_step_leaves_the_file_as_it_was(repository: Repository) -> None:
+    def break_off(db: SqliteDatabase) -> None:
+        add_colour(db)
+        raise RuntimeError("power cut")
+
+    with pytest.raises(RuntimeError):
+        migrate(repository.path, APPLICATION_ID, (*MIGRATIONS, break_off))
+    assert version_of(repository.path) == 1
+    make_job(repository)
+
+
+def test_refused_while_an_executor_lives(repository: Repository) -> None:
+    hold_lease(repository, make_job(repository, name="busy-one").id)
+    with pytest.raises(StoreError, match="busy-one"):
+        migrate(repository.path, APPLICATION_ID, (*MIGRATIONS, add_colour))
+    assert version_of(repository.path) == 1
+    assert not repository.path.with_name("abp.db.v1.bak").exists()
+
+
+def test_migrating_twice_does_it_once(repository: Repository) -> None:
+    steps = (*MIGRATIONS, add_colour)
+    migrate(repository.path, APPLICATION_ID, steps)
+    migrate(repository.path, APPLICATION_ID, steps)
+    assert version_of(repository.path) == 2

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from abp_tui.domain.status import UNIT_STEPS, UnitStatus, check_unit_step
+from abp_tui.errors import IllegalTransition, NotFound
+from abp_tui.store.repository import Repository
+from tests.factories import assert_counters_match, make_job
+
+
+def end_units(repository: Repository, job_id: int, status: str, seqs: range, verdict: str | None = None) -> None:
+    """Put units straight into a state, with counters and buckets to match."""
+    state = "suspect" if verdict else status.lower()
+    width = repository.jobs.get(job_id).bucket_width
+    with repository.database.writing() as db:
+        for seq in seqs:
+            db.execute_sql(
+                "UPDATE unit SET status = ?, verdict = ? WHERE job_id = ? AND seq = ?",
+                (status, verdict, job_id, seq),
+            )
+            for table, where, args in (
+                ("job", "id = ?", (job_id,)),
+                ("bucket", "job_id = ? AND n = ?", (job_id, seq // width)),
+            ):
+                db.execute_sql(
+                    f"UPDATE {table} SET pending = pending - 1, {state} = {state} + 1 WHERE {where}", args
+                )
+
+
+def test_windows_and_pages(repository: Repository) -> None:
+    job = make_job(repository, 50)
+    assert [line.seq for line in repository.units.lines(job.id, 20, 5)] == [20, 21, 22, 23, 24]
+    assert [unit.seq for unit in repository.units.page(job.id, after=44, limit=10)] == [45, 46, 47, 48, 49]
+    assert [unit.seq for unit in repository.units.stream(job.id, chunk=7)] == list(range(50))
+
+
+def test_pages_of_a_state(repository: Repository) -> None:
+    job = make_job(repository, 20)
+    end_units(repository, job.id, "COMPLETED", range(0, 5))
+    end_units(repository, job.id, "COMPLETED", range(5, 8), verdict="suspect")
+    end_units(repository, job.id, "FAILED", range(8, 10))
+    found = {
+        state: repository.units.seqs_in(job.id, state)
+        for state in ("completed", "suspect", "failed", "pending", "processing")
+    }
+    assert found == {
+        "completed": [0, 1, 2, 3, 4],
+        "suspect": [5, 6, 7],
+        "failed": [8, 9],
+        "pending": list(range(10, 20)),
+        "processing": [],
+    }
+    assert [line.seq for line in repository.units.lines_in(job.id, "pending", after=14, limit=2)] == [15, 16]
+    assert_counters_match(repository, job.id)
+
+
+def test_a_line_is_short_whatever_the_unit_holds(repository: Repository) -> None:
+    job = make_job(repository, 1)
+    with repository.database.writing() as db:
+        db.execute_sql("UPDATE unit SET output = ?", ("x" * 1_000_000,))
+    assert len(repository.units.lines(job.id, 0, 1)[0].note) == 300
+
+
+def test_an_unknown_unit(repository: Repository) -> None:
+    with pytest.raises(NotFound, match="no unit 7"):
+        repository.units.get(make_job(repository).id, 7)
+
+
+def test_put_back_moves_counters_and_names_what_changed(repository: Repository) -> None:
+    job = make_job(repository, 10)
+    end_units(repository, job.id, "COMPLETED", range(0, 3), verdict="blocked")
+    end_units(repository, job.id, "FAILED", range(3, 5))
+    change = repository.jobs.get(job.id).change
+    assert repository.units.put_back(job.id, [1, 2, 3]) == 3
+    assert_counters_match(repository, job.id)
+    assert repository.jobs.get(job.id).counters.pending == 8
+    assert [line.seq for line in repository.units.changed_since(job.id, change)] == [1, 2, 3]
+
+
+def test_a_unit_that_waits_can_not_be_put_back_and_nothing_changes(repository: Repository) -> None:
+    job = make_job(repository, 3)
+    end_units(repository, job.id, "FAILED", range(0, 1))
+    with pytest.raises(IllegalTransition):
+        repository.units.put_back(job.id, [0, 1])
+    assert repository.units.get(job.id, 0).status is UnitStatus.FAILED
+    assert_counters_match(repository, job.id)
+
+
+@pytest.mark.parametrize(("old", "new"), [*itertools.product(UnitStatus, UnitStatus)])
+def test_a_unit_moves_only_along_the_table(old: UnitStatus, new: UnitStatus) -> None:
+    if new in UNIT_STEPS[old]:
+        check_unit_step(1, old, new)
+    else:
+        with pytest.raises(IllegalTransition, match="unit 1"):
+            check_unit_step(1, old, new)
+
+
+def test_a_window_of_a_large_job_is_one_range_read(repository: Repository) -> None:
+    job = make_job(repository, 1)
+    queries = {
+        "SELECT seq FROM unit WHERE job_id = ? AND seq BETWEEN 5 AND 9": "PRIMARY KEY",
+        "SELECT seq FROM unit WHERE job_id = ? AND status = 'FAILED' AND seq > 5 ORDER BY seq LIMIT 9": "status=?",
+        "SELECT seq FROM unit WHERE job_id = ? AND changed > 5": "unit_changed",
+    }
+    with repository.database.connected() as db:
+        for query, expected in queries.items():
+            plan = db.execute_sql(f"EXPLAIN QUERY PLAN {query}", (job.id,)).fetchall()
+            assert len(plan) == 1, plan  # no sort, no scan beside it
+            assert expected in plan[0][3]
