@@ -100,7 +100,8 @@ class Feed:
         watcher = threading.Thread(target=self._watch, args=(stop,), name="feed-watch", daemon=True)
         watcher.start()
         with self._repository.database.connected():  # kept open: data_version compares within a connection
-            version, jobs = -1, ()
+            version = -1
+            jobs: tuple[JobView, ...] = ()
             while not stop.is_set():
                 self._wake.clear()
                 now, asked = self._repository.database.data_version(), self._asked

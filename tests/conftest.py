@@ -1,19 +1,21 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from abp_tui.store.repository import Repository
 from tests.factories import make_repository
 
+FORBID_SKIPS = bool(os.environ.get("ABP_FORBID_SKIPS"))
+
 
 @pytest.fixture(autouse=True)
 def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty home, and none of the settings of whoever runs the tests."""
-    import os
-
     for name in [name for name in os.environ if name.startswith("ABP_")]:
         monkeypatch.delenv(name)
     home = tmp_path_factory.mktemp("home")
@@ -26,3 +28,13 @@ def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
 @pytest.fixture
 def repository(tmp_path: Path) -> Repository:
     return make_repository(tmp_path)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
+    """Where skips are forbidden, a skip is a failure that gives its reason."""
+    report = yield
+    if FORBID_SKIPS and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, which is forbidden here: {call.excinfo.value if call.excinfo else ''}"
+    return report

@@ -107,7 +107,7 @@ def counted_rows(repository: Repository, job_id: int) -> dict[str, int]:
     """The counters as they must be, counted from the rows."""
     query = (
         "SELECT CASE WHEN status = 'COMPLETED' AND verdict IN ('suspect', 'blocked') THEN 'suspect' "
-        "ELSE lower(status) END AS state, count(*) FROM unit WHERE job_id = ? AND kind = 'item' GROUP BY state"
+        "ELSE lower(status) END AS state, count(*) FROM unit WHERE job_id = ? AND kind = 'item' GROUP BY 1"
     )
     states = dict.fromkeys(("pending", "processing", "completed", "failed", "suspect"), 0)
     with repository.database.connected() as db:

@@ -68,6 +68,10 @@ class Enumerator(ABC, Generic[ConfigT]):
         """What a person should know about this source before anything runs."""
         return []
 
+    def why_empty(self) -> str:
+        """One line, asked for where there are no items: what was looked for, and what would find some."""
+        return "the source has no items"
+
 
 def _builtin() -> dict[str, str]:
     return {"file": "abp_tui.enumerators.file:FileEnumerator"}

@@ -32,7 +32,15 @@ def launch_executor(
     """
     log_file = executor_log(repository.path, job.id)
     log_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    arguments = [sys.executable, "-P", "-m", "abp_tui.execution", str(job.id), "--store", str(repository.path)]
+    arguments = [
+        sys.executable,
+        "-P",
+        "-m",
+        "abp_tui.execution",
+        str(job.id),
+        "--store",
+        str(repository.path),
+    ]
     if test_seq is not None:
         arguments += ["--test", str(test_seq)]
     if force:

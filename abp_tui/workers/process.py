@@ -279,9 +279,8 @@ class _Watch:
             if not self.stopping and self.exited_at is None:
                 self.cancelled = self.cancel.reason or "stopped"
                 self._stop()
-        elif fd == self.child.stdin:
-            if self.child.send():
-                self.poller.unregister(fd)
+        elif fd == self.child.stdin and self.child.send():
+            self.poller.unregister(fd)
 
     def _read(self, fd: int) -> None:
         data = self.child.read(fd)

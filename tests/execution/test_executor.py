@@ -285,7 +285,9 @@ def test_callbacks_tell_what_is_recorded(repository: Repository) -> None:
     callbacks = Callbacks(
         unit_started=lambda claim: told.append(("started", claim.seq)),
         event=lambda _, event: told.append(("event", event.kind)),
-        unit_finished=lambda end: told.append(("finished", repository.units.get(job.id, end.claim.seq).status)),
+        unit_finished=lambda end: told.append(
+            ("finished", repository.units.get(job.id, end.claim.seq).status)
+        ),
         job_changed=lambda changed: told.append(("job", changed.status)),
     )
     job = make_job(repository, 1, status=JobStatus.RUNNING)

@@ -10,7 +10,9 @@ from abp_tui.store.repository import Repository
 from tests.factories import assert_counters_match, make_job
 
 
-def end_units(repository: Repository, job_id: int, status: str, seqs: range, verdict: str | None = None) -> None:
+def end_units(
+    repository: Repository, job_id: int, status: str, seqs: range, verdict: str | None = None
+) -> None:
     """Put units straight into a state, with counters and buckets to match."""
     state = "suspect" if verdict else status.lower()
     width = repository.jobs.get(job_id).bucket_width
@@ -38,7 +40,7 @@ def test_windows_and_pages(repository: Repository) -> None:
 
 def test_pages_of_a_state(repository: Repository) -> None:
     job = make_job(repository, 20)
-    end_units(repository, job.id, "COMPLETED", range(0, 5))
+    end_units(repository, job.id, "COMPLETED", range(5))
     end_units(repository, job.id, "COMPLETED", range(5, 8), verdict="suspect")
     end_units(repository, job.id, "FAILED", range(8, 10))
     found = {
@@ -70,7 +72,7 @@ def test_an_unknown_unit(repository: Repository) -> None:
 
 def test_put_back_moves_counters_and_names_what_changed(repository: Repository) -> None:
     job = make_job(repository, 10)
-    end_units(repository, job.id, "COMPLETED", range(0, 3), verdict="blocked")
+    end_units(repository, job.id, "COMPLETED", range(3), verdict="blocked")
     end_units(repository, job.id, "FAILED", range(3, 5))
     change = repository.jobs.get(job.id).change
     assert repository.units.put_back(job.id, [1, 2, 3]) == 3
@@ -81,7 +83,7 @@ def test_put_back_moves_counters_and_names_what_changed(repository: Repository) 
 
 def test_a_unit_that_waits_can_not_be_put_back_and_nothing_changes(repository: Repository) -> None:
     job = make_job(repository, 3)
-    end_units(repository, job.id, "FAILED", range(0, 1))
+    end_units(repository, job.id, "FAILED", range(1))
     with pytest.raises(IllegalTransition):
         repository.units.put_back(job.id, [0, 1])
     assert repository.units.get(job.id, 0).status is UnitStatus.FAILED
@@ -101,7 +103,7 @@ def test_a_window_of_a_large_job_is_one_range_read(repository: Repository) -> No
     job = make_job(repository, 1)
     queries = {
         "SELECT seq FROM unit WHERE job_id = ? AND seq BETWEEN 5 AND 9": "PRIMARY KEY",
-        "SELECT seq FROM unit WHERE job_id = ? AND status = 'FAILED' AND seq > 5 ORDER BY seq LIMIT 9": "status=?",
+        "SELECT seq FROM unit WHERE job_id = ? AND status = 'FAILED' AND seq > 5 ORDER BY seq": "status=?",
         "SELECT seq FROM unit WHERE job_id = ? AND changed > 5": "unit_changed",
     }
     with repository.database.connected() as db:

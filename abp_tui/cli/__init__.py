@@ -1,0 +1,118 @@
+"""The `abp` command: a file per group of verbs, each imported only when it is called."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import click
+
+from abp_tui import __version__
+from abp_tui.errors import AbpError, InvalidInput
+from abp_tui.plugins import suggest
+
+VERBS = {
+    "abp_tui.cli.new": "new",
+    "abp_tui.cli.review": "test approve reject prompt",
+    "abp_tui.cli.run": "start pause stop resume retry workers wait",
+    "abp_tui.cli.look": "ls show units events log",
+    "abp_tui.cli.results": "export rm",
+    "abp_tui.cli.demo": "demo",
+}
+MODULE_OF = {verb: module for module, verbs in VERBS.items() for verb in verbs.split()}
+
+
+class Verbs(click.Group):
+    """Finds verbs by name and imports the file of the one that is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All verbs, in the order in which a job meets them."""
+        return list(MODULE_OF)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The verb; raises a usage error with the nearest name for one that there is not."""
+        if cmd_name not in MODULE_OF:
+            raise click.UsageError(
+                f"there is no verb {cmd_name!r}: {suggest(cmd_name, list(MODULE_OF))}", ctx
+            )
+        command = getattr(import_module(MODULE_OF[cmd_name]), cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.group(cls=Verbs, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="abp", message="%(prog)s %(version)s")
+@click.pass_context
+def abp(ctx: click.Context) -> None:
+    """Run one agent per item over many items: test one, review it, approve, let the batch run.
+
+    Without a verb it opens the terminal app. Jobs are named by name or id (j12). Data goes to stdout,
+    talk to stderr.
+
+    \b
+    abp new words --intent "Count the words" --files texts -- wc -w {file_path}
+    abp test words
+    abp approve words --wait
+    abp export words -o words.jsonl
+
+    Exit codes: 0 done, 1 failed, 2 can't be done as asked, 3 paused or waiting for you, 4 interrupted,
+    124 timeout.
+    """
+    if ctx.invoked_subcommand is None:
+        _open_app()
+
+
+def _open_app() -> None:
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise InvalidInput(
+            "the app needs a terminal", "without one use the verbs: `abp ls`, `abp new --help`, `abp --help`"
+        )
+    from abp_tui.cli.common import open_orchestrator
+    from abp_tui.tui import run
+
+    run(open_orchestrator())
+
+
+def main() -> None:
+    """The entry point: runs a verb and exits with its code; an error is one line on stderr."""
+    sys.exit(_run())
+
+
+def _run() -> int:
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    try:
+        code = abp.main(prog_name="abp", standalone_mode=False)
+        sys.stdout.flush()
+    except click.Abort:
+        return 130
+    except click.UsageError as error:
+        return _complain(
+            error.format_message(), f"see `{error.ctx.command_path} --help`" if error.ctx else ""
+        )
+    except click.ClickException as error:
+        return _complain(error.format_message())
+    except AbpError as error:
+        return _complain(error.message, error.hint)
+    except BrokenPipeError:
+        return _close_quietly()
+    except Exception as error:  # noqa: BLE001 - the last resort: the whole story goes to a file
+        from abp_tui.cli.crash import report
+
+        return report(error)
+    return code if isinstance(code, int) else 0
+
+
+def _complain(message: str, hint: str = "") -> int:
+    from abp_tui.cli.common import complain
+
+    complain(message, hint)
+    return 2
+
+
+def _close_quietly() -> int:
+    """Whoever read our output has left: say nothing, and leave the interpreter nothing to flush."""
+    import os
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0

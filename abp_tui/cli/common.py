@@ -1,0 +1,109 @@
+"""What the verbs share: opening the store, saying things, JSON, and texts from files."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from abp_tui.cli.text import clean, one_line
+from abp_tui.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from abp_tui.orchestrator import Orchestrator
+    from abp_tui.store.repository import Repository
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def job_argument(function: F) -> F:
+    """The argument JOB: a name, or an id such as j12."""
+    return click.argument("job", metavar="JOB")(function)
+
+
+def json_option(function: F) -> F:
+    """The option --json."""
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(function)
+
+
+def wait_option(function: F) -> F:
+    """The option --wait."""
+    return click.option("--wait", is_flag=True, help="Wait as `abp wait` does, with its exit codes.")(
+        function
+    )
+
+
+def open_repository() -> Repository:
+    """The store that the settings name."""
+    from abp_tui.settings import load_settings
+    from abp_tui.store.repository import Repository
+
+    return Repository(load_settings().database)
+
+
+def open_orchestrator() -> Orchestrator:
+    """The verbs, over the store that the settings name."""
+    from abp_tui.orchestrator import Orchestrator
+    from abp_tui.settings import load_settings
+    from abp_tui.store.repository import Repository
+
+    settings = load_settings()
+    return Orchestrator(Repository(settings.database), settings=settings)
+
+
+def say(text: str = "", *, nl: bool = True) -> None:
+    """Talk, which goes to stderr."""
+    click.echo(text, err=True, nl=nl)
+
+
+def complain(message: str, hint: str = "") -> None:
+    """An error as one line: what is wrong, and in brackets what to do."""
+    say(one_line(f"abp: {message} ({hint})" if hint else f"abp: {message}"))
+
+
+def put(line: str) -> None:
+    """A line of data, which goes to stdout."""
+    click.echo(line)
+
+
+def put_text(text: str) -> None:
+    """Foreign text to stdout: whole into a pipe or file, harmless onto a terminal."""
+    if text:
+        click.echo(clean(text) if sys.stdout.isatty() else text, nl=not text.endswith("\n"))
+
+
+def put_json(value: Any) -> None:
+    """One JSON document to stdout; ASCII where that can't take more."""
+    unicode = sys.stdout.encoding.lower().replace("-", "") == "utf8"
+    put(json.dumps(value, ensure_ascii=not unicode, indent=2))
+
+
+def text_or_file(value: str | None) -> str | None:
+    """The text itself, or with `@FILE` what that file holds; `@-` is stdin."""
+    if value is None or not value.startswith("@"):
+        return value
+    return read_text(Path(value[1:])) if value != "@-" else sys.stdin.read()
+
+
+def read_text(path: Path) -> str:
+    """What a file that a person named holds; raises `InvalidInput`."""
+    try:
+        return path.expanduser().read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise InvalidInput(f"can't read {path}: {why}", "name a text file") from None
+
+
+def json_object(text: str, what: str) -> dict[str, Any]:
+    """The JSON object in a text that a person gave; raises `InvalidInput`."""
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise InvalidInput(f"{what} is no JSON: {error}", 'it must be an object: {"name": …}') from None
+    if not isinstance(value, dict):
+        raise InvalidInput(f"{what} is no JSON object", 'it must look like {"name": …}')
+    return value

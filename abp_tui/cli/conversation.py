@@ -1,0 +1,40 @@
+"""An attempt's conversation as lines for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from abp_tui.cli.layout import bold, dim
+from abp_tui.cli.text import clean, one_line
+from abp_tui.domain.model import Event, EventKind
+
+PROMPT_LINES = 12
+RESULT_LINES = 6
+LINE_CELLS = 160
+
+
+def lines_of(event: Event) -> Iterator[str]:
+    """What is shown of an event; tool calls and their results are cut to what gives an idea of them."""
+    match event.kind:
+        case EventKind.PROMPT:
+            yield from (dim(f"> {line}") for line in _first(event.body, PROMPT_LINES))
+        case EventKind.TEXT:
+            yield from clean(event.body).splitlines()
+        case EventKind.THINKING:
+            yield from (dim(f"  {line}") for line in clean(event.body).splitlines())
+        case EventKind.TOOL_CALL:
+            yield f"{bold('* ' + one_line(event.title))} {one_line(event.body, LINE_CELLS)}".rstrip()
+        case EventKind.TOOL_RESULT | EventKind.DIFF:
+            mark = "  ! " if event.is_error else "  | "
+            yield from (dim(mark + line) for line in _first(event.body, RESULT_LINES))
+        case EventKind.RESULT:
+            if event.is_error:
+                yield f"! {one_line(event.body or event.title)}"
+        case _:
+            yield dim(f"~ {one_line(f'{event.title} {event.body}') or event.kind}")
+
+
+def _first(text: str, count: int) -> list[str]:
+    lines = clean(text).splitlines()
+    more = len(lines) - count
+    return lines if more <= 0 else [*lines[:count], f"… {more} more lines"]

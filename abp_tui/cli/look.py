@@ -1,0 +1,233 @@
+"""Looking at jobs, units, conversations and logs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import click
+
+from abp_tui.cli.common import job_argument, json_option, open_repository, put, put_json, say
+from abp_tui.cli.layout import ago, bold, dim, local, money, pairs, span, table, tinted
+from abp_tui.cli.text import one_line
+
+if TYPE_CHECKING:
+    from abp_tui.domain.model import Job, LogEntry, UnitLine, WorkUnit
+    from abp_tui.store.repository import Repository
+    from abp_tui.views import JobView
+
+STATES = "pending processing completed failed suspect".split()
+SHOWN = 100
+PAGE = 500
+
+
+@click.command()
+@json_option
+def ls(as_json: bool) -> None:
+    """List all jobs, newest first.
+
+    \b
+    abp ls
+    abp ls --json | jq -r '.[] | select(.status == "FAILED") | .name'
+    """
+    from abp_tui.views import view_job
+
+    views = [view_job(job) for job in open_repository().jobs.all()]
+    if as_json:
+        put_json([view.model_dump(mode="json") for view in views])
+    elif not views:
+        say("There are no jobs yet. Make one: abp new --help, or try: abp demo")
+    else:
+        head = ("ID", "NAME", "STATUS", "DONE", "FAILED", "SUSPECT", "TOTAL", "COST", "AGE")
+        for line in table(head, map(_row, views), right="DONE FAILED SUSPECT TOTAL COST AGE"):
+            put(line)
+
+
+@click.command()
+@job_argument
+@json_option
+def show(job: str, as_json: bool) -> None:
+    """Show a job: its state, counts, cost, prompt and process.
+
+    \b
+    abp show docs
+    abp show j3 --json
+    """
+    from abp_tui.views import view_job
+
+    view = view_job(open_repository().jobs.find(job))
+    if as_json:
+        put_json(view.model_dump(mode="json"))
+        return
+    for line in pairs(_facts(view)):
+        put(line)
+    put(bold("prompt"))
+    for line in view.prompt_template.splitlines():
+        put(f"  {one_line(line)}")
+
+
+@click.command()
+@job_argument
+@click.option("--status", type=click.Choice(STATES, case_sensitive=False), help="Only units in this state.")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help=f"At most N; a table shows {SHOWN}.")
+@json_option
+def units(job: str, status: str | None, limit: int | None, as_json: bool) -> None:
+    """List a job's units in order. Completed ones that are doubtful count as suspect.
+
+    \b
+    abp units docs --status failed
+    abp units docs --json | jq '.[].output'
+    """
+    repository = open_repository()
+    found = repository.jobs.find(job)
+    if as_json:
+        _put_array(_whole_units(repository, found, status), limit)
+        return
+    lines = _unit_lines(repository, found, status, limit or SHOWN)
+    head = ("SEQ", "KEY", "STATUS", "TRIES", "COST", "TIME", "NOTE")
+    for line in table(head, map(_unit_row, lines), right="SEQ TRIES COST TIME"):
+        put(line)
+    counters = found.counters
+    there = getattr(counters, status) if status else counters.total
+    if there > len(lines):
+        say(f"{there - len(lines)} more; --limit {there} shows all")
+
+
+@click.command()
+@job_argument
+@click.option("--unit", "seq", type=int, required=True, metavar="SEQ", help="Which unit.")
+@json_option
+def events(job: str, seq: int, as_json: bool) -> None:
+    """Print the conversation of a unit, attempt by attempt.
+
+    \b
+    abp events docs --unit 3
+    """
+    from abp_tui.cli.conversation import lines_of
+
+    repository = open_repository()
+    unit = repository.units.get(repository.jobs.find(job).id, seq)
+    attempts = repository.attempts.of_unit(unit.job_id, seq)
+    if as_json:
+        found = (event for attempt in attempts for event in repository.attempts.events(attempt.id))
+        put_json([event.model_dump(mode="json") for event in found])
+        return
+    for attempt in attempts:
+        cost = money(attempt.usage.cost_usd)
+        put(
+            bold(
+                f"attempt {attempt.number}: {attempt.purpose} {attempt.status} {local(attempt.started_at)} {cost}"
+            )
+        )
+        for event in repository.attempts.events(attempt.id):
+            for line in lines_of(event):
+                put(line)
+
+
+@click.command()
+@job_argument
+@click.option("--follow", is_flag=True, help="Go on until the job has ended.")
+def log(job: str, follow: bool) -> None:
+    """Print what happened to a job.
+
+    \b
+    abp log docs --follow
+    """
+    from abp_tui.cli.watching import changes
+
+    repository = open_repository()
+    job_id, last = repository.jobs.find(job).id, 0
+    for _ in changes(repository):
+        ended = repository.jobs.get(job_id).status.ended
+        while entries := repository.logs.after(job_id, last):
+            for entry in entries:
+                put(_log_line(entry))
+            last = entries[-1].id
+        if ended or not follow:
+            return
+
+
+def _row(view: JobView) -> tuple[str, ...]:
+    from abp_tui.cli.watching import state
+
+    counts = (view.completed_units, view.failed_units, view.suspect_units, view.total_units)
+    cost = money(view.cost_usd, view.cost_is_floor)
+    return view.id, one_line(view.name, 40), state(view), *map(str, counts), cost, ago(view.created_at)
+
+
+def _facts(view: JobView) -> Iterator[tuple[str, str]]:
+    from abp_tui.cli.watching import state
+
+    yield "job", f"{one_line(view.name)} ({view.id})"
+    yield "status", tinted(state(view))
+    yield "reason", one_line(view.pause_reason or "")
+    yield "intent", one_line(view.intent, 200)
+    for name in STATES:
+        yield name, str(getattr(view, f"{name}_units"))
+    yield "total", str(view.total_units)
+    yield "cost", money(view.cost_usd, view.cost_is_floor)
+    yield "budget", money(view.budget_usd) if view.budget_usd is not None else ""
+    yield "source", one_line(f"{view.enumerator_type} {view.enumerator_config}", 200)
+    yield "worker", one_line(f"{view.worker} {view.worker_options or ''}", 200)
+    yield "folder", one_line(view.cwd)
+    yield "workers", str(view.max_workers)
+    yield "retries", str(view.max_retries)
+    yield "created", local(view.created_at)
+    yield "started", local(view.started_at)
+    yield "finished", local(view.finished_at)
+    if view.executor:
+        yield "executor", f"process {view.executor.pid} on {view.executor.host}, {view.executor.state}"
+    yield "prompt version", str(view.prompt_version)
+
+
+def _unit_lines(repository: Repository, job: Job, state: str | None, limit: int) -> list[UnitLine]:
+    if state is None:
+        return repository.units.lines(job.id, 0, limit)
+    return repository.units.lines_in(job.id, state, limit=limit)
+
+
+def _unit_row(line: UnitLine) -> tuple[str, ...]:
+    state = line.status if line.verdict in (None, "ok") else f"{line.status} {line.verdict}"
+    cost, time = money(line.cost_usd), span(line.duration_s)
+    return (
+        str(line.seq),
+        one_line(line.key, 50),
+        state,
+        str(line.attempts),
+        cost,
+        time,
+        one_line(line.note, 60),
+    )
+
+
+def _whole_units(repository: Repository, job: Job, state: str | None) -> Iterator[WorkUnit]:
+    from abp_tui.domain.status import UnitStatus
+    from abp_tui.store.tally import counted_as
+
+    if state is None:
+        yield from repository.units.stream(job.id)
+        return
+    status = UnitStatus.COMPLETED if state == "suspect" else UnitStatus(state.upper())
+    for unit in repository.units.stream(job.id, status=status):
+        if counted_as(unit.status, unit.verdict) == state:
+            yield unit
+
+
+def _put_array(found: Iterator[WorkUnit], limit: int | None) -> None:
+    """One JSON array, written while it is read: a job may have a million units."""
+    from itertools import islice
+
+    from abp_tui.export import json_line
+
+    separator = "[\n"
+    for unit in islice(found, limit):
+        sys.stdout.write(separator + json_line(unit))
+        separator = ",\n"
+    sys.stdout.write("[]\n" if separator == "[\n" else "\n]\n")
+
+
+def _log_line(entry: LogEntry) -> str:
+    unit = f" unit {entry.seq}:" if entry.seq is not None else ""
+    line = f"{local(entry.at)} {entry.level:7}{unit} {one_line(entry.message)}"
+    return line if entry.level == "info" else tinted(line) if entry.level == "error" else dim(line)

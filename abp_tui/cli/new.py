@@ -1,0 +1,157 @@
+"""`abp new`: make a job."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from abp_tui.cli.common import json_object, open_orchestrator, put, put_text, read_text, say, text_or_file
+from abp_tui.cli.text import one_line
+from abp_tui.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from abp_tui.creation import Plan
+    from abp_tui.orchestrator import Orchestrator
+
+COMMAND = "abp_tui.cli.new"
+
+
+class WithCommand(click.Command):
+    """Takes what stands behind `--` as a command of its own, whatever it looks like."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Keep the command in `ctx.meta` and parse the rest."""
+        if "--" in args:
+            at = args.index("--")
+            args, ctx.meta[COMMAND] = args[:at], args[at + 1 :]
+            if not ctx.meta[COMMAND]:
+                raise click.UsageError("there is no command behind `--`", ctx)
+        return super().parse_args(ctx, args)
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        """As click has it, with the command."""
+        return [*super().collect_usage_pieces(ctx), "[-- COMMAND ARG..]"]
+
+
+@click.command(cls=WithCommand)
+@click.argument("name")
+@click.option("--intent", required=True, metavar="TEXT|@FILE", help="What is to be done with each item.")
+@click.option("--files", metavar="DIR", help="One item per file below this folder.")
+@click.option("--pattern", multiple=True, metavar="GLOB", help="Which files, e.g. '*.md'. Repeatable.")
+@click.option("--exclude", multiple=True, metavar="GLOB", help="Which files not. Repeatable.")
+@click.option("--hidden", is_flag=True, help="Hidden files and folders as well.")
+@click.option("--source", metavar="TYPE", help="Another source of items, with --config.")
+@click.option("--config", metavar="JSON|@FILE", help="The configuration of --source.")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="The first N items only.")
+@click.option(
+    "--prompt", metavar="TEXT|@FILE", help="The prompt, with {field}s, instead of the standard one."
+)
+@click.option("--schema", metavar="FILE", help="A JSON schema that each result must have.")
+@click.option("--post", metavar="TEXT|@FILE", help="A prompt to run once over all the results.")
+@click.option("--cwd", metavar="DIR", help="Where the agents run; by default here.")
+@click.option("--worker", metavar="NAME", help="The agent: `claude`, or `command` if there is one behind --.")
+@click.option("--worker-option", "options", multiple=True, metavar="K=V", help="Repeatable; V may be JSON.")
+@click.option("--max-workers", type=int, metavar="N", help="Units that run at a time.")
+@click.option("--max-retries", type=int, metavar="N", help="Further attempts after a failed one.")
+@click.option("--timeout", type=float, metavar="S", help="The longest that one attempt may take, in seconds.")
+@click.option("--budget", type=float, metavar="USD", help="Stop before more than this is spent.")
+@click.option("--dry-run", is_flag=True, help="Show the count and the first prompt, and write nothing.")
+@click.pass_context
+def new(ctx: click.Context, name: str, dry_run: bool, **given: Any) -> None:
+    """Make a job and print its id. Nothing runs yet: test one unit next.
+
+    In the intent, the prompt and the command, {field} takes a field of the item; a file has file_path,
+    relative_path, file_name, file_stem, file_extension and file_size.
+
+    \b
+    abp new docs --intent "Find unclear sentences" --files docs --pattern '*.md' --budget 5
+    abp new words --intent "Count the words" --files texts -- wc -w {file_path}
+    """
+    orchestrator = open_orchestrator()
+    plan = _plan(orchestrator, name, ctx.meta.get(COMMAND), given)
+    if dry_run:
+        _show(orchestrator, plan)
+        return
+    job = orchestrator.create_planned(plan)
+    put(job.ref)
+    for entry in orchestrator.repository.logs.after(job.id):
+        say(one_line(f"{entry.level}: {entry.message}"))
+    say(f"{job.name}: {job.counters.total} units for {job.worker}. Next: abp test {job.name}")
+
+
+def _plan(orchestrator: Orchestrator, name: str, command: list[str] | None, given: dict[str, Any]) -> Plan:
+    source, config = _source(given)
+    worker, options = _worker(given["worker"], given["options"], command)
+    schema = given["schema"]
+    return orchestrator.plan(
+        name,
+        text_or_file(given["intent"]) or "",
+        source,
+        config,
+        prompt_template=text_or_file(given["prompt"]),
+        worker=worker,
+        worker_options=options,
+        max_workers=given["max_workers"],
+        max_retries=given["max_retries"],
+        timeout=given["timeout"],
+        budget_usd=given["budget"],
+        output_schema=json_object(read_text(Path(schema)), schema) if schema else None,
+        post_processing_prompt=text_or_file(given["post"]),
+        cwd=given["cwd"],
+    )
+
+
+def _source(given: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The enumerator and its configuration."""
+    limit = {"limit": given["limit"]} if given["limit"] else {}
+    if (given["files"] is None) == (given["source"] is None):
+        raise InvalidInput(
+            "the source of the items is not clear", "give --files DIR, or --source with --config"
+        )
+    if given["source"] is not None:
+        config = text_or_file(given["config"]) or "{}"
+        return given["source"], {**json_object(config, "--config"), **limit}
+    if given["config"] is not None:
+        raise InvalidInput("--config is for --source", "with --files use --pattern, --exclude and --hidden")
+    return "file", {
+        "base_directory": str(Path(given["files"]).expanduser().absolute()),
+        **({"pattern": list(given["pattern"])} if given["pattern"] else {}),
+        **({"exclude_patterns": list(given["exclude"])} if given["exclude"] else {}),
+        **({"include_hidden": True} if given["hidden"] else {}),
+        **limit,
+    }
+
+
+def _worker(
+    name: str | None, settings: tuple[str, ...], command: list[str] | None
+) -> tuple[str, dict[str, Any]]:
+    """The worker's name and options."""
+    options = dict(_option(setting) for setting in settings)
+    if command:
+        options["argv"] = command
+    return name or ("command" if command else "claude"), options
+
+
+def _option(setting: str) -> tuple[str, Any]:
+    """`K=V` with V as JSON where it is JSON, else as text."""
+    key, equals, value = setting.partition("=")
+    if not (key and equals):
+        raise InvalidInput(f"--worker-option {setting!r} has no value", "write it as KEY=VALUE")
+    try:
+        return key, json.loads(value)
+    except ValueError:
+        return key, value
+
+
+def _show(orchestrator: Orchestrator, plan: Plan) -> None:
+    """What would be made, without making it."""
+    seen = orchestrator.preview(plan)
+    say(f"{plan.name}: {seen.count} units for {plan.worker.name}; nothing was written")
+    for warning in seen.warnings:
+        say(one_line(f"warning: {warning}"))
+    say("first: " + ", ".join(one_line(item.key, 60) for item in seen.items))
+    say("the prompt of the first:")
+    put_text(seen.prompt(0))

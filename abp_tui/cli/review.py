@@ -1,0 +1,159 @@
+"""Testing one unit, and deciding on it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from abp_tui.cli.common import (
+    job_argument,
+    json_option,
+    open_orchestrator,
+    open_repository,
+    put_json,
+    put_text,
+    say,
+    text_or_file,
+    wait_option,
+)
+from abp_tui.cli.layout import money, span
+from abp_tui.cli.text import one_line
+
+if TYPE_CHECKING:
+    from abp_tui.domain.model import Event, TestResult
+    from abp_tui.orchestrator import Orchestrator
+
+
+@click.command()
+@job_argument
+@click.option("--unit", "seq", type=int, metavar="SEQ", help="Which unit; by default the first that waits.")
+@json_option
+def test(job: str, seq: int | None, as_json: bool) -> int:
+    """Run one unit, show its conversation while it goes on, and print its output.
+
+    The job then waits for `abp approve` or `abp reject`. The test runs in a process of its own: a closed
+    terminal does not end it. Exits 0 if the unit completed, 1 if it failed.
+
+    \b
+    abp test docs
+    abp test docs --unit 7 --json
+    """
+    return run_test(open_orchestrator(), job, seq, as_json)
+
+
+@click.command()
+@job_argument
+@wait_option
+def approve(job: str, wait: bool) -> int:
+    """Let the whole batch run after its test.
+
+    A unit that completed in the test stays as a result, one that failed runs again.
+
+    \b
+    abp approve docs --wait
+    """
+    return _goes_on(open_orchestrator(), job, wait)
+
+
+@click.command()
+@job_argument
+def reject(job: str) -> None:
+    """Put the tested unit back; the next test takes it again, with the prompt as it is then.
+
+    \b
+    abp reject docs
+    abp prompt docs --set @better.txt
+    abp test docs
+    """
+    found = open_orchestrator().reject(job)
+    say(f"{found.name}: rejected. Next: abp prompt {found.name} --set @FILE, abp test {found.name}")
+
+
+@click.command()
+@job_argument
+@click.option("--set", "text", metavar="TEXT|@FILE", help="Save this as the next version of the prompt.")
+@json_option
+def prompt(job: str, text: str | None, as_json: bool) -> None:
+    """Print a job's prompt, or save a new version of it.
+
+    \b
+    abp prompt docs > prompt.txt
+    abp prompt docs --set @prompt.txt
+    """
+    if text is None:
+        found = open_repository().jobs.find(job)
+        recipe = found.recipe
+    else:
+        orchestrator = open_orchestrator()
+        recipe = orchestrator.set_prompt(job, text_or_file(text) or "")
+        found = orchestrator.repository.jobs.get(recipe.job_id)
+        say(f"{found.name}: version {recipe.version} of the prompt is saved")
+    if as_json:
+        shown = recipe.model_dump(mode="json", include={"prompt_template", "created_at"})
+        put_json({"id": found.ref, "name": found.name, "prompt_version": recipe.version, **shown})
+    elif text is None:
+        put_text(recipe.prompt_template)
+
+
+def run_test(orchestrator: Orchestrator, ref: str, seq: int | None, as_json: bool = False) -> int:
+    """Test a unit as `abp test` does; returns its exit code."""
+    from abp_tui.cli.watching import INTERRUPTED, LEFT, follow_test
+    from abp_tui.domain.status import JobStatus, Phase
+
+    repository = orchestrator.repository
+    before = repository.attempts.latest_test(repository.jobs.find(ref).id)
+    job = orchestrator.launch_test(ref, seq)
+    try:
+        view = follow_test(repository, job.id, _show, before.id if before else 0)
+    except KeyboardInterrupt:
+        say(f"abp: left; the test goes on. `abp wait {job.name}` waits for it, `abp stop {job.name}` ends it")
+        return LEFT
+    result = orchestrator.test_result(job.id)
+    if result is None or view.phase is Phase.INTERRUPTED or view.status is JobStatus.CREATED:
+        say(f"abp: the test of {job.name} was broken off. Test again: abp test {job.name}")
+        return INTERRUPTED
+    _report(result, as_json)
+    return 0 if result.passed else 1
+
+
+def _show(event: Event) -> None:
+    from abp_tui.cli.conversation import lines_of
+
+    for line in lines_of(event):
+        say(line)
+
+
+def _report(result: TestResult, as_json: bool) -> None:
+    job, attempt = result.job, result.attempt
+    if as_json:
+        put_json(_document(result))
+    else:
+        put_text(result.output)
+    verdict = "completed" if result.passed else f"failed: {one_line(result.error or 'no reason given')}"
+    say(
+        f"{job.name}: unit {attempt.seq} {verdict} "
+        f"(attempt {attempt.number}, {span(attempt.duration_s)}, {money(result.cost_usd)})"
+    )
+    say(f"Next: abp approve {job.name}, or abp reject {job.name}")
+
+
+def _document(result: TestResult) -> dict[str, Any]:
+    from abp_tui.views import view_job, view_unit
+
+    return {
+        "passed": result.passed,
+        "output": result.output,
+        "error": result.error,
+        "cost_usd": result.cost_usd,
+        "job": view_job(result.job).model_dump(mode="json"),
+        "unit": view_unit(result.unit).model_dump(mode="json"),
+        "attempt": result.attempt.model_dump(mode="json"),
+        "conversation": [event.model_dump(mode="json") for event in result.events],
+    }
+
+
+def _goes_on(orchestrator: Orchestrator, ref: str, wait: bool) -> int:
+    from abp_tui.cli.run import after_launch
+
+    return after_launch(orchestrator, orchestrator.approve(ref), wait)

@@ -1,0 +1,148 @@
+"""Starting, steering and awaiting the batch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from abp_tui.cli.common import job_argument, open_orchestrator, open_repository, say, wait_option
+
+if TYPE_CHECKING:
+    from abp_tui.domain.model import Job
+    from abp_tui.orchestrator import Orchestrator
+
+
+@click.command()
+@job_argument
+@click.option("--skip-test", is_flag=True, help="Run the whole batch at once, without a test.")
+@wait_option
+def start(job: str, skip_test: bool, wait: bool) -> int:
+    """Start a job: test one unit, or with --skip-test (or ABP_SKIP_TEST=1) run the whole batch.
+
+    \b
+    abp start docs
+    abp start docs --skip-test --wait
+    """
+    from abp_tui.domain.status import JobStatus
+    from abp_tui.settings import load_settings
+
+    orchestrator = open_orchestrator()
+    created = orchestrator.repository.jobs.find(job).status is JobStatus.CREATED
+    if skip_test or (created and load_settings().skip_test):
+        return after_launch(orchestrator, orchestrator.skip_test(job), wait)
+    from abp_tui.cli.review import run_test
+
+    code = run_test(orchestrator, job, None)
+    return _wait(orchestrator, job) if wait else code
+
+
+@click.command()
+@job_argument
+def pause(job: str) -> None:
+    """Let running units finish and start no more.
+
+    \b
+    abp pause docs && abp wait docs
+    """
+    found = open_orchestrator().pause(job)
+    say(f"{found.name}: {_ending(found, 'pauses once its running units have ended')}")
+
+
+@click.command()
+@job_argument
+def stop(job: str) -> None:
+    """End the running agents now; their units wait again. Ends a running test, too.
+
+    \b
+    abp stop docs
+    """
+    found = open_orchestrator().stop(job)
+    say(f"{found.name}: {_ending(found, 'ends its agents now')}")
+
+
+@click.command()
+@job_argument
+@click.option("--force", is_flag=True, help="End an executor that lives but does not answer.")
+@wait_option
+def resume(job: str, force: bool, wait: bool) -> int:
+    """Go on with a paused or interrupted job; one that runs is left alone.
+
+    \b
+    abp resume docs --wait
+    """
+    from abp_tui.domain.status import JobStatus
+
+    orchestrator = open_orchestrator()
+    before = orchestrator.repository.jobs.find(job)
+    after = orchestrator.resume(job, force=force)
+    same = before.lease and after.lease and before.lease.executor == after.lease.executor
+    if before.status is JobStatus.RUNNING and same:
+        say(f"{after.name} runs already")
+        return _wait(orchestrator, after.id) if wait else 0
+    return after_launch(orchestrator, after, wait)
+
+
+@click.command()
+@job_argument
+@click.option("--unit", "seqs", type=int, multiple=True, metavar="SEQ", help="This unit only. Repeatable.")
+@wait_option
+def retry(job: str, seqs: tuple[int, ...], wait: bool) -> int:
+    """Run ended units again, by default all that failed or are suspect.
+
+    \b
+    abp retry docs --wait
+    abp retry docs --unit 3 --unit 8
+    """
+    orchestrator = open_orchestrator()
+    return after_launch(orchestrator, orchestrator.retry(job, seqs or None), wait)
+
+
+@click.command()
+@job_argument
+@click.argument("count", type=int, metavar="N")
+def workers(job: str, count: int) -> None:
+    """Change how many units run at a time, at once if the job runs.
+
+    \b
+    abp workers docs 8
+    """
+    found = open_orchestrator().set_workers(job, count)
+    say(f"{found.name}: {found.max_workers} {'worker' if found.max_workers == 1 else 'workers'}")
+
+
+@click.command()
+@job_argument
+@click.option("--timeout", type=float, metavar="S", help="Wait no longer than this many seconds.")
+def wait(job: str, timeout: float | None) -> int:
+    """Wait until a job has ended or needs a person.
+
+    Exits 0 if it completed, 1 if it failed, 3 if it is paused or waits for a person, 4 if it was
+    interrupted, 124 on timeout. Ctrl-C leaves the job alone.
+
+    \b
+    abp wait docs --timeout 3600
+    """
+    from abp_tui.cli.watching import wait_for
+
+    return wait_for(open_repository(), job, timeout)
+
+
+def after_launch(orchestrator: Orchestrator, job: Job, wait: bool) -> int:
+    """Say that a job runs, or wait for it; returns the exit code."""
+    if wait:
+        return _wait(orchestrator, job.id)
+    say(f"{job.name} runs, with {job.counters.pending} units to go. Watch it: abp, or abp wait {job.name}")
+    return 0
+
+
+def _wait(orchestrator: Orchestrator, ref: str | int) -> int:
+    from abp_tui.cli.watching import wait_for
+
+    return wait_for(orchestrator.repository, ref)
+
+
+def _ending(job: Job, how: str) -> str:
+    from abp_tui.domain.status import JobStatus
+
+    return "is paused" if job.status is JobStatus.PAUSED else how

@@ -1,0 +1,150 @@
+"""Waiting for what happens in the store: a test to follow, a job to end."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+from abp_tui.cli.common import say
+from abp_tui.cli.layout import money
+from abp_tui.domain.model import Event
+from abp_tui.domain.status import JobStatus, Phase
+from abp_tui.store.repository import Repository
+from abp_tui.views import JobView, view_job
+
+LOOK_S = 0.05
+LOOK_ANYWAY_S = 1.0
+STARTING_S = 5.0  # from RUNNING until the executor, a fresh interpreter on a busy machine, owns the job
+DEAD_S = 0.5
+
+INTERRUPTED = 4
+TIMED_OUT = 124
+LEFT = 130
+
+
+def changes(repository: Repository, seconds: float | None = None) -> Iterator[None]:
+    """Now, after each change of the store, and at least every second; ends after `seconds`."""
+    end = None if seconds is None else time.monotonic() + seconds
+    with repository.database.connected():  # kept open: data_version compares within a connection
+        while True:
+            version, read_at = repository.database.data_version(), time.monotonic()
+            yield
+            while (
+                repository.database.data_version() == version and time.monotonic() < read_at + LOOK_ANYWAY_S
+            ):
+                if end is not None and time.monotonic() >= end:
+                    return
+                time.sleep(LOOK_S)
+
+
+def follow_test(
+    repository: Repository, job_id: int, show: Callable[[Event], None], after_attempt: int
+) -> JobView:
+    """Show the events of the test that is newer than `after_attempt` until nobody runs it any more."""
+    last = 0
+    for _ in changes(repository):
+        view = view_job(repository.jobs.get(job_id))  # first, so that its last events are read below
+        attempt = repository.attempts.latest_test(job_id)
+        if attempt is not None and attempt.id > after_attempt:
+            for event in repository.attempts.events(attempt.id, after=last):
+                show(event)
+                last = event.id or last
+        if view.phase is not Phase.TESTING:
+            return view
+    raise AssertionError("it is followed without a limit of time")
+
+
+def wait_for(repository: Repository, ref: str | int, seconds: float | None = None) -> int:
+    """Wait until a job has ended or needs a person, say how it is, and return the exit code for that.
+
+    Ctrl-C leaves the job alone and returns 130.
+    """
+    progress = Progress()
+    job_id = repository.jobs.find(ref).id
+    try:
+        view = _settled(repository, job_id, seconds, progress)
+    except KeyboardInterrupt:
+        progress.clear()
+        say("abp: left; the job goes on. `abp wait` waits again, `abp pause` and `abp stop` end it")
+        return LEFT
+    progress.clear()
+    if view is None:
+        say(f"abp: not ended within {seconds:g} s; the job goes on")
+        return TIMED_OUT
+    say(summary(view))
+    return exit_code(view)
+
+
+def exit_code(view: JobView) -> int:
+    """What a wait for this job ends with."""
+    if view.phase is Phase.INTERRUPTED:
+        return INTERRUPTED
+    return {JobStatus.COMPLETED: 0, JobStatus.FAILED: 1}.get(view.status, 3)
+
+
+def summary(view: JobView) -> str:
+    """A job's state, counts and cost in one line, and what to do where a person is needed."""
+    counts = f"{view.completed_units} of {view.total_units} done"
+    counts += f", {view.suspect_units} suspect" if view.suspect_units else ""
+    counts += f", {view.failed_units} failed" if view.failed_units else ""
+    cost = f", {money(view.cost_usd, view.cost_is_floor)}" if view.cost_usd is not None else ""
+    reason = f" ({view.pause_reason})" if view.pause_reason and view.status is JobStatus.PAUSED else ""
+    return f"{view.name}: {state(view)}{reason}: {counts}{cost}{_next(view)}"
+
+
+def state(view: JobView) -> str:
+    """The status, with the phase where that says more."""
+    return f"{view.status} {view.phase}" if view.phase and view.phase != view.status.lower() else view.status
+
+
+class Progress:
+    """One line on stderr that says how far a job is; nothing where that is no terminal."""
+
+    def __init__(self) -> None:
+        self._shown = sys.stderr.isatty()
+
+    def show(self, view: JobView) -> None:
+        """Write the line anew."""
+        if self._shown:
+            say(f"\r\x1b[2K{summary(view)}", nl=False)
+
+    def clear(self) -> None:
+        """Make room for what is said next."""
+        if self._shown:
+            say("\r\x1b[2K", nl=False)
+
+
+def _settled(
+    repository: Repository, job_id: int, seconds: float | None, progress: Progress
+) -> JobView | None:
+    """The job once it goes no further by itself; None after `seconds`."""
+    lost_at: float | None = None
+    for _ in changes(repository, seconds):
+        view = view_job(repository.jobs.get(job_id))
+        if view.phase is Phase.INTERRUPTED:
+            lost_at = lost_at or time.monotonic()
+            if time.monotonic() - lost_at >= (DEAD_S if view.executor else STARTING_S):
+                return view
+            continue
+        lost_at = None
+        if view.phase not in (Phase.RUNNING, Phase.TESTING, Phase.GATED, Phase.ENUMERATING):
+            return view
+        progress.show(view)
+    return None
+
+
+def _next(view: JobView) -> str:
+    if view.phase is Phase.INTERRUPTED:
+        verb = "test" if view.status is JobStatus.TESTING else "resume"
+        return f". Its process is gone: `abp {verb} {view.name}` goes on"
+    return (
+        {
+            JobStatus.CREATED: f". Next: abp test {view.name}",
+            JobStatus.TESTING: f". Next: abp approve {view.name}, or abp reject {view.name}",
+            JobStatus.PAUSED: f". Next: abp resume {view.name}",
+            JobStatus.FAILED: f". Next: abp units {view.name} --status failed, abp retry {view.name}",
+        }.get(view.status, "")
+        if view.phase not in (Phase.RUNNING, Phase.TESTING)
+        else ""
+    )

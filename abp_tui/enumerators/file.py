@@ -1,0 +1,261 @@
+"""Files of a folder as items."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from abp_tui.enumerators import globs
+from abp_tui.enumerators.base import Enumerator, EnumeratorConfig, Item
+from abp_tui.errors import InvalidInput
+
+MAX_WARNINGS = 20
+EVERYTHING = ("**/*",)
+
+
+def _absolute(text: str) -> str:
+    if "\0" in text or not _is_utf8(text):
+        raise ValueError("has characters that no path can be stored with")
+    try:
+        path = Path(text).expanduser().absolute()
+    except RuntimeError as error:
+        raise ValueError(str(error)) from None
+    return str(path.resolve() if ".." in path.parts else path)
+
+
+def _several(value: Any) -> Any:
+    return ((value,) if value else ()) if isinstance(value, str) else value
+
+
+def _some(value: Any) -> Any:
+    return _several(value) or EVERYTHING
+
+
+def _is_glob(pattern: str) -> str:
+    if not pattern.strip("/. ") or pattern.startswith("~/") or ".." in pattern.split("/"):
+        raise ValueError(f"{pattern!r} is not a pattern for paths inside the folder")
+    try:
+        globs.files([pattern])
+    except re.error as error:
+        raise ValueError(f"{pattern!r} can't be read: {error.msg}") from None
+    return pattern
+
+
+def _is_relative(pattern: str) -> str:
+    if pattern.startswith("/"):
+        raise ValueError(f"{pattern!r} must be relative to the folder")
+    return pattern
+
+
+Glob = Annotated[str, AfterValidator(_is_glob)]
+RelativeGlob = Annotated[Glob, AfterValidator(_is_relative)]
+
+
+class FileConfig(EnumeratorConfig):
+    """Which files of which folder."""
+
+    base_directory: Annotated[str, AfterValidator(_absolute)] = Field(
+        title="Folder",
+        description="The folder to look in. `~` and relative paths are made absolute.",
+        min_length=1,
+        json_schema_extra={"format": "directory-path"},
+    )
+    pattern: Annotated[tuple[RelativeGlob, ...], BeforeValidator(_some)] = Field(
+        default=EVERYTHING,
+        title="Patterns",
+        description="Files to take: `*.md` in the folder itself, `**/*.md` at any depth. One or several.",
+    )
+    exclude_patterns: Annotated[tuple[Glob, ...], BeforeValidator(_several)] = Field(
+        default=(),
+        title="Leave out",
+        description="Files and folders to leave out, folders with all below them. "
+        "A pattern without a slash matches at any depth.",
+    )
+    include_hidden: bool = Field(
+        default=False,
+        title="Hidden files too",
+        description="Take files too whose name, or whose folder's name, starts with a dot.",
+    )
+    limit: int | None = Field(
+        default=None, title="Limit", description="Take only the first so many files, by path.", ge=1
+    )
+
+
+@dataclass(slots=True)
+class _Found:
+    """What one walk found: sizes in bytes by relative path, and what had to be left out."""
+
+    sizes: dict[str, int] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+
+class FileEnumerator(Enumerator[FileConfig]):
+    """The files of a folder that match a pattern, sorted by their path in it.
+
+    Links to files and folders are followed, each folder once. A name that is not valid UTF-8 can't be stored
+    or put into a prompt: such files are left out with a warning, as are broken links and what can't be read.
+    The folder is looked at once, when items or warnings are first asked for.
+    """
+
+    name = "file"
+    title = "Files in a folder"
+    Config = FileConfig
+    fields = ("file_path", "relative_path", "file_name", "file_stem", "file_extension", "file_size")
+
+    def validate(self) -> None:
+        """Raise `InvalidInput` where the folder is not there, is no folder or can't be read."""
+        base = Path(self.config.base_directory)
+        try:
+            with os.scandir(base):
+                return
+        except FileNotFoundError:
+            raise InvalidInput(f"there is no folder {base}", _nearest_parent(base)) from None
+        except NotADirectoryError:
+            hint = f"give its folder {base.parent} and the pattern {base.name}"
+            raise InvalidInput(f"{base} is not a folder", hint) from None
+        except OSError as error:
+            raise InvalidInput(f"{base} can't be read: {error.strerror}", "check its permissions") from error
+
+    def items(self) -> Iterator[Item]:
+        """An item per file, keyed by its relative path."""
+        for relative in sorted(self._found.sizes)[: self.config.limit]:
+            yield Item(relative, self._payload(relative, self._found.sizes[relative]))
+
+    def warnings(self) -> list[str]:
+        """What was left out and why, at most `MAX_WARNINGS` lines of it."""
+        problems = self._found.problems
+        more = len(problems) - MAX_WARNINGS
+        return problems if more <= 0 else [*problems[:MAX_WARNINGS], f"and {more} more like these"]
+
+    def why_empty(self) -> str:
+        """Which setting keeps files away, with how many of them, if one of them does."""
+        patterns = " ".join(self.config.pattern)
+        deep = tuple(pattern if "/" in pattern else f"**/{pattern}" for pattern in self.config.pattern)
+        base = self.config.base_directory
+        if count := self._count(pattern=deep):
+            return f"nothing matched {patterns} directly in {base}; {_files(count)} {' '.join(deep)}"
+        if count := self._count(include_hidden=True):
+            return f"nothing matched {patterns} in {base}; with hidden files {_files(count)} it"
+        if count := self._count(exclude_patterns=()):
+            return f"{_files(count)} {patterns} in {base}, but the patterns to leave out cover all of it"
+        return f"no file in {base} matches {patterns}"
+
+    def _count(self, **changes: Any) -> int:
+        return len(FileEnumerator(self.config.model_copy(update=changes))._found.sizes)
+
+    def _payload(self, relative: str, size: int) -> dict[str, Any]:
+        name = relative.rpartition("/")[2]
+        stem, extension = os.path.splitext(name)  # noqa: PTH122 - a Path for each file is slow
+        return {
+            "file_path": os.path.join(self.config.base_directory, relative),  # noqa: PTH118 - the same
+            "relative_path": relative,
+            "file_name": name,
+            "file_stem": stem,
+            "file_extension": extension,
+            "file_size": size,
+        }
+
+    @cached_property
+    def _found(self) -> _Found:
+        self.validate()
+        return _Walk(self.config).run()
+
+
+class _Walk:
+    """One walk through the folder. Real folders come before links, so that files keep their own paths."""
+
+    def __init__(self, config: FileConfig) -> None:
+        self.base = config.base_directory
+        self.hidden = config.include_hidden
+        self.wanted = globs.files(config.pattern)
+        self.on_the_way = globs.folders(config.pattern)
+        self.excluded = globs.excluded(config.exclude_patterns)
+        self.found = _Found()
+        self.folders: list[str] = []
+        self.links: list[str] = []
+        # A link up to the folder itself or above it would lead back here: those count as visited.
+        self.visited = {_identity(parent) for parent in Path(self.base).resolve().parents}
+
+    def run(self) -> _Found:
+        self._folder("")
+        while self.folders or self.links:
+            self._folder(self.folders.pop() if self.folders else self.links.pop(0))
+        return self.found
+
+    def _folder(self, relative: str) -> None:
+        """Look through one folder; `relative` ends with a slash, or is empty for the folder itself."""
+        path = os.path.join(self.base, relative)  # noqa: PTH118 - quicker than a Path
+        try:
+            identity = _identity(path)
+            if identity in self.visited:
+                return
+            self.visited.add(identity)
+            with os.scandir(path) as listing:
+                entries = sorted(listing, key=lambda entry: entry.name)
+        except OSError as error:
+            self._left_out(relative or self.base, error.strerror)
+            return
+        for entry in entries:
+            if self.hidden or not entry.name.startswith("."):
+                self._entry(relative + entry.name, entry)
+
+    def _entry(self, relative: str, entry: os.DirEntry[str]) -> None:
+        try:
+            if entry.is_dir():
+                self._sort_folder(relative + "/", entry.is_symlink())
+            elif self.wanted.fullmatch(relative) and not self.excluded.fullmatch(relative):
+                self._file(relative, entry.stat())
+        except FileNotFoundError:
+            self._left_out(relative, "the link leads nowhere" if entry.is_symlink() else "it is gone")
+        except OSError as error:
+            self._left_out(relative, error.strerror)
+
+    def _sort_folder(self, relative: str, is_link: bool) -> None:
+        if not self.on_the_way.fullmatch(relative) or self.excluded.fullmatch(relative):
+            return
+        if _is_utf8(relative):
+            (self.links if is_link else self.folders).append(relative)
+        else:
+            self._left_out(relative, "the name is not valid UTF-8")
+
+    def _file(self, relative: str, status: os.stat_result) -> None:
+        if not stat.S_ISREG(status.st_mode):
+            return
+        if _is_utf8(relative):
+            self.found.sizes[relative] = status.st_size
+        else:
+            self._left_out(relative, "the name is not valid UTF-8")
+
+    def _left_out(self, relative: str, why: str | None) -> None:
+        printable = os.fsencode(relative).decode("utf-8", "backslashreplace")
+        self.found.problems.append(f"left out {printable}: {why or 'it could not be read'}")
+
+
+def _identity(path: str | Path) -> tuple[int, int]:
+    status = os.stat(path)  # noqa: PTH116 - takes both kinds
+    return status.st_dev, status.st_ino
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _files(count: int) -> str:
+    return "1 file matches" if count == 1 else f"{count} files match"
+
+
+def _nearest_parent(path: Path) -> str:
+    parent = next(folder for folder in path.parents if folder.exists())
+    return f"the nearest folder that exists is {parent}"

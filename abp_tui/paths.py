@@ -1,0 +1,36 @@
+"""Where things live. Nothing here makes a folder: the store does that when it is opened."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import platformdirs
+
+DATABASE_NAME = "abp.db"
+CONFIG_VARIABLE = "ABP_CONFIG"
+
+
+def data_folder() -> Path:
+    """The person's own data folder for this program."""
+    return platformdirs.user_data_path("abp", appauthor=False)
+
+
+def database_path(storage: str | None = None) -> Path:
+    """The database file: `storage` names it or the folder that it is in, else the data folder has it."""
+    if not storage:
+        return data_folder() / DATABASE_NAME
+    path = Path(storage).expanduser().absolute()
+    return path / DATABASE_NAME if storage.endswith("/") or path.is_dir() else path
+
+
+def log_folder(database: Path) -> Path:
+    """Where the executors' logs go: beside the database."""
+    return database.parent / "logs"
+
+
+def config_path() -> Path:
+    """The settings file: `ABP_CONFIG` if that is set, else `config.toml` in the person's settings folder."""
+    if named := os.environ.get(CONFIG_VARIABLE):
+        return Path(named).expanduser().absolute()
+    return platformdirs.user_config_path("abp", appauthor=False) / "config.toml"

@@ -1,0 +1,101 @@
+"""Settings: `ABP_*` variables, then `config.toml`, then defaults."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
+
+from abp_tui import paths
+from abp_tui.domain.model import Timers
+from abp_tui.errors import InvalidInput
+from abp_tui.plugins import explain, suggest
+
+PREFIX = "ABP_"
+
+
+class Settings(BaseSettings):
+    """What a person has set for all jobs; each job can say otherwise."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid")
+
+    storage_path: str | None = Field(
+        default=None, description="The database: a file, or the folder that it is in."
+    )
+    max_workers: int = Field(default=4, ge=1, le=1024, description="How many agents run side by side.")
+    max_retries: int = Field(
+        default=3, ge=0, description="How often a failed unit is tried again; 0 means one attempt."
+    )
+    skip_test: bool = Field(default=False, description="Start jobs without testing one unit first.")
+    timeout_s: float = Field(
+        default=Timers().total_s, ge=0, description="Seconds that one attempt may take; 0 for no limit."
+    )
+    keys: dict[str, str] = Field(
+        default_factory=dict, description="Keys of the screens: the id of a binding, and its keys."
+    )
+
+    @property
+    def database(self) -> Path:
+        """The database file."""
+        return paths.database_path(self.storage_path)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then the environment, then the settings file."""
+        return init_settings, env_settings, InitSettingsSource(settings_cls, _read(paths.config_path()))
+
+
+def load_settings() -> Settings:
+    """The settings in force now; raises `InvalidInput` that names the variable or the file that is wrong."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise InvalidInput(f"{_where(error)}: {explain(error)}", "see `abp config`") from None
+    except SettingsError as error:
+        raise InvalidInput(f"{PREFIX}KEYS is not JSON: {error.__cause__}", "see `abp config`") from None
+
+
+def _where(error: ValidationError) -> str:
+    """The variable that holds the first wrong value if one does, else the file."""
+    variable = f"{PREFIX}{error.errors()[0]['loc'][0]}".upper()
+    return variable if _is_set(variable) else str(paths.config_path())
+
+
+def _is_set(variable: str) -> bool:
+    return any(name.upper() == variable and value for name, value in os.environ.items())
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        if os.environ.get(paths.CONFIG_VARIABLE):
+            raise InvalidInput(f"there is no file {path}", f"{paths.CONFIG_VARIABLE} names it") from None
+        return {}
+    except OSError as error:
+        raise InvalidInput(f"{path} can't be read: {error.strerror}", "check its permissions") from None
+    except ValueError as error:  # of TOML and of UTF-8; both say where
+        raise InvalidInput(f"{path}: {error}", "mend the line, or move the file away") from None
+    for key in values:
+        if key not in Settings.model_fields:
+            raise InvalidInput(
+                f"{path}: there is no setting {key!r}", suggest(key, list(Settings.model_fields))
+            )
+    return values

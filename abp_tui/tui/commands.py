@@ -1,0 +1,185 @@
+"""Every command once: keys, label, help. Bindings, footer, palette and help screen are made from this table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from textual.binding import Binding
+
+from abp_tui.domain.status import JobStatus, Phase
+from abp_tui.views import JobView
+
+Condition = Callable[[JobView], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """Something a person can do. Its id `scope.name` stays, so that its keys can be rebound.
+
+    `when` says for which jobs it is offered. Commands stand in the footer in the table's order, if `footer`.
+    """
+
+    id: str
+    keys: str
+    label: str
+    help: str
+    action: str
+    footer: bool = True
+    priority: bool = False
+    when: Condition | None = None
+
+    @property
+    def scope(self) -> str:
+        """Where the command is at home: a screen, `lists` or `app`."""
+        return self.id.partition(".")[0]
+
+    @property
+    def binding(self) -> Binding:
+        """What Textual needs of it."""
+        return Binding(
+            self.keys,
+            self.action,
+            self.label,
+            show=self.footer,
+            priority=self.priority,
+            tooltip=self.help,
+            id=self.id,
+        )
+
+
+def _runs(job: JobView) -> bool:
+    return job.status is JobStatus.RUNNING and job.phase is not Phase.INTERRUPTED
+
+
+def _rests(job: JobView) -> bool:
+    return job.status is JobStatus.PAUSED or (
+        job.status is JobStatus.RUNNING and job.phase is Phase.INTERRUPTED
+    )
+
+
+def _in_review(job: JobView) -> bool:
+    return job.phase is Phase.REVIEW
+
+
+def _being_tested(job: JobView) -> bool:
+    return job.phase is Phase.TESTING
+
+
+def _testable(job: JobView) -> bool:
+    return job.status is JobStatus.CREATED or _in_review(job)
+
+
+def _tested(job: JobView) -> bool:
+    return job.status in (JobStatus.CREATED, JobStatus.TESTING)
+
+
+def _retryable(job: JobView) -> bool:
+    return job.failed_units + job.suspect_units > 0 and job.status not in (
+        JobStatus.CREATED,
+        JobStatus.TESTING,
+    )
+
+
+def _open_ended(job: JobView) -> bool:
+    return not job.status.ended
+
+
+def _removable(job: JobView) -> bool:
+    return job.executor is None or not job.executor.alive
+
+
+COMMANDS: tuple[Command, ...] = (
+    Command("jobs.new", "n", "New", "Make a job: what is to be done, with which items", "new"),
+    Command("jobs.open", "enter", "Open", "Open the job: its test review, or its progress", "open"),
+    Command("jobs.test", "t", "Test", "Test one unit and open its review", "test", when=_tested),
+    Command("jobs.pause", "space", "Pause", "Let running units finish, start no more", "pause", when=_runs),
+    Command("jobs.resume", "space", "Resume", "Go on with the job", "resume", when=_rests),
+    Command("jobs.retry", "R", "Retry", "Run failed and suspect units again", "retry", when=_retryable),
+    Command("jobs.filter", "slash", "Filter", "Show only the jobs whose name holds a text", "filter"),
+    Command(
+        "jobs.remove", "D", "Remove", "Remove the job and all its results", "remove", False, when=_removable
+    ),
+    Command("new.test", "ctrl+t", "Create and test", "Write the job and test its first unit", "create_and_test"),
+    Command("new.create", "ctrl+s", "Create", "Write the job and start nothing", "create"),
+    Command("new.next_prompt", "ctrl+n", "Next prompt", "Show the prompt of the next item", "next_prompt"),
+    Command("review.approve", "a", "Approve", "Let the whole batch run", "approve", when=_in_review),
+    Command("review.reject", "r", "Reject", "Put the unit back and run nothing", "reject", when=_in_review),
+    Command("review.edit", "e", "Edit", "Edit the prompt and test the same unit again", "edit", when=_testable),
+    Command("review.other", "t", "Other unit", "Test the next unit that waits", "other", when=_testable),
+    Command("review.cancel", "c", "Cancel", "End the running test", "cancel", when=_being_tested),
+    Command("review.output", "1", "Output", "What the agent answered", "tab('output')", False),
+    Command("review.talk", "2", "Conversation", "All that was said and done", "tab('conversation')", False),
+    Command("review.prompt", "3", "Prompt", "The prompt as it was sent", "tab('prompt')", False),
+    Command("review.cost", "4", "Cost", "Cost, tokens, turns, times", "tab('cost')", False),
+    Command("review.unfold", "o", "Unfold", "Show long messages whole, or fold them", "unfold"),
+    Command("progress.open", "enter", "Open", "Open the unit", "open"),
+    Command(
+        "progress.pause", "space", "Pause", "Let running units finish, start no more", "pause", when=_runs
+    ),
+    Command("progress.resume", "space", "Resume", "Go on with the job", "resume", when=_rests),
+    Command("progress.test", "t", "Test", "Test the unit under the cursor", "test", when=_testable),
+    Command("progress.review", "v", "Review", "Open the test review", "review", when=_tested),
+    Command("progress.more", "plus,equals_sign", "+", "One worker more", "workers(1)", when=_open_ended),
+    Command(
+        "progress.fewer", "minus", "- Workers", "One worker less; its unit finishes", "workers(-1)",
+        when=_open_ended,
+    ),
+    Command("progress.filter", "f", "Filter", "Show only units in one state, one after the other", "cycle"),
+    Command("progress.retry", "R", "Retry", "Run failed and suspect units again", "retry", when=_retryable),
+    Command("progress.export", "x", "Export", "Write the results to a JSON-lines file", "export"),
+    Command("progress.log", "l", "Log", "What happened to this job", "log"),
+    Command("progress.stop", "S", "Stop", "End the running agents now; their units wait again", "stop", when=_runs),
+    Command("unit.older", "left_square_bracket", "Try before", "Show the attempt before", "attempt(-1)"),
+    Command("unit.newer", "right_square_bracket", "Next try", "Show the attempt after", "attempt(1)"),
+    Command("unit.output", "1", "Output", "What the agent answered", "tab('output')"),
+    Command("unit.talk", "2", "Talk", "All that was said and done", "tab('conversation')"),
+    Command("unit.prompt", "3", "Prompt", "The prompt as it was sent", "tab('prompt')"),
+    Command("unit.cost", "4", "Cost", "Cost, tokens, turns, times", "tab('cost')"),
+    Command("unit.unfold", "o", "Unfold", "Show long messages whole, or fold them", "unfold"),
+    Command("edit.save", "ctrl+s", "Save and test", "Save a new version and test with it", "save", priority=True),
+    Command("edit.cancel", "escape", "Cancel", "Leave the prompt as it is", "dismiss", priority=True),
+    Command("confirm.yes", "y", "Yes", "Do it", "answer(True)"),
+    Command("confirm.no", "n,escape,q", "No", "Leave it", "answer(False)"),
+    Command("help.close", "escape,q,question_mark", "Close", "Close this help", "dismiss"),
+    Command("lists.down", "j,down", "Down", "One line down", "cursor_down", False),
+    Command("lists.up", "k,up", "Up", "One line up", "cursor_up", False),
+    Command("lists.top", "g,home", "First", "To the first line", "to_top", False),
+    Command("lists.bottom", "G,end", "Last", "To the last line, and follow it", "to_bottom", False),
+    Command("lists.page_down", "ctrl+d,pagedown", "Page down", "A page down", "page_down", False),
+    Command("lists.page_up", "ctrl+u,pageup", "Page up", "A page up", "page_up", False),
+    Command("app.help", "question_mark", "Help", "All keys and signs", "help"),
+    Command("screen.back", "escape", "Back", "Back to where you came from", "back"),
+    Command("app.leave", "q", "Leave", "Leave; the jobs run on", "leave"),
+)
+
+ORDER = {command.id: n for n, command in enumerate(COMMANDS)}
+SCOPES = {
+    "jobs": "Jobs",
+    "new": "New job",
+    "review": "Test review",
+    "progress": "Progress",
+    "unit": "Unit",
+    "edit": "Edit the prompt",
+    "lists": "Lists and texts",
+    "screen": "Everywhere",
+    "app": "Everywhere",
+}
+
+
+def commands(*scopes: str) -> list[Command]:
+    """The commands of these scopes, in the table's order."""
+    return [command for command in COMMANDS if command.scope in scopes]
+
+
+def bindings(*scopes: str) -> list[Binding]:
+    """The key bindings of these scopes."""
+    return [command.binding for command in commands(*scopes)]
+
+
+def offered(scopes: tuple[str, ...], action: str, job: JobView | None) -> bool:
+    """Whether an action of these scopes is offered for a job as it is."""
+    for command in commands(*scopes):
+        if command.action.partition("(")[0] == action and command.when is not None:
+            return job is not None and command.when(job)
+    return True

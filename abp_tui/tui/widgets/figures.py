@@ -1,0 +1,69 @@
+"""Numbers as people read them: durations, money, rates."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+
+def clock(seconds: float) -> str:
+    """`0:52`, `12:05`, `3:10:00`: a duration that is still counting."""
+    whole = max(0, int(seconds))
+    hours, rest = divmod(whole, 3600)
+    minutes, secs = divmod(rest, 60)
+    return f"{hours}:{minutes:02}:{secs:02}" if hours else f"{minutes}:{secs:02}"
+
+
+def span(seconds: float) -> str:
+    """`0.4 s`, `42 s`, `12 min`, `1h 28m`, `3d 4h`: a duration in words."""
+    if seconds < 1:
+        return f"{max(seconds, 0):.1f} s"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    if minutes < 48 * 60:
+        return f"{minutes // 60}h {minutes % 60:02}m"
+    return f"{minutes // 1440}d {minutes % 1440 // 60}h"
+
+
+def money(usd: float | None, *, at_least: bool = False) -> str:
+    """`$18.22`, `$0.004`, `≥ $3.10` where a part is unknown; nothing where nothing is known."""
+    if usd is None:
+        return ""
+    shown = f"${usd:,.2f}" if usd >= 0.01 or usd == 0 else f"${usd:.2g}"
+    return f"≥ {shown}" if at_least else shown
+
+
+def rate(per_s: float | None) -> str:
+    """`148/min`, or `12/s` where it is quick."""
+    if per_s is None:
+        return ""
+    if per_s >= 10:
+        return f"{per_s:,.0f}/s"
+    per_min = per_s * 60
+    return f"{per_min:.1f}/min" if per_min < 10 else f"{per_min:,.0f}/min"
+
+
+def count(number: int, noun: str) -> str:
+    """`1 unit`, `2,300 units`."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def roughly(low: float, high: float, unit: str = "") -> str:
+    """A range in two figures: `$37 to $150` says less than it seems to know otherwise."""
+    return f"{unit}{_two_figures(low)} to {unit}{_two_figures(high)}"
+
+
+def ago(moment: datetime, now: datetime | None = None) -> str:
+    """How long ago something was, in words."""
+    return f"{span(since(moment, now))} ago"
+
+
+def since(moment: datetime, now: datetime | None = None) -> float:
+    """Seconds since a moment, never negative."""
+    return max(0.0, ((now or datetime.now(UTC)) - moment).total_seconds())
+
+
+def _two_figures(number: float) -> str:
+    return f"{float(f'{number:.2g}'):,.0f}" if number >= 10 else f"{number:.2g}"

@@ -1,0 +1,98 @@
+"""States as a word, a glyph and a colour, never as a colour alone."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from abp_tui.domain.model import UnitLine
+from abp_tui.domain.status import JobStatus, Phase, UnitStatus, Verdict
+from abp_tui.views import JobView
+
+DIM = "$foreground 55%"
+FAINT = "$foreground 25%"
+PRIMARY = "$text-primary"
+GOOD = "$text-success"
+WARN = "$text-warning"
+BAD = "$text-error"
+LIMIT = "$limit"
+TOOL = "$text-accent"
+BOLD = "bold"
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How a state is shown."""
+
+    word: str
+    glyph: str
+    ascii: str
+    style: str
+
+    @property
+    def sign(self) -> str:
+        """The glyph, or its ASCII stand-in where the locale has no UTF-8."""
+        return self.glyph if speaks_utf8() else self.ascii
+
+    def __str__(self) -> str:
+        return f"{self.sign} {self.word}"
+
+
+def speaks_utf8(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether the terminal's locale can show more than ASCII; one that says nothing is taken to."""
+    locale = environment.get("LC_ALL") or environment.get("LC_CTYPE") or environment.get("LANG") or "utf-8"
+    return "utf" in locale.lower()
+
+
+JOB_MARKS = {
+    "enumerating": Mark("enumerating", "○", "o", DIM),
+    "created": Mark("created", "○", "o", DIM),
+    "testing": Mark("testing", "●", "*", PRIMARY),
+    "review": Mark("review", "◐", "?", WARN),
+    "running": Mark("running", "●", "*", PRIMARY),
+    "gated": Mark("limit", "‖", "=", LIMIT),
+    "interrupted": Mark("interrupted", "!", "!", WARN),
+    "paused": Mark("paused", "‖", "=", LIMIT),
+    "completed": Mark("completed", "✓", "+", GOOD),
+    "failed": Mark("failed", "✗", "x", BAD),
+}
+
+UNIT_MARKS = {
+    "pending": Mark("waiting", "·", ".", DIM),
+    "processing": Mark("running", "●", "*", PRIMARY),
+    "completed": Mark("done", "✓", "+", GOOD),
+    "failed": Mark("failed", "✗", "x", BAD),
+    "suspect": Mark("suspect", "?", "?", WARN),
+}
+
+MAP_MARKS = {
+    "failed": Mark("a failed unit among them", "✗", "x", BAD),
+    "suspect": Mark("a suspect unit among them", "■", "?", WARN),
+    "processing": Mark("one runs", "●", "*", PRIMARY),
+    "partly": Mark("some done, some waiting", "▪", "-", GOOD),
+    "completed": Mark("done", "■", "#", GOOD),
+    "pending": Mark("waiting", "·", ".", DIM),
+}
+
+_BY_A_PERSON = ("paused by a person", "stopped by a person")
+
+
+def job_mark(job: JobView) -> Mark:
+    """The mark of a job: its phase, where there is one that says more than its status."""
+    return JOB_MARKS[job.phase.value if job.phase else job.status.value.lower()]
+
+
+def needs_person(job: JobView) -> bool:
+    """Whether nothing goes on with this job until a person has looked at it."""
+    if job.phase in (Phase.REVIEW, Phase.INTERRUPTED):
+        return True
+    reason = job.pause_reason or ""
+    return job.status is JobStatus.PAUSED and bool(reason) and reason not in _BY_A_PERSON
+
+
+def unit_state(line: UnitLine) -> str:
+    """What a unit is counted as: its status, or suspect where it completed but is not good."""
+    if line.status is UnitStatus.COMPLETED and line.verdict not in (None, Verdict.OK):
+        return "suspect"
+    return line.status.value.lower()

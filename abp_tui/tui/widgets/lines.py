@@ -1,0 +1,193 @@
+"""Lists and texts of any length: only the lines on the screen are ever drawn."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+from textual import events
+from textual.content import Content
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.reactive import reactive
+from textual.scroll_view import ScrollView
+from textual.selection import Selection
+from textual.strip import Strip
+from textual.visual import Visual
+
+from abp_tui.tui.commands import bindings
+
+
+class LineView(ScrollView, can_focus=True):
+    """Base of everything that is drawn line by line."""
+
+    BINDINGS = bindings("lists")
+    COMPONENT_CLASSES = {"lines--cursor"}
+    DEFAULT_CSS = """
+    LineView {
+        overflow-x: hidden;
+        overflow-y: auto;
+        scrollbar-size-vertical: 1;
+        text-wrap: nowrap;
+        & > .lines--cursor { background: $primary 20%; }
+    }
+    """
+
+    @property
+    @abstractmethod
+    def line_count(self) -> int:
+        """How many lines there are."""
+
+    @abstractmethod
+    def line(self, index: int, width: int) -> Content:
+        """One line, to be drawn in `width` cells."""
+
+    def is_marked(self, index: int) -> bool:
+        """Whether the line is drawn as the one under the cursor."""
+        return False
+
+    @property
+    def line_width(self) -> int:
+        """The cells a line has."""
+        return self.scrollable_content_region.width
+
+    def measure(self) -> None:
+        """Take a new number of lines to the scrollbar, and draw anew."""
+        self.virtual_size = Size(0, self.line_count)
+        self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        """Draw the line at `y` of what is visible."""
+        width, index = self.line_width, y + self.scroll_offset.y
+        if index >= self.line_count or width <= 0:
+            return Strip.blank(self.size.width, self.rich_style)
+        style = self.visual_style
+        if self.is_marked(index):
+            style += self.get_visual_style("lines--cursor", partial=True)
+        line = self.line(index, width).truncate(width, ellipsis=True)
+        strips = Visual.to_strips(self, line, width, 1, style, apply_selection=False, pad=True)
+        strip = strips[0] if strips else Strip.blank(width, style.rich_style)
+        return strip.apply_offsets(0, index)
+
+    def redraw(self, index: int) -> None:
+        """Draw one line anew, if it is visible."""
+        y = index - self.scroll_offset.y
+        if 0 <= y < self.size.height:
+            self.refresh(Region(0, y, self.size.width, 1))
+
+    def get_selection(self, selection: Selection) -> tuple[str, str] | None:
+        """The text selected with the mouse."""
+        start = selection.start.y if selection.start else 0
+        end = min(selection.end.y + 1 if selection.end else self.line_count, self.line_count)
+        lines = [self.line(n, self.line_width).plain.rstrip() for n in range(start, end)]
+        return selection.extract("\n" * start + "\n".join(lines)), "\n"
+
+    def action_cursor_down(self) -> None:
+        """One line down."""
+        self.scroll_down(animate=False)
+
+    def action_cursor_up(self) -> None:
+        """One line up."""
+        self.scroll_up(animate=False)
+
+    def action_to_top(self) -> None:
+        """To the first line."""
+        self.scroll_home(animate=False)
+
+    def action_to_bottom(self) -> None:
+        """To the last line."""
+        self.scroll_end(animate=False)
+
+    def action_page_down(self) -> None:
+        """A page down."""
+        self.scroll_page_down(animate=False)
+
+    def action_page_up(self) -> None:
+        """A page up."""
+        self.scroll_page_up(animate=False)
+
+
+class LineList(LineView):
+    """A list with a cursor. Enter and a click on the line under the cursor open it."""
+
+    cursor: reactive[int] = reactive(0, repaint=False)
+
+    class Moved(Message):
+        """The cursor stands on another line, or the line under it is another one."""
+
+        def __init__(self, sender: LineList, index: int) -> None:
+            super().__init__()
+            self.sender = sender
+            self.index = index
+
+    class Opened(Message):
+        """A line was clicked while the cursor stood on it."""
+
+        def __init__(self, sender: LineList, index: int) -> None:
+            super().__init__()
+            self.sender = sender
+            self.index = index
+
+    def is_marked(self, index: int) -> bool:
+        """Whether the cursor stands there."""
+        return index == self.cursor
+
+    def validate_cursor(self, cursor: int) -> int:
+        """Keep the cursor on a line."""
+        return max(0, min(cursor, self.line_count - 1))
+
+    def watch_cursor(self, old: int, new: int) -> None:
+        """Draw the two lines that changed and bring the new one into view."""
+        self.redraw(old)
+        self.redraw(new)
+        self.show_line(new)
+        self.post_message(self.Moved(self, new))
+
+    def show_line(self, index: int) -> None:
+        """Scroll no further than needed to have the line in view."""
+        height, top = self.scrollable_content_region.height, self.scroll_offset.y
+        if height <= 0 or top <= index < top + height:
+            return
+        y = index if index < top else index - height + 1
+        self.scroll_to(y=y, animate=False, immediate=True)
+
+    def on_resize(self) -> None:
+        """Keep the cursor in view."""
+        self.show_line(self.cursor)
+
+    def on_click(self, event: events.Click) -> None:
+        """Put the cursor on the line that was clicked; open it if it was there already."""
+        offset = event.get_content_offset(self)
+        index = (offset.y if offset else 0) + self.scroll_offset.y
+        if index >= self.line_count:
+            return
+        if index == self.cursor:
+            self.post_message(self.Opened(self, index))
+        self.cursor = index
+
+    def action_cursor_down(self) -> None:
+        """One line down."""
+        self.cursor += 1
+
+    def action_cursor_up(self) -> None:
+        """One line up."""
+        self.cursor -= 1
+
+    def action_to_top(self) -> None:
+        """To the first line."""
+        self.cursor = 0
+
+    def action_to_bottom(self) -> None:
+        """To the last line."""
+        self.cursor = self.line_count - 1
+
+    def action_page_down(self) -> None:
+        """A page down."""
+        self.cursor += self._page
+
+    def action_page_up(self) -> None:
+        """A page up."""
+        self.cursor -= self._page
+
+    @property
+    def _page(self) -> int:
+        return max(1, self.scrollable_content_region.height - 1)

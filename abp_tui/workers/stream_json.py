@@ -1,0 +1,140 @@
+"""Running an agent that speaks Claude Code's stream format, from its command line to the outcome."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, ClassVar, TypeVar
+from uuid import uuid4
+
+from abp_tui.domain.failure import FailureKind
+from abp_tui.domain.model import Event, Outcome
+from abp_tui.workers import claude_words as words
+from abp_tui.workers.base import Sink, Task, Worker, WorkerOptions
+from abp_tui.workers.cancel import Cancel
+from abp_tui.workers.claude_failure import classify, limit_resets_at
+from abp_tui.workers.claude_stream import ClaudeStream
+from abp_tui.workers.loose import Json, text
+from abp_tui.workers.output import Output, to_bytes
+from abp_tui.workers.process import INTERRUPT, Ending, ProcessEnd, StartFailure, run_program
+
+OptionsT = TypeVar("OptionsT", bound=WorkerOptions)
+
+STDERR_LIMIT = 1024 * 1024  # bytes told to the sink
+ERROR_LENGTH = 500  # characters
+
+
+class StreamJsonWorker(Worker[OptionsT]):
+    """An agent program with its prompt on stdin and stream-json on stdout."""
+
+    ending: ClassVar[Ending] = INTERRUPT
+
+    @abstractmethod
+    def argv(self, task: Task, session_id: str) -> list[str]:
+        """The command line; `session_id` is `task.session_id`, or a new one."""
+
+    @abstractmethod
+    def environment(self, task: Task) -> Mapping[str, str]:
+        """The whole environment of the program."""
+
+    def run(self, task: Task, sink: Sink, cancel: Cancel) -> Outcome:
+        """Run the agent on the task; its session is told before its first event."""
+        session_id = task.session_id or str(uuid4())
+        sink.session(session_id)
+        listener = _Listener(sink, session_id)
+        try:
+            end = run_program(
+                self.argv(task, session_id),
+                cwd=task.cwd,
+                env=self.environment(task),
+                stdin=to_bytes(task.prompt),
+                timers=task.timers,
+                cancel=cancel,
+                on_stdout=listener.stdout,
+                on_stderr=listener.stderr,
+                on_start=sink.process,
+                ending=self.ending,
+            )
+        except StartFailure as failure:
+            return failure.outcome()
+        listener.close()
+        return outcome_of(listener.stream, end, session_id, wants_structure=task.output_schema is not None)
+
+
+class _Listener:
+    """Takes what the agent prints, and tells the sink of events, stderr and a changed session."""
+
+    def __init__(self, sink: Sink, session_id: str) -> None:
+        self.stream = ClaudeStream()
+        self._sink = sink
+        self._session_id = session_id
+        self._other = Output(sink, STDERR_LIMIT)
+
+    def stdout(self, data: bytes) -> bool:
+        """Tell of the events in `data`; True while a result stands."""
+        self._tell(self.stream.feed(data))
+        return self.stream.done
+
+    def stderr(self, data: bytes) -> None:
+        """Tell of what the agent complains of."""
+        self._other.stderr(data)
+
+    def close(self) -> None:
+        """Tell of last lines that have no end."""
+        self._tell(self.stream.close())
+        self._other.close()
+
+    def _tell(self, events: list[Event]) -> None:
+        session_id = self.stream.session_id
+        if session_id and session_id != self._session_id:
+            self._session_id = session_id
+            self._sink.session(session_id)
+        for event in events:
+            self._sink.event(event)
+
+
+def outcome_of(
+    stream: ClaudeStream, end: ProcessEnd, session_id: str, *, wants_structure: bool = False
+) -> Outcome:
+    """How a run ended. Success needs all signs to agree: the last result, its flag, and the exit code."""
+    result = stream.results[-1] if stream.done else {}
+    facts: dict[str, Any] = {
+        "output": stream.last_text,
+        "usage": stream.usage,
+        "session_id": stream.session_id or session_id,
+        "exit_code": end.exit_code,
+        "denials": stream.denials,
+        "last_tool": stream.last_tool,
+    }
+    if _succeeded(result, end):
+        facts["output"] = text(result, "result")
+        if wants_structure and "structured_output" not in result:
+            problem = "the agent gave no structured output"
+            return Outcome.failed(FailureKind.BAD_OUTPUT, problem, **facts)
+        return Outcome(ok=True, result=result.get("structured_output"), **facts)
+    if interrupted := end.interruption():
+        return Outcome.failed(*interrupted, **facts)
+    complaint = _complaint(result, end)
+    kind = classify(stream, complaint)
+    if kind is FailureKind.USAGE_LIMIT:
+        facts["resets_at"] = limit_resets_at(stream, complaint, datetime.now(UTC))
+    return Outcome.failed(kind, _one_line(complaint), **facts)
+
+
+def _succeeded(result: Json, end: ProcessEnd) -> bool:
+    good = result.get("subtype") == "success" and not result.get("is_error")
+    return good and (end.exit_code == 0 or end.killed_after_result)
+
+
+def _complaint(result: Json, end: ProcessEnd) -> str:
+    """What a failed run says of itself. What the agent answered is no complaint."""
+    if result.get("is_error") and (said := words.errors(result)):
+        return said
+    if result:
+        return end.describe()
+    return f"ended without a result, {end.describe()}"
+
+
+def _one_line(complaint: str) -> str:
+    return " ".join(complaint.split())[:ERROR_LENGTH]

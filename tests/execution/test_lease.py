@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from abp_tui.domain.model import Job, Lease
+from abp_tui.errors import LeaseHeld
+from abp_tui.execution import lease as lease_module
+from abp_tui.execution.lease import lease_lives, take_lease
+from abp_tui.liveness import Liveness, identity, judge, started_at
+from abp_tui.store.repository import Repository
+from tests.factories import make_job
+from tests.waiting import wait_until
+
+
+@pytest.fixture
+def other() -> Iterator[subprocess.Popen[bytes]]:
+    """Another process that does nothing for a minute."""
+    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    yield process
+    process.kill()
+    process.wait()
+
+
+def lease_of(pid: int, **changes: object) -> Lease:
+    process = identity(pid)
+    values: dict[str, object] = {
+        "executor": "theirs",
+        "host": process.host,
+        "boot_id": process.boot_id,
+        "pid": process.pid,
+        "pid_started": process.started,
+        "beat_at": datetime.now(UTC),
+    }
+    return Lease.model_validate(values | changes)
+
+
+def leased(repository: Repository, lease: Lease) -> Job:
+    job = make_job(repository)
+    assert repository.leases.take(job.id, lease, None)
+    return repository.jobs.get(job.id)
+
+
+def test_a_free_job_is_taken_and_given_back(repository: Repository) -> None:
+    job = make_job(repository)
+    mine = take_lease(repository, job)
+    held = repository.jobs.get(job.id)
+    assert held.lease is not None
+    assert (held.lease.executor, held.lease.pid) == (mine.executor, os.getpid())
+    assert lease_lives(held)
+    assert repository.leases.release(job.id, mine.executor)
+    assert repository.jobs.get(job.id).lease is None
+
+
+def test_a_living_owner_keeps_it(repository: Repository, other: subprocess.Popen[bytes]) -> None:
+    job = leased(repository, lease_of(other.pid))
+    with pytest.raises(LeaseHeld, match=str(other.pid)):
+        take_lease(repository, job, force=True)
+
+
+def test_a_dead_owner_is_replaced(repository: Repository, other: subprocess.Popen[bytes]) -> None:
+    job = leased(repository, lease_of(other.pid))
+    other.kill()
+    other.wait()
+    assert not lease_lives(job)
+    assert take_lease(repository, job).pid == os.getpid()
+
+
+def test_a_zombie_is_dead(repository: Repository, other: subprocess.Popen[bytes]) -> None:
+    lease = lease_of(other.pid)
+    other.kill()
+    wait_until(lambda: started_at(other.pid) is None)
+    assert judge(lease) is Liveness.DEAD
+    assert other.returncode is None, "nobody has waited for it yet"
+
+
+def test_a_reused_pid_is_not_the_owner(other: subprocess.Popen[bytes]) -> None:
+    assert judge(lease_of(other.pid, pid_started=1.0)) is Liveness.DEAD
+
+
+def test_an_owner_of_an_earlier_boot_is_dead(other: subprocess.Popen[bytes]) -> None:
+    assert judge(lease_of(other.pid, boot_id="an earlier one")) is Liveness.DEAD
+
+
+def test_a_late_beat_is_a_stall_and_not_a_death(other: subprocess.Popen[bytes]) -> None:
+    lease = lease_of(other.pid)
+    assert judge(lease) is Liveness.ALIVE
+    assert judge(lease, datetime.now(UTC) + timedelta(minutes=1)) is Liveness.STALLED
+
+
+def test_a_stopped_owner_is_stalled_and_replaced_only_by_force(
+    repository: Repository, other: subprocess.Popen[bytes]
+) -> None:
+    job = leased(repository, lease_of(other.pid))
+    other.send_signal(signal.SIGSTOP)
+    wait_until(lambda: judge(lease_of(other.pid)) is Liveness.STALLED)
+    with pytest.raises(LeaseHeld, match="held by process") as caught:
+        take_lease(repository, job)
+    assert "--force" in caught.value.hint
+    take_lease(repository, job, force=True)
+    assert other.wait(10) == -signal.SIGKILL
+
+
+def test_an_owner_elsewhere_is_dead_once_its_beat_stands_still(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease_module, "ELSEWHERE_S", 0.3)
+    job = leased(repository, lease_of(os.getpid(), host="another-machine"))
+    assert job.lease is not None
+    assert judge(job.lease) is Liveness.ELSEWHERE
+    assert take_lease(repository, job).pid == os.getpid()
+
+
+def test_of_two_that_saw_the_same_state_one_wins(repository: Repository) -> None:
+    job = make_job(repository)
+    take_lease(repository, job)
+    with pytest.raises(LeaseHeld):
+        take_lease(repository, job)

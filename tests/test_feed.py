@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import queue
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from abp_tui.domain.model import Event, EventKind, Outcome
+from abp_tui.domain.status import JobStatus, Phase
+from abp_tui.execution.executor import JobExecutor
+from abp_tui.feed import Feed, Snapshot
+from abp_tui.store.repository import Repository
+from abp_tui.workers.base import Sink, Task
+from abp_tui.workers.cancel import Cancel
+from tests.execution.test_lease import lease_of
+from tests.factories import InProcessWorker, make_job
+
+SECONDS = 20.0
+
+
+class Watched:
+    """A feed whose snapshots a thread collects."""
+
+    def __init__(self, repository: Repository) -> None:
+        self.feed = Feed(repository)
+        self.stop = threading.Event()
+        self._found: queue.SimpleQueue[Snapshot] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._collect)
+        self._thread.start()
+
+    def _collect(self) -> None:
+        for snapshot in self.feed.snapshots(self.stop):
+            self._found.put(snapshot)
+
+    def until(self, condition: Callable[[Snapshot], object]) -> list[Snapshot]:
+        """All snapshots up to the first for which the condition holds."""
+        seen = []
+        while True:
+            seen.append(self._found.get(timeout=SECONDS))
+            if condition(seen[-1]):
+                return seen
+
+    def close(self) -> None:
+        self.stop.set()
+        self.feed.wake()
+        self._thread.join(SECONDS)
+        assert not self._thread.is_alive()
+
+
+@pytest.fixture
+def watched(repository: Repository) -> Iterator[Watched]:
+    watched = Watched(repository)
+    yield watched
+    watched.close()
+
+
+def test_there_is_a_snapshot_at_once_and_one_after_each_change(
+    repository: Repository, watched: Watched
+) -> None:
+    assert watched.until(lambda s: True)[0].jobs == ()
+    make_job(repository, name="one")
+    watched.until(lambda s: [job.name for job in s.jobs] == ["one"])
+    make_job(repository, name="two")
+    watched.until(lambda s: [job.name for job in s.jobs] == ["two", "one"])
+
+
+def test_the_job_in_focus_is_followed_to_its_end(repository: Repository, watched: Watched) -> None:
+    job = make_job(repository, 40, status=JobStatus.RUNNING)
+    watched.feed.look_at(job.id)
+    first = watched.until(lambda s: s.focus)[-1].focus
+    assert first is not None
+    assert (first.changed, sum(b.pending for b in first.buckets)) == (None, 40)
+    JobExecutor(repository, job.id, InProcessWorker()).run()
+    seen = watched.until(lambda s: s.focus and s.focus.job.status is JobStatus.COMPLETED)
+    changed = {line.seq for s in seen if s.focus for line in s.focus.changed or ()}
+    assert changed == set(range(40))
+    last = seen[-1].focus
+    assert last is not None
+    assert sum(b.completed for b in last.buckets) == 40
+
+
+def test_a_followed_attempt_brings_each_event_once_and_in_order(
+    repository: Repository, watched: Watched
+) -> None:
+    release = threading.Event()
+
+    def talk(task: Task, sink: Sink, cancel: Cancel) -> Outcome:
+        for n in range(100):
+            sink.event(Event(kind=EventKind.TEXT, body=str(n)))
+        assert release.wait(SECONDS)
+        sink.event(Event(kind=EventKind.TEXT, body="100"))
+        return Outcome(ok=True)
+
+    job = make_job(repository, 1, status=JobStatus.RUNNING, template="{n}")
+    executor = threading.Thread(target=JobExecutor(repository, job.id, InProcessWorker(talk)).run)
+    executor.start()
+    watched.feed.look_at(job.id)
+    running = watched.until(lambda s: s.focus and s.focus.running)[-1].focus
+    assert running is not None
+    unit = running.running[0]
+    assert unit.key == "item-0"
+    watched.feed.look_at(job.id, unit.attempt_id)
+    seen = watched.until(lambda s: s.focus and any(e.body == "99" for e in s.focus.events))
+    release.set()
+    seen += watched.until(lambda s: s.focus and any(e.body == "100" for e in s.focus.events))
+    bodies = [e.body for s in seen if s.focus for e in s.focus.events if e.kind is EventKind.TEXT]
+    assert bodies == [str(n) for n in range(101)]
+    executor.join(SECONDS)
+
+
+def test_the_death_of_an_executor_is_seen_without_a_write(repository: Repository, watched: Watched) -> None:
+    job = make_job(repository, status=JobStatus.RUNNING)
+
+    sleeper = subprocess.Popen(["sleep", "60"])
+    assert repository.leases.take(job.id, lease_of(sleeper.pid), None)
+    watched.until(lambda s: s.jobs and s.jobs[0].phase is Phase.RUNNING)
+    sleeper.kill()
+    sleeper.wait()
+    watched.until(lambda s: s.jobs[0].phase is Phase.INTERRUPTED)
