@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from io import TextIOWrapper
 
 import click
 
@@ -79,8 +80,7 @@ def main() -> None:
 
 
 def _run() -> int:
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    _speak_utf8()
     try:
         code = abp.main(prog_name="abp", standalone_mode=False)
         sys.stdout.flush()
@@ -101,6 +101,13 @@ def _run() -> int:
 
         return report(error)
     return code if isinstance(code, int) else 0
+
+
+def _speak_utf8() -> None:
+    """Into pipes and files UTF-8, as JSON wants it; what can't be encoded becomes an escape."""
+    for stream in (sys.stdout, sys.stderr):
+        assert isinstance(stream, TextIOWrapper)
+        stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="backslashreplace")
 
 
 def _complain(message: str, hint: str = "") -> int:

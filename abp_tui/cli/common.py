@@ -77,9 +77,8 @@ def put_text(text: str) -> None:
 
 
 def put_json(value: Any) -> None:
-    """One JSON document to stdout; ASCII where that can't take more."""
-    unicode = sys.stdout.encoding.lower().replace("-", "") == "utf8"
-    put(json.dumps(value, ensure_ascii=not unicode, indent=2))
+    """One JSON document to stdout."""
+    put(json.dumps(value, ensure_ascii=False, indent=2))
 
 
 def text_or_file(value: str | None) -> str | None:

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from abp_tui.cli.layout import bold, dim
 from abp_tui.cli.text import clean, one_line
 from abp_tui.domain.model import Event, EventKind
+from abp_tui.store.repository import Repository
 
 PROMPT_LINES = 12
 RESULT_LINES = 6
 LINE_CELLS = 160
+PAGE = 1000
 
 
 def lines_of(event: Event) -> Iterator[str]:
@@ -32,6 +34,13 @@ def lines_of(event: Event) -> Iterator[str]:
                 yield f"! {one_line(event.body or event.title)}"
         case _:
             yield dim(f"~ {one_line(f'{event.title} {event.body}') or event.kind}")
+
+
+def events_of(repository: Repository, attempt_id: int, after: int = 0) -> Iterator[Event]:
+    """All events of an attempt with an id above `after`, read page by page."""
+    while page := repository.attempts.events(attempt_id, after=after, limit=PAGE):
+        yield from page
+        after = page[-1].id or 0
 
 
 def _first(text: str, count: int) -> list[str]:

@@ -28,7 +28,8 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], right: str = "") -
     for row in cells:
         style = bold if row is head else tinted
         columns = zip(head, row, sizes, strict=True)
-        yield "  ".join(_padded(text, size, name in numbers, style(text)) for name, text, size in columns)
+        line = "  ".join(_padded(text, size, name in numbers, style(text)) for name, text, size in columns)
+        yield line.rstrip()
 
 
 def pairs(named: Iterable[tuple[str, str]]) -> Iterator[str]:
@@ -64,7 +65,7 @@ def money(amount: float | None, at_least: bool = False) -> str:
     """An amount in USD; `≥` where some of it is unknown, `-` where all of it is."""
     if amount is None:
         return "-"
-    digits = 2 if amount >= 1 or amount == 0 else 4
+    digits = 2 if amount >= 0.1 or amount == 0 else 4
     return f"{'≥' if at_least else ''}${amount:.{digits}f}"
 
 

@@ -10,7 +10,7 @@ import click
 
 from abp_tui.cli.common import job_argument, json_option, open_repository, put, put_json, say
 from abp_tui.cli.layout import ago, bold, dim, local, money, pairs, span, table, tinted
-from abp_tui.cli.text import one_line
+from abp_tui.cli.text import clean, one_line
 
 if TYPE_CHECKING:
     from abp_tui.domain.model import Job, LogEntry, UnitLine, WorkUnit
@@ -64,7 +64,7 @@ def show(job: str, as_json: bool) -> None:
         put(line)
     put(bold("prompt"))
     for line in view.prompt_template.splitlines():
-        put(f"  {one_line(line)}")
+        put(f"  {clean(line)}")
 
 
 @click.command()
@@ -84,14 +84,7 @@ def units(job: str, status: str | None, limit: int | None, as_json: bool) -> Non
     if as_json:
         _put_array(_whole_units(repository, found, status), limit)
         return
-    lines = _unit_lines(repository, found, status, limit or SHOWN)
-    head = ("SEQ", "KEY", "STATUS", "TRIES", "COST", "TIME", "NOTE")
-    for line in table(head, map(_unit_row, lines), right="SEQ TRIES COST TIME"):
-        put(line)
-    counters = found.counters
-    there = getattr(counters, status) if status else counters.total
-    if there > len(lines):
-        say(f"{there - len(lines)} more; --limit {there} shows all")
+    put_units(repository, found, status, limit or SHOWN)
 
 
 @click.command()
@@ -104,23 +97,19 @@ def events(job: str, seq: int, as_json: bool) -> None:
     \b
     abp events docs --unit 3
     """
-    from abp_tui.cli.conversation import lines_of
+    from abp_tui.cli.conversation import events_of, lines_of
 
     repository = open_repository()
     unit = repository.units.get(repository.jobs.find(job).id, seq)
     attempts = repository.attempts.of_unit(unit.job_id, seq)
     if as_json:
-        found = (event for attempt in attempts for event in repository.attempts.events(attempt.id))
+        found = (event for attempt in attempts for event in events_of(repository, attempt.id))
         put_json([event.model_dump(mode="json") for event in found])
         return
     for attempt in attempts:
-        cost = money(attempt.usage.cost_usd)
-        put(
-            bold(
-                f"attempt {attempt.number}: {attempt.purpose} {attempt.status} {local(attempt.started_at)} {cost}"
-            )
-        )
-        for event in repository.attempts.events(attempt.id):
+        cost, began = money(attempt.usage.cost_usd), local(attempt.started_at)
+        put(bold(f"attempt {attempt.number}: {attempt.purpose}, {attempt.status}, {began}, {cost}"))
+        for event in events_of(repository, attempt.id):
             for line in lines_of(event):
                 put(line)
 
@@ -146,6 +135,17 @@ def log(job: str, follow: bool) -> None:
             last = entries[-1].id
         if ended or not follow:
             return
+
+
+def put_units(repository: Repository, job: Job, state: str | None = None, limit: int = SHOWN) -> None:
+    """A table of the first units, in all states or in one; says how many there are beyond it."""
+    lines = _unit_lines(repository, job, state, limit)
+    head = ("SEQ", "KEY", "STATUS", "TRIES", "COST", "TIME", "NOTE")
+    for line in table(head, map(_unit_row, lines), right="SEQ TRIES COST TIME"):
+        put(line)
+    there = getattr(job.counters, state or "total")
+    if there > len(lines):
+        say(f"{there - len(lines)} more; --limit {there} shows all")
 
 
 def _row(view: JobView) -> tuple[str, ...]:

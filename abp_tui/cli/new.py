@@ -60,7 +60,7 @@ class WithCommand(click.Command):
 @click.option("--budget", type=float, metavar="USD", help="Stop before more than this is spent.")
 @click.option("--dry-run", is_flag=True, help="Show the count and the first prompt, and write nothing.")
 @click.pass_context
-def new(ctx: click.Context, name: str, dry_run: bool, **given: Any) -> None:
+def new(ctx: click.Context, /, name: str, dry_run: bool, **given: Any) -> None:
     """Make a job and print its id. Nothing runs yet: test one unit next.
 
     In the intent, the prompt and the command, {field} takes a field of the item; a file has file_path,

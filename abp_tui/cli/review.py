@@ -17,7 +17,7 @@ from abp_tui.cli.common import (
     text_or_file,
     wait_option,
 )
-from abp_tui.cli.layout import money, span
+from abp_tui.cli.layout import dim, money, span
 from abp_tui.cli.text import one_line
 
 if TYPE_CHECKING:
@@ -39,7 +39,10 @@ def test(job: str, seq: int | None, as_json: bool) -> int:
     abp test docs
     abp test docs --unit 7 --json
     """
-    return run_test(open_orchestrator(), job, seq, as_json)
+    orchestrator = open_orchestrator()
+    code = run_test(orchestrator, job, seq, as_json)
+    advise(orchestrator, job)
+    return code
 
 
 @click.command()
@@ -117,6 +120,15 @@ def run_test(orchestrator: Orchestrator, ref: str, seq: int | None, as_json: boo
     return 0 if result.passed else 1
 
 
+def advise(orchestrator: Orchestrator, ref: str) -> None:
+    """Say what can be done with a job whose test waits for review."""
+    from abp_tui.domain.status import Phase
+
+    view = orchestrator.status(ref)
+    if view.phase is Phase.REVIEW:
+        say(f"Next: abp approve {view.name}, or abp reject {view.name}")
+
+
 def _show(event: Event) -> None:
     from abp_tui.cli.conversation import lines_of
 
@@ -128,14 +140,14 @@ def _report(result: TestResult, as_json: bool) -> None:
     job, attempt = result.job, result.attempt
     if as_json:
         put_json(_document(result))
-    else:
+    elif result.output:
+        say(dim("output:"))
         put_text(result.output)
     verdict = "completed" if result.passed else f"failed: {one_line(result.error or 'no reason given')}"
     say(
         f"{job.name}: unit {attempt.seq} {verdict} "
         f"(attempt {attempt.number}, {span(attempt.duration_s)}, {money(result.cost_usd)})"
     )
-    say(f"Next: abp approve {job.name}, or abp reject {job.name}")
 
 
 def _document(result: TestResult) -> dict[str, Any]:

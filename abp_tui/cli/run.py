@@ -31,10 +31,13 @@ def start(job: str, skip_test: bool, wait: bool) -> int:
     created = orchestrator.repository.jobs.find(job).status is JobStatus.CREATED
     if skip_test or (created and load_settings().skip_test):
         return after_launch(orchestrator, orchestrator.skip_test(job), wait)
-    from abp_tui.cli.review import run_test
+    from abp_tui.cli.review import advise, run_test
 
     code = run_test(orchestrator, job, None)
-    return _wait(orchestrator, job) if wait else code
+    if wait:
+        return _wait(orchestrator, job)
+    advise(orchestrator, job)
+    return code
 
 
 @click.command()

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from abp_tui.cli.common import say
+from abp_tui.cli.conversation import events_of
 from abp_tui.cli.layout import money
 from abp_tui.domain.model import Event
 from abp_tui.domain.status import JobStatus, Phase
@@ -47,10 +48,10 @@ def follow_test(
         view = view_job(repository.jobs.get(job_id))  # first, so that its last events are read below
         attempt = repository.attempts.latest_test(job_id)
         if attempt is not None and attempt.id > after_attempt:
-            for event in repository.attempts.events(attempt.id, after=last):
+            for event in events_of(repository, attempt.id, last):
                 show(event)
                 last = event.id or last
-        if view.phase is not Phase.TESTING:
+        if not is_run(view):
             return view
     raise AssertionError("it is followed without a limit of time")
 
@@ -74,6 +75,11 @@ def wait_for(repository: Repository, ref: str | int, seconds: float | None = Non
         return TIMED_OUT
     say(summary(view))
     return exit_code(view)
+
+
+def is_run(view: JobView) -> bool:
+    """Whether some process has the job in hand; it takes hold of it before it changes its status."""
+    return view.executor is not None and view.executor.alive
 
 
 def exit_code(view: JobView) -> int:
@@ -128,7 +134,7 @@ def _settled(
                 return view
             continue
         lost_at = None
-        if view.phase not in (Phase.RUNNING, Phase.TESTING, Phase.GATED, Phase.ENUMERATING):
+        if not is_run(view) and view.phase is not Phase.ENUMERATING:
             return view
         progress.show(view)
     return None

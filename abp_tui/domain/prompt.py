@@ -60,8 +60,8 @@ class PromptTemplate:
     def render(self, payload: Mapping[str, Any]) -> str:
         """The prompt for one item. What is put in is never looked at again for placeholders.
 
-        Strings go in as they are, None as nothing, everything else as compact JSON. Raises `InvalidInput`
-        where this item lacks a field.
+        Strings go in as they are, everything else as compact JSON. None goes in as nothing, and so does a
+        field that this item lacks: items may differ in their fields, and `check` has judged the names.
         """
         return "".join(
             piece if isinstance(piece, str) else _fill(piece, payload) for piece in _parse(self.text)
@@ -74,11 +74,7 @@ def _near(name: str, fields: Collection[str]) -> str:
 
 
 def _fill(place: Placeholder, payload: Mapping[str, Any]) -> str:
-    if place.name in payload:
-        return _as_text(payload[place.name])
-    if place.name.isidentifier():
-        raise InvalidInput(f"the item has no field {place.name!r}", "the prompt asks for it")
-    return f"{{{place.name}}}"
+    return _as_text(payload.get(place.name)) if place.taken(payload) else f"{{{place.name}}}"
 
 
 def _as_text(value: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 
 from abp_tui.domain.status import JobStatus, Phase
 from abp_tui.views import JobView
@@ -100,12 +100,16 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "jobs.remove", "D", "Remove", "Remove the job and all its results", "remove", False, when=_removable
     ),
-    Command("new.test", "ctrl+t", "Create and test", "Write the job and test its first unit", "create_and_test"),
+    Command(
+        "new.test", "ctrl+t", "Create and test", "Write the job and test its first unit", "create_and_test"
+    ),
     Command("new.create", "ctrl+s", "Create", "Write the job and start nothing", "create"),
     Command("new.next_prompt", "ctrl+n", "Next prompt", "Show the prompt of the next item", "next_prompt"),
     Command("review.approve", "a", "Approve", "Let the whole batch run", "approve", when=_in_review),
     Command("review.reject", "r", "Reject", "Put the unit back and run nothing", "reject", when=_in_review),
-    Command("review.edit", "e", "Edit", "Edit the prompt and test the same unit again", "edit", when=_testable),
+    Command(
+        "review.edit", "e", "Edit", "Edit the prompt and test the same unit again", "edit", when=_testable
+    ),
     Command("review.other", "t", "Other unit", "Test the next unit that waits", "other", when=_testable),
     Command("review.cancel", "c", "Cancel", "End the running test", "cancel", when=_being_tested),
     Command("review.output", "1", "Output", "What the agent answered", "tab('output')", False),
@@ -122,14 +126,20 @@ COMMANDS: tuple[Command, ...] = (
     Command("progress.review", "v", "Review", "Open the test review", "review", when=_tested),
     Command("progress.more", "plus,equals_sign", "+", "One worker more", "workers(1)", when=_open_ended),
     Command(
-        "progress.fewer", "minus", "- Workers", "One worker less; its unit finishes", "workers(-1)",
+        "progress.fewer",
+        "minus",
+        "- Workers",
+        "One worker less; its unit finishes",
+        "workers(-1)",
         when=_open_ended,
     ),
     Command("progress.filter", "f", "Filter", "Show only units in one state, one after the other", "cycle"),
     Command("progress.retry", "R", "Retry", "Run failed and suspect units again", "retry", when=_retryable),
     Command("progress.export", "x", "Export", "Write the results to a JSON-lines file", "export"),
     Command("progress.log", "l", "Log", "What happened to this job", "log"),
-    Command("progress.stop", "S", "Stop", "End the running agents now; their units wait again", "stop", when=_runs),
+    Command(
+        "progress.stop", "S", "Stop", "End the running agents now; their units wait again", "stop", when=_runs
+    ),
     Command("unit.older", "left_square_bracket", "Try before", "Show the attempt before", "attempt(-1)"),
     Command("unit.newer", "right_square_bracket", "Next try", "Show the attempt after", "attempt(1)"),
     Command("unit.output", "1", "Output", "What the agent answered", "tab('output')"),
@@ -137,7 +147,9 @@ COMMANDS: tuple[Command, ...] = (
     Command("unit.prompt", "3", "Prompt", "The prompt as it was sent", "tab('prompt')"),
     Command("unit.cost", "4", "Cost", "Cost, tokens, turns, times", "tab('cost')"),
     Command("unit.unfold", "o", "Unfold", "Show long messages whole, or fold them", "unfold"),
-    Command("edit.save", "ctrl+s", "Save and test", "Save a new version and test with it", "save", priority=True),
+    Command(
+        "edit.save", "ctrl+s", "Save and test", "Save a new version and test with it", "save", priority=True
+    ),
     Command("edit.cancel", "escape", "Cancel", "Leave the prompt as it is", "dismiss", priority=True),
     Command("confirm.yes", "y", "Yes", "Do it", "answer(True)"),
     Command("confirm.no", "n,escape,q", "No", "Leave it", "answer(False)"),
@@ -172,7 +184,7 @@ def commands(*scopes: str) -> list[Command]:
     return [command for command in COMMANDS if command.scope in scopes]
 
 
-def bindings(*scopes: str) -> list[Binding]:
+def bindings(*scopes: str) -> list[BindingType]:
     """The key bindings of these scopes."""
     return [command.binding for command in commands(*scopes)]
 

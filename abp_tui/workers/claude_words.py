@@ -82,7 +82,7 @@ def _hunk(hunk: Json) -> list[str]:
     old, new = (
         f"{whole(hunk, f'{side}Start') or 0},{whole(hunk, f'{side}Lines') or 0}" for side in ("old", "new")
     )
-    return [f"@@ -{old} +{new} @@", *(str(line) for line in hunk.get("lines") or ())]
+    return [f"@@ -{old} +{new} @@", as_text(hunk.get("lines"))]
 
 
 def errors(result: Json) -> str:

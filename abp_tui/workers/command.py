@@ -48,6 +48,15 @@ class CommandOptions(WorkerOptions):
             raise ValueError("the program's name is empty")
         return argv
 
+    @field_validator("env")
+    @classmethod
+    def _can_be_passed(cls, env: Mapping[str, str]) -> Mapping[str, str]:
+        for name, value in env.items():
+            if not name or "=" in name or "\0" in name + value:
+                raise ValueError(f"{name!r} can't be a variable: no name, or a = or NUL in it")
+            os.fsencode(name + value)
+        return env
+
 
 class CommandWorker(Worker[CommandOptions]):
     """Runs a program per item: the prompt on its stdin, the item in `ABP_ITEM_FILE` and `ABP_ITEM`."""
@@ -62,6 +71,9 @@ class CommandWorker(Worker[CommandOptions]):
         self._arguments = tuple(PromptTemplate(argument) for argument in options.argv)
         self._code = code_arguments(options.argv) | {0}
         self._items = ItemFolder()
+        # as bytes, because turning the environment to text and back for each item costs as much as the rest
+        self._env = {**os.environb, **_as_bytes(self.options.env)}
+        self._env.pop(b"ABP_ITEM", None)
 
     def check(self, fields: Sequence[str]) -> None:
         """Raise `InvalidInput` for an unknown field or one in code, `WorkerUnavailable` without a program."""
@@ -119,19 +131,16 @@ class CommandWorker(Worker[CommandOptions]):
             end = self._run(task, sink, cancel, output)
         except StartFailure as failure:
             return failure.outcome()
-        except InvalidInput as error:
-            return Outcome.failed(FailureKind.BAD_INPUT, str(error))
         output.close()
         return self._outcome(task, end, output.text())
 
     def _run(self, task: Task, sink: Sink, cancel: Cancel, output: Output) -> ProcessEnd:
-        item = json.dumps(task.payload, default=str)
-        env = {**os.environ, **self.options.env, **task.env}
-        env.pop("ABP_ITEM", None)
+        item = json.dumps(task.payload, default=str).encode()
+        env = {**self._env, **_as_bytes(task.env)}
         if len(item) <= ITEM_IN_ENV_MAX:
-            env["ABP_ITEM"] = item
-        with self._items.holding(item.encode()) as path:
-            env["ABP_ITEM_FILE"] = path
+            env[b"ABP_ITEM"] = item
+        with self._items.holding(item) as path:
+            env[b"ABP_ITEM_FILE"] = os.fsencode(path)
             return run_program(
                 self._argv(task.payload),
                 cwd=task.cwd,
@@ -166,3 +175,7 @@ class CommandWorker(Worker[CommandOptions]):
         except (ValueError, RecursionError) as error:
             problem = f"the output is no JSON: {error}"
             return Outcome.failed(FailureKind.BAD_OUTPUT, problem, output=text, exit_code=end.exit_code)
+
+
+def _as_bytes(env: Mapping[str, str]) -> dict[bytes, bytes]:
+    return {os.fsencode(name): os.fsencode(value) for name, value in env.items()}

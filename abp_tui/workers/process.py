@@ -20,6 +20,7 @@ from abp_tui.domain.model import Outcome, Timers
 from abp_tui.errors import AbpError
 from abp_tui.workers.cancel import Cancel
 
+Environment = Mapping[str, str] | Mapping[bytes, bytes]
 Ending = tuple[tuple[signal.Signals, float], ...]
 """Signals to a process group, each with the seconds to wait before the next."""
 
@@ -93,7 +94,7 @@ def run_program(
     argv: Sequence[str],
     *,
     cwd: str,
-    env: Mapping[str, str],
+    env: Environment,
     timers: Timers,
     cancel: Cancel,
     on_stdout: Callable[[bytes], bool | None],
@@ -122,7 +123,7 @@ def run_program(
 class _Child:
     """The program, the leader of a process group, and our ends of its pipes."""
 
-    def __init__(self, argv: Sequence[str], cwd: str, env: Mapping[str, str], stdin: bytes) -> None:
+    def __init__(self, argv: Sequence[str], cwd: str, env: Environment, stdin: bytes) -> None:
         self.stdin: int | None = None
         self.unsent = memoryview(stdin)
         self._pidfd: int | None = None

@@ -106,7 +106,7 @@ def test_without_input_stdin_is_empty() -> None:
 
 
 def test_a_prompt_of_a_megabyte_arrives_while_output_flows() -> None:
-    code = "import sys\nfor line in sys.stdin.buffer: sys.stdout.buffer.write(line); sys.stderr.buffer.write(line)"
+    code = "import sys\nfor x in sys.stdin.buffer: sys.stdout.buffer.write(x); sys.stderr.buffer.write(x)"
     prompt = b"".join(b"%d\n" % n for n in range(160_000))
     assert len(prompt) > 1_000_000
     run = Run(python(code), stdin=prompt)
@@ -223,7 +223,8 @@ def test_a_grandchild_in_another_session_does_not_hold_us() -> None:
 
 
 def test_stop_ends_grandchildren_that_ignore_term(both_ways: None) -> None:
-    code = CHILD_IGNORES_TERM + "signal.signal(signal.SIGTERM, signal.SIG_DFL)\n" + SLEEPS
+    obey = "signal.signal(signal.SIGTERM, signal.SIG_DFL)\nprint(pid, flush=True)\n"
+    code = CHILD_IGNORES_TERM.replace("print(pid, flush=True)\n", obey) + SLEEPS
     run = Run(python(code), ending=QUICK)
     with running(run):
         wait_for(lambda: run.out.endswith(b"\n"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from textual.app import ComposeResult
-from textual.screen import ActiveBinding
+from textual.binding import ActiveBinding
 from textual.widgets import Footer
 from textual.widgets._footer import FooterKey
 
@@ -51,7 +51,8 @@ class KeyBar(Footer):
         for active in offered:
             if active.binding.id in ALWAYS:
                 shown.append(active)
-            elif room is not None and (room := room - self._width(active)) >= 0:
+            elif self._width(active) <= room:
+                room -= self._width(active)
                 shown.append(active)
         return shown
 

@@ -1,4 +1,4 @@
-"""Foreign text made safe to draw, and text cut to cells. What comes from items, agents or files goes through here."""
+"""Foreign text made safe to draw, and text cut to cells: all that items, agents and files say."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def one_line(text: str, limit: int = 500) -> str:
 
 
 def fit(text: str, width: int, *, right: bool = False, keep_end: bool = False) -> str:
-    """The one-line text in exactly `width` cells: padded, or cut at its end (or its start) with an ellipsis."""
+    """The one-line text in exactly `width` cells: padded, or cut at its end (or start)."""
     if width <= 0:
         return ""
     length = cell_len(text)

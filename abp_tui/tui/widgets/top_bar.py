@@ -33,7 +33,7 @@ class TopBar(Widget):
         return Content.assemble(badge, left, " " * gap, right)
 
     def _crumbs(self, room: int) -> Content:
-        arrow = " › " if speaks_utf8() else " > "
+        arrow = " \N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK} " if speaks_utf8() else " > "
         *path, last = [one_line(part, 100) for part in self.where] or [""]
         before = arrow.join([*path, ""])
         if cell_len(before + last) > room:

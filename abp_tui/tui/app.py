@@ -1,0 +1,159 @@
+"""The app: wiring between the feed, the screens and the orchestrator."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import ClassVar
+
+from textual import work
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.screen import Screen
+from textual.worker import Worker, WorkerState
+
+from abp_tui.domain.status import Phase
+from abp_tui.errors import AbpError
+from abp_tui.feed import Feed, Snapshot
+from abp_tui.orchestrator import Orchestrator
+from abp_tui.tui.commands import COMMANDS, Command, bindings
+from abp_tui.tui.screens.base import AbpScreen
+from abp_tui.tui.screens.help import HelpScreen
+from abp_tui.tui.screens.jobs import JobsScreen
+from abp_tui.tui.screens.progress import ProgressScreen
+from abp_tui.tui.screens.review import ReviewScreen
+from abp_tui.tui.widgets.figures import count
+from abp_tui.tui.widgets.text import one_line
+
+
+class AbpApp(App[None]):
+    """The terminal face of abp. Closing it ends nothing: the jobs run in processes of their own."""
+
+    TITLE = "abp"
+    CSS_PATH = "abp.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *bindings("app"),
+        Binding("ctrl+q", "leave", "Leave", show=False, priority=True, id="app.leave_at_once"),
+    ]
+
+    class Fed(Message):
+        """Something changed. The feed goes on once `taken` is set, so that one snapshot at most waits."""
+
+        def __init__(self, snapshot: Snapshot, taken: threading.Event) -> None:
+            super().__init__()
+            self.snapshot = snapshot
+            self.taken = taken
+
+    def __init__(
+        self,
+        orchestrator: Orchestrator,
+        start_job: str | None = None,
+        keys: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__()
+        self.set_keymap(dict(keys or {}))
+        self.animation_level = "none"
+        self.orchestrator = orchestrator
+        self.feed = Feed(orchestrator.repository)
+        self.snapshot: Snapshot | None = None
+        self._start_job = start_job
+        self._stop = threading.Event()
+        self._taken = threading.Event()
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Colours of ours that themes may change."""
+        return {"limit": "#b48ead"}
+
+    def get_default_screen(self) -> Screen[None]:
+        """The jobs."""
+        return JobsScreen(self._start_job)
+
+    def on_mount(self) -> None:
+        """Begin to watch the store."""
+        self._watch()
+
+    def on_unmount(self) -> None:
+        """Let the feed's thread end."""
+        self._stop.set()
+        self._taken.set()
+        self.feed.wake()
+
+    @work(thread=True, group="feed", exit_on_error=False)
+    def _watch(self) -> None:
+        for snapshot in self.feed.snapshots(self._stop):
+            self._taken.clear()
+            if self._stop.is_set() or not self.post_message(self.Fed(snapshot, self._taken)):
+                return
+            self._taken.wait()
+
+    def on_abp_app_fed(self, message: Fed) -> None:
+        """Hand a snapshot to the screen that is looked at, under a dialog too."""
+        try:
+            self.snapshot = message.snapshot
+            for screen in reversed(self.screen_stack):
+                if isinstance(screen, AbpScreen):
+                    screen.receive(message.snapshot)
+                    break
+        finally:
+            message.taken.set()
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """Say what went wrong in a thread: in a person's words where it is one of our errors."""
+        error = event.worker.error
+        if event.state is not WorkerState.ERROR or error is None:
+            return
+        if isinstance(error, AbpError):
+            self.notify(one_line(str(error)), severity="error", markup=False, timeout=8)
+        else:
+            words = one_line(f"unexpected {type(error).__name__}: {error}")
+            self.notify(words, severity="error", markup=False, timeout=20)
+            self.log.error(error)
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """The palette: what can be done here, then the theme."""
+        target = next((s for s in reversed(self.screen_stack) if isinstance(s, AbpScreen)), None)
+        for command in COMMANDS:
+            if target is not None and self._offers(target, command):
+                yield SystemCommand(command.help, command.label, _runner(self, target, command))
+        yield SystemCommand("Theme", "Change the colours", self.action_change_theme)
+
+    def _offers(self, target: AbpScreen, command: Command) -> bool:
+        here = command.scope in (*target.SCOPES, "app")
+        return here and (command.when is None or (target.job is not None and command.when(target.job)))
+
+    def open_review(self, job_id: int, *, instead: bool = False) -> None:
+        """Show a job's test, on top of what is shown or instead of it."""
+        self._open(ReviewScreen(job_id), instead)
+
+    def open_progress(self, job_id: int, *, instead: bool = False) -> None:
+        """Show a job's progress, on top of what is shown or instead of it."""
+        self._open(ProgressScreen(job_id), instead)
+
+    def _open(self, screen: AbpScreen, instead: bool) -> None:
+        if instead:
+            self.switch_screen(screen)
+        else:
+            self.push_screen(screen)
+
+    def action_help(self) -> None:
+        """All keys and signs."""
+        screen = self.screen
+        self.push_screen(HelpScreen(screen.SCOPES if isinstance(screen, AbpScreen) else ()))
+
+    def action_leave(self) -> None:
+        """End the screen; the jobs run on, and the terminal says so."""
+        running = [job for job in self.snapshot.jobs if job.phase is Phase.RUNNING] if self.snapshot else []
+        words = f"{count(len(running), 'job')} still at work in the background. `abp` shows it all again."
+        self.exit(message=words if running else None)
+
+    async def action_quit(self) -> None:
+        """What Textual's own bindings ask for."""
+        self.action_leave()
+
+
+def _runner(app: AbpApp, target: AbpScreen, command: Command) -> Callable[[], Awaitable[None]]:
+    async def run() -> None:
+        await app.run_action(command.action, app if command.scope == "app" else target)
+
+    return run

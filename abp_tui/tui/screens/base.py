@@ -1,0 +1,156 @@
+"""What all screens share: the top bar, the keys, the newest snapshot, and calling the orchestrator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from textual import work
+from textual.app import ComposeResult
+from textual.screen import Screen
+
+from abp_tui.domain.model import Job
+from abp_tui.domain.status import Phase
+from abp_tui.feed import Snapshot
+from abp_tui.orchestrator import Orchestrator
+from abp_tui.tui.commands import bindings, offered
+from abp_tui.tui.widgets.glyphs import needs_person
+from abp_tui.tui.widgets.key_bar import KeyBar
+from abp_tui.tui.widgets.text import one_line
+from abp_tui.tui.widgets.top_bar import Parts, TopBar
+from abp_tui.views import JobView
+
+if TYPE_CHECKING:
+    from abp_tui.tui.app import AbpApp
+
+T = TypeVar("T")
+ACT = "act"
+
+
+class AbpScreen(Screen[None]):
+    """A screen over the orchestrator. Subclasses say where they are, and take snapshots in."""
+
+    BINDINGS = bindings("screen")
+    SCOPES: tuple[str, ...] = ()
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
+
+    def __init__(self, job_id: int | None = None) -> None:
+        super().__init__()
+        self.job_id = job_id
+        self.job: JobView | None = None
+
+    # For subclasses
+
+    def body(self) -> ComposeResult:
+        """The widgets between the first and the last line."""
+        yield from ()
+
+    def where(self) -> tuple[str, ...]:
+        """The crumbs of the first line."""
+        return ()
+
+    def state(self) -> Parts:
+        """What the first line says on the right."""
+        return ()
+
+    def take(self, snapshot: Snapshot) -> None:
+        """Show a new snapshot."""
+
+    def tick(self) -> None:
+        """A second has passed: draw what counts time."""
+
+    def look(self) -> None:
+        """Tell the feed what this screen looks at."""
+        self.abp.feed.look_at(self.job_id)
+
+    # What they use
+
+    @property
+    def abp(self) -> AbpApp:
+        """The app this belongs to."""
+        return cast("AbpApp", self.app)
+
+    @property
+    def orchestrator(self) -> Orchestrator:
+        """The verbs."""
+        return self.abp.orchestrator
+
+    def act(self, call: Callable[[], T], then: Callable[[T], Any] | None = None) -> None:
+        """Do one thing in a thread, then go on with what it returned; one at a time."""
+        if any(worker.group == ACT and not worker.is_finished for worker in self.workers):
+            self.notify("one moment: the last command is still at work", timeout=2)
+            return
+        self._act(call, then)
+
+    def say(self, words: str) -> Callable[[Job], None]:
+        """A follow-up to `act` that tells what became of the job."""
+        return lambda job: self.tell(f"{job.name} {words}")
+
+    def tell(self, words: str) -> None:
+        """Say in one line what happened."""
+        self.notify(one_line(words), markup=False)
+
+    @work(thread=True, group=ACT, exit_on_error=False)
+    def _act(self, call: Callable[[], T], then: Callable[[T], Any] | None) -> None:
+        result = call()
+        if then is not None:
+            self.app.call_from_thread(then, result)
+
+    # How it works
+
+    def compose(self) -> ComposeResult:
+        """First line, body, keys."""
+        yield TopBar()
+        yield from self.body()
+        yield KeyBar()
+
+    def on_mount(self) -> None:
+        """Count seconds while it is on."""
+        self.set_interval(1.0, self._tick)
+
+    def on_screen_resume(self) -> None:
+        """Look at what this screen is about, and show what is known of it at once."""
+        self.look()
+        if self.abp.snapshot is not None:
+            self.receive(self.abp.snapshot)
+
+    def receive(self, snapshot: Snapshot) -> None:
+        """Take a snapshot in and draw what follows from it."""
+        if not self.is_mounted:
+            return
+        before = self.job
+        if self.job_id is not None:
+            self.job = next((job for job in snapshot.jobs if job.id == f"j{self.job_id}"), None)
+        self.take(snapshot)
+        self._show_where()
+        waiting = sum(needs_person(job) for job in snapshot.jobs if job.id != f"j{self.job_id}")
+        self.query_one(TopBar).waiting = waiting
+        if _offers_change(before, self.job):
+            self.refresh_bindings()
+
+    def _show_where(self) -> None:
+        bar = self.query_one(TopBar)
+        bar.where, bar.state = self.where(), self.state()
+
+    def _tick(self) -> None:
+        if self.is_current:
+            self.tick()
+            self.query_one(TopBar).state = self.state()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer only what can be done with the job as it is."""
+        return offered(self.SCOPES, action, self.job)
+
+    def action_back(self) -> None:
+        """Go back to the screen before."""
+        self.app.pop_screen()
+
+
+def _offers_change(before: JobView | None, now: JobView | None) -> bool:
+    """Whether other commands are offered now."""
+    return before is None or now is None or _offer(before) != _offer(now)
+
+
+def _offer(job: JobView) -> tuple[str, str, Phase | None, bool, bool]:
+    alive = job.executor is not None and job.executor.alive
+    return job.id, job.status, job.phase, job.failed_units + job.suspect_units > 0, alive

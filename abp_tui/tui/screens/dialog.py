@@ -1,0 +1,28 @@
+"""What dialogs share: a box over the dimmed screen, and its keys in its last line."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from textual.content import Content
+from textual.screen import ModalScreen
+
+from abp_tui.tui.commands import commands
+from abp_tui.tui.widgets.glyphs import DIM
+
+T = TypeVar("T")
+
+
+class Dialog(ModalScreen[T]):
+    """A question or a text in a box. Only its own keys work while it is open."""
+
+    SCOPE = ""
+
+    def keys(self) -> Content:
+        """The keys of this dialog, in words."""
+        parts: list[tuple[str, str]] = []
+        for command in commands(self.SCOPE):
+            key = command.keys.split(",")[0]
+            shown = {"escape": "esc", "question_mark": "?"}.get(key, key.replace("ctrl+", "^"))
+            parts += [(shown, "bold $text-accent"), (f" {command.label}   ", DIM)]
+        return Content.assemble(*parts)

@@ -1,0 +1,265 @@
+"""A job at work: counts, workers, the map of all units, and every unit in a list."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from textual import work
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.widgets import Static
+
+from abp_tui.domain.status import Phase
+from abp_tui.feed import Focus, Snapshot
+from abp_tui.tui.commands import bindings
+from abp_tui.tui.screens.base import AbpScreen
+from abp_tui.tui.screens.confirm import ConfirmScreen
+from abp_tui.tui.screens.log import LogScreen
+from abp_tui.tui.screens.unit import UnitScreen
+from abp_tui.tui.widgets.figures import count, since, span
+from abp_tui.tui.widgets.glyphs import DIM, job_mark
+from abp_tui.tui.widgets.lines import LineList
+from abp_tui.tui.widgets.progress_head import ProgressHead
+from abp_tui.tui.widgets.running_strip import RunningStrip, causes
+from abp_tui.tui.widgets.tab_line import TabLine
+from abp_tui.tui.widgets.text import one_line
+from abp_tui.tui.widgets.top_bar import Parts
+from abp_tui.tui.widgets.unit_list import UnitList
+from abp_tui.tui.widgets.unit_map import UnitMap
+from abp_tui.tui.widgets.unit_rows import UnitRows
+from abp_tui.views import JobView
+
+FILTERS = {
+    "": "All",
+    "processing": "Running",
+    "failed": "Failed",
+    "suspect": "Suspect",
+    "completed": "Done",
+    "pending": "Waiting",
+}
+MOST_CAUSES_READ = 500
+
+
+class ProgressScreen(AbpScreen):
+    """One job, whatever its state."""
+
+    BINDINGS = bindings("progress")
+    SCOPES = ("progress", "lists", "screen", "app")
+    AUTO_FOCUS = "UnitList"
+
+    def __init__(self, job_id: int) -> None:
+        super().__init__(job_id)
+        self._number = job_id
+        self._failures_read = 0
+
+    def body(self) -> ComposeResult:
+        """Head, map and workers, units."""
+        yield ProgressHead()
+        with Horizontal(id="overview"):
+            yield UnitMap()
+            yield RunningStrip()
+        with Vertical(id="units"):
+            yield TabLine(id="filters")
+            yield Static(id="titles", markup=False)
+            yield UnitList(UnitRows(self.orchestrator.repository.units, self._number))
+
+    def where(self) -> tuple[str, ...]:
+        """The crumbs."""
+        return (self.job.name if self.job else "", "progress")
+
+    def state(self) -> Parts:
+        """Its state, for how long, with how many workers."""
+        job = self.job
+        if job is None:
+            return (("removed", DIM),)
+        mark = job_mark(job)
+        parts = [(str(mark), mark.style)]
+        if job.started_at is not None:
+            parts += [(f" {span(since(job.started_at, job.finished_at))}", DIM)]
+        return (*parts, (f" · {count(job.max_workers, 'worker')}", DIM))
+
+    def take(self, snapshot: Snapshot) -> None:
+        """Show the job as it is."""
+        focus = snapshot.focus
+        if self.job is None or focus is None or focus.job.id != self.job.id:
+            return
+        units = self.query_one(UnitList)
+        units.set_total(focus.job.total_units)
+        units.take(focus.changed)
+        units.set_running(focus.running)
+        self._show_head(focus)
+        self._show_filters(focus.job)
+        if focus.job.failed_units != self._failures_read:
+            self._failures_read = focus.job.failed_units
+            self._read_causes()
+
+    def tick(self) -> None:
+        """Count the running units' seconds."""
+        strip = self.query_one(RunningStrip)
+        if strip.running:
+            strip.refresh()
+            self.query_one(UnitList).set_running(strip.running)
+
+    def on_screen_resume(self) -> None:
+        """What changed while another screen was looked at is read anew."""
+        super().on_screen_resume()
+        self.query_one(UnitList).take(None)
+
+    def on_resize(self) -> None:
+        """The columns follow the width."""
+        self.call_after_refresh(self._show_titles)
+
+    def on_line_list_moved(self, message: LineList.Moved) -> None:
+        """Show on the map where the cursor is."""
+        self.query_one(UnitMap).cursor = self.query_one(UnitList).seq or 0
+
+    def on_line_list_opened(self, message: LineList.Opened) -> None:
+        """A click on the unit under the cursor opens it."""
+        self.action_open()
+
+    def on_unit_map_pointed(self, message: UnitMap.Pointed) -> None:
+        """A click on the map goes there in the list."""
+        self.query_one(UnitList).go_to(message.seq)
+
+    def on_tab_line_chosen(self, message: TabLine.Chosen) -> None:
+        """A filter was clicked."""
+        self._filter(message.choice)
+
+    def action_open(self) -> None:
+        """Open the unit under the cursor."""
+        seq = self.query_one(UnitList).seq
+        if seq is not None:
+            self.app.push_screen(UnitScreen(self._number, seq))
+
+    def action_pause(self) -> None:
+        """Let running units finish and start no more."""
+        words = self.say("pauses once its running units are done")
+        self.act(lambda: self.orchestrator.pause(self._number), words)
+
+    def action_resume(self) -> None:
+        """Go on."""
+        self.act(lambda: self.orchestrator.resume(self._number), self.say("goes on"))
+
+    def action_test(self) -> None:
+        """Test the unit under the cursor."""
+        seq = self.query_one(UnitList).seq
+        self.act(lambda: self.orchestrator.launch_test(self._number, seq), lambda job: self.action_review())
+
+    def action_review(self) -> None:
+        """Open the test review."""
+        self.abp.open_review(self._number, instead=True)
+
+    def action_workers(self, by: int) -> None:
+        """One worker more or less."""
+        if self.job is None:
+            return
+        workers = self.job.max_workers + by
+        words = f"works with {count(workers, 'worker')} from now on"
+        self.act(lambda: self.orchestrator.set_workers(self._number, workers), self.say(words))
+
+    def action_cycle(self) -> None:
+        """The next filter that shows anything."""
+        names = [name for name, _ in self.query_one("#filters", TabLine).choices]
+        taken = self.query_one("#filters", TabLine).taken
+        for step in range(1, len(names) + 1):
+            name = names[(names.index(taken) + step) % len(names)]
+            if not name or self.job is None or getattr(self.job, f"{name}_units"):
+                self._filter(name)
+                return
+
+    def action_retry(self) -> None:
+        """Run failed and suspect units again."""
+        if job := self.job:
+            words = f"runs {count(job.failed_units + job.suspect_units, 'unit')} again"
+            self.act(lambda: self.orchestrator.retry(self._number), self.say(words))
+
+    def action_export(self) -> None:
+        """Write the results to a file in the folder abp was started in."""
+        job = self.job
+        if job is None:
+            return
+        target = _free_path(Path.cwd(), job.name)
+        self.act(
+            lambda: self._export(target), lambda number: self.tell(f"{count(number, 'unit')} in {target}")
+        )
+
+    def action_log(self) -> None:
+        """What happened to this job."""
+        self.app.push_screen(LogScreen(self._number))
+
+    def action_stop(self) -> None:
+        """End the running agents, if a person is sure."""
+        job = self.job
+        if job is None:
+            return
+
+        def stop(sure: bool | None) -> None:
+            if sure:
+                self.act(
+                    lambda: self.orchestrator.stop(self._number), self.say("stops: its agents are ended")
+                )
+
+        running = count(job.processing_units, "running agent")
+        detail = (
+            f"{running} ended now, what they cost so far is spent. Their units wait again; space goes on."
+        )
+        self.app.push_screen(ConfirmScreen(f"Stop {one_line(job.name)} now?", detail), stop)
+
+    def _export(self, target: Path) -> int:
+        from abp_tui.export import export_jsonl
+
+        return export_jsonl(self.orchestrator.repository, self._number, target)
+
+    def _filter(self, name: str) -> None:
+        self.query_one("#filters", TabLine).taken = name
+        self.query_one(UnitList).filter(name)
+
+    def _show_head(self, focus: Focus) -> None:
+        head = self.query_one(ProgressHead)
+        head.job, head.pace = focus.job, focus.pace
+        cells = self.query_one(UnitMap)
+        cells.buckets, cells.units_per_bucket = focus.buckets, focus.bucket_width
+        strip = self.query_one(RunningStrip)
+        strip.running, strip.quiet = focus.running, _quiet(focus.job)
+
+    def _show_filters(self, job: JobView) -> None:
+        tabs = self.query_one("#filters", TabLine)
+        shown = {name: job.total_units if not name else getattr(job, f"{name}_units") for name in FILTERS}
+        tabs.choices = tuple((name, f"{FILTERS[name]} {shown[name]:,}") for name in FILTERS)
+        self._show_titles()
+
+    def _show_titles(self) -> None:
+        self.query_one("#titles", Static).update(self.query_one(UnitList).titles())
+
+    @work(thread=True, group="causes", exclusive=True, exit_on_error=False)
+    def _read_causes(self) -> None:
+        units = self.orchestrator.repository.units
+        lines = units.lines_in(self._number, "failed", limit=MOST_CAUSES_READ)
+        kinds = Counter(str(line.failure_kind or "unknown") for line in lines)
+        self.app.call_from_thread(self._show_causes, kinds)
+
+    def _show_causes(self, kinds: Counter[str]) -> None:
+        self.query_one(RunningStrip).failures = causes(kinds)
+
+
+def _quiet(job: JobView) -> str:
+    """What the workers' place says while none works."""
+    if job.phase is Phase.REVIEW:
+        return "the test waits for you: v opens it"
+    return {
+        "CREATED": "nothing has run yet: t tests the unit under the cursor",
+        "PAUSED": "paused: space goes on",
+        "RUNNING": "no agent works at this moment",
+        "COMPLETED": "all units are done: x writes the results to a file",
+        "FAILED": "some units failed: f shows them, R runs them again",
+    }.get(job.status.value, "")
+
+
+def _free_path(folder: Path, name: str) -> Path:
+    """A file in the folder that is not there yet."""
+    path, n = folder / f"{name}.jsonl", 1
+    while path.exists():
+        n += 1
+        path = folder / f"{name}-{n}.jsonl"
+    return path

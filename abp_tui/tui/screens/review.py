@@ -1,0 +1,216 @@
+"""The test review: watch one unit run, judge it, decide about all."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from textual import work
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+
+from abp_tui.domain.model import Job, TestResult
+from abp_tui.domain.status import JobStatus, Phase, UnitStatus
+from abp_tui.errors import NotFound
+from abp_tui.feed import RunningUnit, Snapshot
+from abp_tui.tui.commands import bindings
+from abp_tui.tui.screens.base import AbpScreen
+from abp_tui.tui.screens.edit_prompt import EditPromptScreen
+from abp_tui.tui.widgets.approve_panel import ApprovePanel
+from abp_tui.tui.widgets.attempt_view import AttemptView
+from abp_tui.tui.widgets.figures import clock, money, since, span
+from abp_tui.tui.widgets.glyphs import BAD, DIM, GOOD, PRIMARY, UNIT_MARKS
+from abp_tui.tui.widgets.text import one_line
+from abp_tui.tui.widgets.top_bar import Parts
+from abp_tui.workers.base import make_worker
+
+
+class ReviewScreen(AbpScreen):
+    """One job's test, running or ended."""
+
+    BINDINGS = bindings("review")
+    SCOPES = ("review", "lists", "screen", "app")
+    AUTO_FOCUS = "Conversation"
+
+    def __init__(self, job_id: int) -> None:
+        super().__init__(job_id)
+        self._under_test: RunningUnit | None = None
+        self._result: TestResult | None = None
+        self._seen: tuple[Phase | None, JobStatus] | None = None
+        self._attempt_id: int | None = None
+
+    def body(self) -> ComposeResult:
+        """What happened on the left, what approving means on the right."""
+        with Horizontal():
+            yield AttemptView()
+            yield ApprovePanel()
+
+    def where(self) -> tuple[str, ...]:
+        """The crumbs."""
+        unit = self._result.unit.key if self._result else self._under_test.key if self._under_test else ""
+        return (self.job.name if self.job else "", "test review", *([unit] if unit else []))
+
+    def state(self) -> Parts:
+        """How the test goes, or how it went."""
+        if self._under_test is not None:
+            return _going(self._under_test)
+        if self._result is not None:
+            return _gone(self._result)
+        return (("no test yet", DIM),)
+
+    def look(self) -> None:
+        """Look at the job and its test's events."""
+        self.abp.feed.look_at(self.job_id, self._attempt_id)
+
+    def on_mount(self) -> None:
+        """Find out what the agents may do."""
+        super().on_mount()
+        self._read_permissions()
+
+    def take(self, snapshot: Snapshot) -> None:
+        """Follow the test; once it has ended, read its result."""
+        focus, job = snapshot.focus, self.job
+        self.query_one(ApprovePanel).job = job
+        if focus is None or job is None or focus.job.id != job.id:
+            return
+        under_test = job.phase is Phase.TESTING
+        self._under_test = focus.running[0] if under_test and focus.running else None
+        if self._under_test is not None:
+            self._follow(self._under_test.attempt_id)
+        self.query_one(AttemptView).add(focus.attempt_id, focus.events)
+        if (job.phase, job.status) != self._seen:
+            self._seen = (job.phase, job.status)
+            if under_test:
+                self._result = self.query_one(ApprovePanel).result = None
+            self._read_result()
+
+    def action_tab(self, tab: str) -> None:
+        """Show a tab."""
+        self.query_one(AttemptView).open(tab)
+
+    def action_unfold(self) -> None:
+        """Show long messages whole, or fold them."""
+        self.query_one(AttemptView).conversation.unfold()
+
+    def action_approve(self) -> None:
+        """Let the batch run, and watch it."""
+        number = self._number
+        self.act(lambda: self.orchestrator.approve(number), self._approved)
+
+    def action_reject(self) -> None:
+        """Put the unit back, and leave."""
+        number = self._number
+        self.act(lambda: self.orchestrator.reject(number), self._rejected)
+
+    def action_cancel(self) -> None:
+        """End the running test."""
+        number = self._number
+        self.act(
+            lambda: self.orchestrator.cancel_test(number), self.say("ends its test; the unit waits again")
+        )
+
+    def action_other(self) -> None:
+        """Test the next unit that waits."""
+        after = self._result.unit.seq if self._result else -1
+        self.act(lambda: self._test_next(after), self._retested)
+
+    def action_edit(self) -> None:
+        """Edit the prompt, save it as a new version, test the same unit with it."""
+        job, result = self.job, self._result
+        if job is None:
+            return
+        seq = result.unit.seq if result else None
+        fields = tuple(result.unit.payload) if result else ()
+
+        def save(text: str | None) -> None:
+            if text is None:
+                return
+            if text == job.prompt_template:
+                self.tell("the prompt is as it was: nothing is tested")
+                return
+            self.act(lambda: self._save_and_test(text, job.prompt_version, seq), self._retested)
+
+        self.app.push_screen(EditPromptScreen(job.prompt_template, job.prompt_version, fields), save)
+
+    # In threads
+
+    def _test_next(self, after: int) -> Job:
+        units = self.orchestrator.repository.units
+        waiting = units.page(self._number, after=after, limit=1, status=UnitStatus.PENDING) or units.page(
+            self._number, limit=1, status=UnitStatus.PENDING
+        )
+        if not waiting:
+            raise NotFound("no other unit waits", "approve or reject this one")
+        return self.orchestrator.launch_test(self._number, waiting[0].seq)
+
+    def _save_and_test(self, text: str, version: int, seq: int | None) -> Job:
+        self.orchestrator.set_prompt(self._number, text, based_on=version)
+        if self.orchestrator.status(self._number).status is JobStatus.TESTING:
+            self.orchestrator.reject(self._number)
+        return self.orchestrator.launch_test(self._number, seq)
+
+    @work(thread=True, group="result", exclusive=True, exit_on_error=False)
+    def _read_result(self) -> None:
+        result = self.orchestrator.test_result(self._number)
+        self.app.call_from_thread(self._show_result, result)
+
+    @work(thread=True, group="permissions", exit_on_error=False)
+    def _read_permissions(self) -> None:
+        job = self.orchestrator.repository.jobs.get(self._number)
+        words = make_worker(job.worker, job.recipe.worker_options).permissions()
+        self.app.call_from_thread(self._show_permissions, tuple(words))
+
+    # Back on the app's own thread
+
+    def _show_permissions(self, words: tuple[str, ...]) -> None:
+        self.query_one(ApprovePanel).permissions = words
+
+    def _show_result(self, result: TestResult | None) -> None:
+        if result is None or result.attempt.outcome is None:
+            return
+        view = self.query_one(AttemptView)
+        self._follow(result.attempt.id)
+        view.show(result.attempt, result.unit)
+        view.add(result.attempt.id, result.events)
+        if self.job is not None and self.job.phase is not Phase.TESTING:
+            self._result = self.query_one(ApprovePanel).result = result
+            view.open("output", by_person=False)
+            self._show_where()
+
+    def _follow(self, attempt_id: int) -> None:
+        if self.query_one(AttemptView).follow(attempt_id):
+            self._attempt_id = attempt_id
+            self.look()
+
+    def _approved(self, job: Job) -> None:
+        self.tell(f"{job.name} runs: {job.desired_workers} workers")
+        self.abp.open_progress(job.id, instead=True)
+
+    def _rejected(self, job: Job) -> None:
+        self.tell(f"{job.name} is rejected: nothing runs, the unit waits again")
+        self.app.pop_screen()
+
+    def _retested(self, job: Job) -> None:
+        self.query_one(AttemptView).open("conversation", by_person=False)
+        self.tell(f"{job.name}: testing with prompt version {job.recipe.version}")
+
+    @property
+    def _number(self) -> int:
+        assert self.job_id is not None, "a review is of a job"
+        return self.job_id
+
+
+def _going(running: RunningUnit) -> Parts:
+    now = datetime.now(UTC)
+    last = running.last.at if running.last and running.last.at else running.started_at
+    idle = since(last, now)
+    parts = ((f"● testing {clock(since(running.started_at, now))}", PRIMARY),)
+    return (*parts, (f" · idle {span(idle)}", DIM)) if idle >= 3 else parts
+
+
+def _gone(result: TestResult) -> Parts:
+    mark = UNIT_MARKS["completed" if result.passed else "failed"]
+    word, style = ("passed", GOOD) if result.passed else ("failed", BAD)
+    seconds, turns = result.attempt.duration_s, result.attempt.usage.turns
+    details = [f"in {span(seconds)}" if seconds is not None else "", money(result.cost_usd)]
+    details += [f"{turns} turns" if turns else ""]
+    return ((f"{mark.sign} {word} ", style), (one_line(" · ".join(d for d in details if d)), DIM))

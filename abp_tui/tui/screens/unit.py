@@ -1,0 +1,119 @@
+"""One unit: every attempt at it, with all that was said."""
+
+from __future__ import annotations
+
+from textual import work
+from textual.app import ComposeResult
+
+from abp_tui.domain.model import Attempt, WorkUnit
+from abp_tui.domain.status import AttemptStatus
+from abp_tui.feed import Snapshot
+from abp_tui.tui.commands import bindings
+from abp_tui.tui.screens.base import AbpScreen
+from abp_tui.tui.widgets.attempt_view import AttemptView
+from abp_tui.tui.widgets.figures import clock, money, since
+from abp_tui.tui.widgets.glyphs import BAD, DIM, GOOD, PRIMARY, WARN
+from abp_tui.tui.widgets.top_bar import Parts
+
+STYLES = {
+    AttemptStatus.RUNNING: PRIMARY,
+    AttemptStatus.COMPLETED: GOOD,
+    AttemptStatus.FAILED: BAD,
+    AttemptStatus.INTERRUPTED: WARN,
+}
+
+
+class UnitScreen(AbpScreen):
+    """Follows the newest attempt until a person picks another."""
+
+    BINDINGS = bindings("unit")
+    SCOPES = ("unit", "lists", "screen", "app")
+    AUTO_FOCUS = "Conversation"
+
+    def __init__(self, job_id: int, seq: int) -> None:
+        super().__init__(job_id)
+        self._number = job_id
+        self._seq = seq
+        self._unit: WorkUnit | None = None
+        self._attempts: list[Attempt] = []
+        self._picked: int | None = None
+
+    def body(self) -> ComposeResult:
+        """The tabs of an attempt."""
+        yield AttemptView()
+
+    def where(self) -> tuple[str, ...]:
+        """The crumbs."""
+        return (self.job.name if self.job else "", self._unit.key if self._unit else f"unit {self._seq}")
+
+    def state(self) -> Parts:
+        """Which attempt this is and how it goes."""
+        attempt = self._attempt
+        if attempt is None:
+            return (("no attempt yet", DIM),)
+        style = STYLES[attempt.status]
+        which = f"try {self._attempts.index(attempt) + 1} of {len(self._attempts)} "
+        took = clock(since(attempt.started_at, attempt.ended_at))
+        cost = money(attempt.usage.cost_usd)
+        return (
+            (which, DIM),
+            (attempt.status.lower(), style),
+            (f" {took}" + (f" · {cost}" if cost else ""), DIM),
+        )
+
+    def look(self) -> None:
+        """Look at the attempt's events."""
+        attempt = self._attempt
+        self.abp.feed.look_at(self.job_id, attempt.id if attempt else None)
+
+    def take(self, snapshot: Snapshot) -> None:
+        """Take new events in; read the unit anew when it may have changed."""
+        focus = snapshot.focus
+        if focus is None or focus.job.id != f"j{self._number}":
+            return
+        self.query_one(AttemptView).add(focus.attempt_id, focus.events)
+        changed = focus.changed is None or any(line.seq == self._seq for line in focus.changed)
+        attempt = self._attempt
+        if changed or self._unit is None or (attempt and attempt.status is AttemptStatus.RUNNING):
+            self._read()
+
+    def action_tab(self, tab: str) -> None:
+        """Show a tab."""
+        self.query_one(AttemptView).open(tab)
+
+    def action_unfold(self) -> None:
+        """Show long messages whole, or fold them."""
+        self.query_one(AttemptView).conversation.unfold()
+
+    def action_attempt(self, by: int) -> None:
+        """Show the attempt before or after."""
+        attempt = self._attempt
+        if attempt is None:
+            return
+        at = self._attempts.index(attempt) + by
+        if not 0 <= at < len(self._attempts):
+            self.tell("there is no other attempt in that direction")
+            return
+        self._picked = self._attempts[at].id if at < len(self._attempts) - 1 else None
+        self._read()
+
+    @property
+    def _attempt(self) -> Attempt | None:
+        picked = next((a for a in self._attempts if a.id == self._picked), None)
+        return picked or (self._attempts[-1] if self._attempts else None)
+
+    @work(thread=True, group="unit", exclusive=True, exit_on_error=False)
+    def _read(self) -> None:
+        repository = self.orchestrator.repository
+        unit = repository.units.get(self._number, self._seq)
+        attempts = repository.attempts.of_unit(self._number, self._seq)
+        self.app.call_from_thread(self._show, unit, attempts)
+
+    def _show(self, unit: WorkUnit, attempts: list[Attempt]) -> None:
+        self._unit, self._attempts = unit, attempts
+        attempt, view = self._attempt, self.query_one(AttemptView)
+        if attempt is not None:
+            if view.follow(attempt.id):
+                self.look()
+            view.show(attempt, unit)
+        self._show_where()

@@ -1,0 +1,130 @@
+"""The jobs, a row each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.cells import cell_len
+from textual.content import Content
+
+from abp_tui.domain.status import Phase
+from abp_tui.feed import Pace
+from abp_tui.tui.widgets.columns import GAP, Cell, Column, header, lay_out, row
+from abp_tui.tui.widgets.figures import money, rate, span
+from abp_tui.tui.widgets.glyphs import BAD, BOLD, DIM, FAINT, WARN, job_mark, speaks_utf8
+from abp_tui.tui.widgets.lines import LineList
+from abp_tui.tui.widgets.text import fit, one_line
+from abp_tui.views import JobView
+
+COLUMNS = (
+    Column("edge", "", 1),
+    Column("name", "job", 12, grow=2, most=36),
+    Column("status", "status", 13),
+    Column("bar", "", 8, grow=1, most=26, drop=1),
+    Column("done", "done", 13, right=True),
+    Column("failed", "fail", 5, right=True),
+    Column("rate", "rate", 9, right=True, drop=4),
+    Column("left", "left", 8, right=True, drop=3),
+    Column("cost", "cost", 9, right=True, drop=2),
+)
+BETWEEN = ("bar", "done", "failed", "rate", "left")
+
+
+class JobList(LineList):
+    """All jobs, or those whose name holds a text."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._all: Sequence[JobView] = ()
+        self._shown: list[JobView] = []
+        self._paces: dict[str, Pace] = {}
+        self._wanted = ""
+
+    @property
+    def line_count(self) -> int:
+        """How many jobs are shown."""
+        return len(self._shown)
+
+    @property
+    def job(self) -> JobView | None:
+        """The job under the cursor."""
+        return self._shown[self.cursor] if self.cursor < len(self._shown) else None
+
+    def titles(self) -> Content:
+        """The line of column titles."""
+        return header(lay_out(COLUMNS, self.line_width))
+
+    def take(self, jobs: Sequence[JobView]) -> None:
+        """Show the jobs as they are now; the cursor stays on its job, only rows that changed are drawn."""
+        here, before = self.job, self._shown
+        self._all = jobs
+        self._shown = [job for job in jobs if self._wanted in job.name.lower()]
+        if [job.id for job in before] != [job.id for job in self._shown]:
+            self.measure()
+            self.put_cursor(here.id if here else "")
+            return
+        for index, (old, new) in enumerate(zip(before, self._shown, strict=True)):
+            if old != new:
+                self.redraw(index)
+
+    def set_pace(self, job_id: str, pace: Pace) -> None:
+        """Remember how fast a job goes."""
+        if self._paces.get(job_id) != pace:
+            self._paces[job_id] = pace
+            self.refresh()
+
+    def filter(self, text: str) -> None:
+        """Show only jobs whose name holds the text."""
+        self._wanted = text.lower()
+        self.take(self._all)
+
+    def put_cursor(self, job_id: str) -> None:
+        """Put the cursor on a job, if it is shown."""
+        at = next((n for n, job in enumerate(self._shown) if job.id == job_id), self.cursor)
+        self.cursor = at
+        self.post_message(self.Moved(self, self.cursor))
+
+    def line(self, index: int, width: int) -> Content:
+        """A job."""
+        job, marked = self._shown[index], index == self.cursor
+        layout = lay_out(COLUMNS, width)
+        cells = self._cells(job, marked, {c.name: w for c, w in layout}.get("bar", 0))
+        if job.phase is not Phase.REVIEW:
+            return row(layout, cells)
+        return self._with_words(layout, cells, _verdict(job))
+
+    def _with_words(self, layout: list[tuple[Column, int]], cells: dict[str, Cell], words: str) -> Content:
+        """A row with words in place of its figures: they are never cut short by a column."""
+        between = [width for column, width in layout if column.name in BETWEEN]
+        room = sum(between) + GAP * (len(between) - 1)
+        head = [(column, width) for column, width in layout if column.name in ("edge", "name", "status")]
+        tail = [(column, width) for column, width in layout if column.name == "cost"]
+        middle = fit(words if cell_len(words) <= room else "approve?", room)
+        parts: list[Content] = [row(head, cells), Content.styled(middle, f"italic {WARN}")]
+        return Content(" " * GAP).join([*parts, *([row(tail, cells)] if tail else [])])
+
+    def _cells(self, job: JobView, marked: bool, bar_width: int) -> dict[str, Cell]:
+        mark, pace = job_mark(job), self._paces.get(job.id, Pace())
+        done, filled = bar(job, bar_width)
+        return {
+            "edge": ("▌" if marked and speaks_utf8() else ">" if marked else "", "$text-primary"),
+            "name": (one_line(job.name), BOLD if marked else ""),
+            "status": (str(mark), mark.style),
+            "bar": (filled, mark.style if done else FAINT),
+            "done": (f"{job.ended_units:,}/{job.total_units:,}", ""),
+            "failed": (f"{job.failed_units:,}" if job.ended_units else "", BAD if job.failed_units else DIM),
+            "rate": (rate(pace.per_s), DIM),
+            "left": (span(pace.left_s) if pace.left_s else "", DIM),
+            "cost": (money(job.cost_usd, at_least=job.cost_is_floor), ""),
+        }
+
+
+def bar(job: JobView, width: int) -> tuple[int, str]:
+    """How many cells of a bar are filled, and the bar: thick where done, thin where not."""
+    done = width * job.ended_units // job.total_units if job.total_units else 0
+    thick, thin = ("━", "─") if speaks_utf8() else ("#", "-")
+    return done, thick * done + thin * (width - done)
+
+
+def _verdict(job: JobView) -> str:
+    return "test passed: approve?" if job.completed_units else "test failed: look at it"

@@ -1,0 +1,90 @@
+"""What one job is, beside the list."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from textual.content import Content
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from abp_tui.feed import Pace
+from abp_tui.tui.widgets.facts import Fact, facts, paragraph, stack
+from abp_tui.tui.widgets.figures import ago, count, money, rate, span
+from abp_tui.tui.widgets.glyphs import BAD, DIM, GOOD, WARN, job_mark, needs_person
+from abp_tui.tui.widgets.text import one_line
+from abp_tui.views import JobView
+
+
+class JobPanel(Widget):
+    """Details of the highlighted job."""
+
+    DEFAULT_CSS = """
+    JobPanel { background: $surface; padding: 1 2; }
+    """
+    job: reactive[JobView | None] = reactive(None)
+    pace: reactive[Pace] = reactive(Pace())
+
+    def render(self) -> Content:
+        """Name, state, and what there is to know."""
+        if self.job is None:
+            return Content()
+        job, mark, width = self.job, job_mark(self.job), self.content_size.width
+        workers = Content.assemble((str(mark), mark.style), (f"  {_workers(job)}", DIM))
+        lines = [*paragraph(one_line(job.name), width, "bold"), workers, Content()]
+        lines += facts(job_facts(job, self.pace), width)
+        if needs_person(job):
+            lines += [Content(), *paragraph(next_step(job), width, WARN)]
+        return stack(lines)
+
+
+def job_facts(job: JobView, pace: Pace) -> list[Fact]:
+    """What a person wants to know about a job, as labels and values."""
+    spent = money(job.cost_usd, at_least=job.cost_is_floor)
+    budget = f"{spent or '$0'} of {money(job.budget_usd)}" if job.budget_usd else ""
+    return [
+        ("intent", one_line(job.intent, 300)),
+        ("items", f"{source(job)} ({job.total_units:,})"),
+        ("prompt", f"version {job.prompt_version}"),
+        ("folder", one_line(job.cwd)),
+        ("done", f"{job.completed_units:,}" if job.completed_units else "", GOOD),
+        ("failed", f"{job.failed_units:,}" if job.failed_units else "", BAD),
+        ("suspect", f"{job.suspect_units:,}" if job.suspect_units else "", WARN),
+        ("rate", rate(pace.per_s)),
+        ("left", span(pace.left_s) if pace.left_s else ""),
+        ("cost", "" if budget else spent),
+        ("budget", budget),
+        ("executor", executor(job)),
+        ("made", ago(job.created_at)),
+    ]
+
+
+def source(job: JobView) -> str:
+    """Where the items come from, in a few words."""
+    config: dict[str, Any] = job.enumerator_config
+    if job.enumerator_type == "file":
+        patterns = config.get("pattern", "**/*")
+        shown = patterns if isinstance(patterns, str) else " ".join(str(p) for p in patterns)
+        return one_line(f"{shown} in {config.get('base_directory', '')}")
+    named = next((config[key] for key in ("file_path", "query") if key in config), "")
+    return one_line(f"{job.enumerator_type} {named}")
+
+
+def executor(job: JobView) -> str:
+    """Whether the job's process lives."""
+    if job.executor is None:
+        return ""
+    return f"{job.executor.state}, process {job.executor.pid}"
+
+
+def next_step(job: JobView) -> str:
+    """What a job that needs a person waits for."""
+    if job.pause_reason:
+        return f"paused: {one_line(job.pause_reason)}"
+    if job.phase == "review":
+        return "The test waits for you: enter opens it."
+    return "Its process has died; nothing is lost. space goes on with it."
+
+
+def _workers(job: JobView) -> str:
+    return f"{count(job.max_workers, 'worker')}, {one_line(job.worker, 40)}"

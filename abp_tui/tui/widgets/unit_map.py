@@ -1,0 +1,73 @@
+"""The map of all units: one screen, whether there are 40 or a million."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual import events
+from textual.content import Content
+from textual.message import Message
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from abp_tui.domain.model import Bucket
+from abp_tui.tui.widgets.glyphs import FAINT, MAP_MARKS
+
+WORST_FIRST = ("failed", "suspect", "processing")
+
+
+class UnitMap(Widget):
+    """A cell for each range of units; the worst state in it decides how it looks."""
+
+    DEFAULT_CSS = """
+    UnitMap { height: 1fr; text-wrap: nowrap; }
+    """
+    buckets: reactive[tuple[Bucket, ...]] = reactive(())
+    units_per_bucket: reactive[int] = reactive(1)
+    cursor: reactive[int] = reactive(0)
+
+    class Pointed(Message):
+        """A cell was clicked; `seq` is the first unit in it."""
+
+        def __init__(self, seq: int) -> None:
+            super().__init__()
+            self.seq = seq
+
+    @property
+    def per_cell(self) -> int:
+        """How many buckets share a cell, so that all fit."""
+        cells = max(1, self.content_size.width * self.content_size.height)
+        return max(1, -(-len(self.buckets) // cells))
+
+    def render(self) -> Content:
+        """The cells, row by row, that of the cursor reversed."""
+        width, n = max(1, self.content_size.width), self.per_cell
+        states = [cell_state(self.buckets[i : i + n]) for i in range(0, len(self.buckets), n)]
+        here = self.cursor // self.units_per_bucket // n
+        parts: list[tuple[str, str]] = []
+        for index, state in enumerate(states):
+            mark = MAP_MARKS[state]
+            style = FAINT if state == "pending" else mark.style
+            parts.append((mark.sign, f"reverse {mark.style}" if index == here else style))
+            if (index + 1) % width == 0:
+                parts.append(("\n", ""))
+        return Content.assemble(*parts)
+
+    def on_click(self, event: events.Click) -> None:
+        """Say which units were pointed at."""
+        offset = event.get_content_offset(self)
+        if offset is None:
+            return
+        cell = offset.y * max(1, self.content_size.width) + offset.x
+        bucket = cell * self.per_cell
+        if bucket < len(self.buckets):
+            self.post_message(self.Pointed(bucket * self.units_per_bucket))
+
+
+def cell_state(buckets: Sequence[Bucket]) -> str:
+    """The worst state among some buckets: a failure is never hidden behind what is done."""
+    for state in WORST_FIRST:
+        if any(getattr(bucket, state) for bucket in buckets):
+            return state
+    done, waiting = sum(b.completed for b in buckets), sum(b.pending for b in buckets)
+    return "partly" if done and waiting else "completed" if done else "pending"

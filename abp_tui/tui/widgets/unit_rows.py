@@ -1,0 +1,74 @@
+"""The units of a job as rows of a list, read a page at a time and forgotten again."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterable
+
+from abp_tui.domain.model import UnitLine
+from abp_tui.store.units import Units
+
+PAGE = 100
+MOST_KEPT = 4_000
+
+
+class UnitRows:
+    """All units of a job, or those in one state. `read_page` and `read_seqs` are for threads."""
+
+    def __init__(self, units: Units, job_id: int) -> None:
+        self._units = units
+        self._job_id = job_id
+        self._seqs: array[int] | None = None
+        self._kept: dict[int, UnitLine] = {}
+        self.state = ""
+        self.total = 0
+
+    def __len__(self) -> int:
+        return self.total if self._seqs is None else len(self._seqs)
+
+    def seq_at(self, index: int) -> int:
+        """The unit's number in a row."""
+        return index if self._seqs is None else self._seqs[index]
+
+    def index_of(self, seq: int) -> int:
+        """The row of a unit, or of the next one that is shown."""
+        return seq if self._seqs is None else bisect_left(self._seqs, seq)
+
+    def get(self, index: int) -> UnitLine | None:
+        """The unit in a row, if it has been read."""
+        return self._kept.get(self.seq_at(index))
+
+    def show(self, state: str, seqs: array[int] | None) -> None:
+        """Show only the units in a state, or all where it is empty."""
+        self.state, self._seqs = state, seqs
+
+    def read_seqs(self, state: str) -> array[int] | None:
+        """The numbers of the units in a state; None for all."""
+        return array("q", self._units.seqs_in(self._job_id, state)) if state else None
+
+    def read_page(self, page: int) -> list[UnitLine]:
+        """The units of a page of rows."""
+        if self._seqs is None:
+            return self._units.lines(self._job_id, page * PAGE, PAGE)
+        seqs = self._seqs[page * PAGE : (page + 1) * PAGE]
+        if not seqs:
+            return []
+        return self._units.lines_in(self._job_id, self.state, after=seqs[0] - 1, limit=len(seqs))
+
+    def keep(self, lines: Iterable[UnitLine]) -> None:
+        """Remember what was read; of too much, only the newest."""
+        if len(self._kept) > MOST_KEPT:
+            self._kept.clear()
+        self._kept.update((line.seq, line) for line in lines)
+
+    def change(self, line: UnitLine) -> int | None:
+        """Take a changed unit in; its row if it is one that was read."""
+        if line.seq not in self._kept:
+            return None
+        self._kept[line.seq] = line
+        return self.index_of(line.seq)
+
+    def forget(self) -> None:
+        """Read everything anew when it is next drawn."""
+        self._kept.clear()

@@ -1,0 +1,135 @@
+"""Text that grows at its end: wrapped to the width, followed until a person scrolls up."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Generic, TypeVar
+
+from textual.content import Content
+from textual.message import Message
+
+from abp_tui.tui.widgets.lines import LineView
+from abp_tui.tui.widgets.text import clean, wrap
+
+Block = TypeVar("Block")
+MOST_CHARACTERS = 200_000
+
+
+class WrappedView(LineView, Generic[Block]):
+    """Blocks of text in order; each is built into lines for the width there is."""
+
+    class Behind(Message):
+        """`lines` have come since a person scrolled up; 0 when the end is in view again."""
+
+        def __init__(self, sender: WrappedView[Block], lines: int) -> None:
+            super().__init__()
+            self.sender = sender
+            self.lines = lines
+
+    def __init__(self, *, id: str | None = None, follow: bool = True) -> None:
+        super().__init__(id=id)
+        self._blocks: list[Block] = []
+        self._lines: list[Content] = []
+        self._built_for = 0
+        self._follow = self.following = follow
+        self._behind = 0
+
+    @abstractmethod
+    def build(self, block: Block, width: int) -> list[Content]:
+        """The lines of one block."""
+
+    @property
+    def blocks(self) -> Sequence[Block]:
+        """What was put in, in order."""
+        return self._blocks
+
+    @property
+    def plain(self) -> str:
+        """All of it as text."""
+        return "\n".join(line.plain for line in self._lines)
+
+    @property
+    def line_count(self) -> int:
+        """How many lines it makes."""
+        return len(self._lines)
+
+    def line(self, index: int, width: int) -> Content:
+        """One line."""
+        return self._lines[index]
+
+    def clear(self) -> None:
+        """Start again with nothing."""
+        self._blocks, self._lines = [], []
+        self.following = self._follow
+        self._set_behind(0)
+        self.measure()
+
+    def append(self, blocks: Sequence[Block]) -> None:
+        """Put more at the end; scroll there if the end was in view."""
+        if not blocks:
+            return
+        before = len(self._lines)
+        self._blocks.extend(blocks)
+        self._lines.extend(line for block in blocks for line in self.build(block, self._width))
+        self.measure()
+        if self.following:
+            self._to_end()
+        elif self._follow:
+            self._set_behind(self._behind + len(self._lines) - before)
+
+    def rebuild(self) -> None:
+        """Build all lines anew."""
+        self._lines = [line for block in self._blocks for line in self.build(block, self._width)]
+        self._built_for = self.line_width
+        self.measure()
+        if self.following:
+            self._to_end()
+
+    def on_resize(self) -> None:
+        """Wrap to the new width."""
+        if self.line_width != self._built_for:
+            self.rebuild()
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Follow the end while it is in view."""
+        super().watch_scroll_y(old_value, new_value)
+        at_end = new_value >= self.max_scroll_y
+        if self._follow and (at_end or new_value < old_value):
+            self.following = at_end
+            if at_end:
+                self._set_behind(0)
+
+    def _to_end(self) -> None:
+        self.scroll_end(animate=False, immediate=True, x_axis=False)
+
+    def _set_behind(self, lines: int) -> None:
+        if lines != self._behind:
+            self._behind = lines
+            self.post_message(self.Behind(self, lines))
+
+    @property
+    def _width(self) -> int:
+        return self.line_width or 80
+
+
+class TextView(WrappedView[tuple[str, str]]):
+    """Texts with a style, each wrapped; of a very long one the beginning."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id, follow=False)
+
+    def show(self, *texts: tuple[str, str]) -> None:
+        """Show these (text, style) and nothing else; does nothing if it shows them already."""
+        if list(texts) != self._blocks:
+            self.clear()
+            self.append(texts)
+
+    def build(self, block: tuple[str, str], width: int) -> list[Content]:
+        """The wrapped lines of one text."""
+        text, style = block
+        lines = [Content.styled(line, style) for line in wrap(clean(text[:MOST_CHARACTERS]), width)]
+        left = len(text) - MOST_CHARACTERS
+        if left > 0:
+            lines.append(Content.styled(f"… {left:,} characters more: export shows all", "dim"))
+        return lines

@@ -1,0 +1,104 @@
+"""Test one, look, reject, better prompt, test again, approve: with a program that speaks as `claude` does."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.driver import Abp, assert_counters_match
+
+
+@pytest.fixture
+def docs(abp: Abp, texts: Path) -> Path:
+    abp.use_standins()
+    abp.run("new", "docs", "--intent", "Sum it up", "--files", texts, "--pattern", "*.md")
+    return texts
+
+
+@pytest.mark.usefixtures("docs")
+def test_reject_and_a_new_prompt_test_the_same_unit_again(abp: Abp) -> None:
+    first = abp.run("test", "docs", "--unit", "1")
+    assert first.stdout.startswith("You said: Sum it up")
+    assert "> Sum it up" in first.stderr and "abp approve docs" in first.stderr
+    assert abp.json("show", "docs")["phase"] == "review"
+
+    abp.run("reject", "docs")
+    assert abp.json("show", "docs")["status"] == "CREATED"
+    (abp.folder / "new.txt").write_text("Better: {file_name}")
+    abp.run("prompt", "docs", "--set", "@new.txt")
+    assert abp.run("prompt", "docs").stdout == "Better: {file_name}\n"
+
+    second = abp.run("test", "docs")
+    assert second.stdout == "You said: Better: 2.md\n"
+
+    done = abp.run("approve", "docs", "--wait")
+    assert "COMPLETED" in done.stderr
+    attempts = abp.sql("SELECT seq, number, purpose, recipe_version, status FROM attempt ORDER BY id")
+    assert attempts[:2] == [(1, 1, "test", 1, "COMPLETED"), (1, 2, "test", 2, "COMPLETED")]
+    assert sorted(attempts[2:]) == [(0, 1, "run", 2, "COMPLETED"), (2, 1, "run", 2, "COMPLETED")]
+    units = abp.json("units", "docs")
+    assert [unit["output"] for unit in units] == [f"You said: Better: {n}.md" for n in (1, 2, 3)]
+    assert [unit["cost_usd"] for unit in units] == [0.01, 0.02, 0.01]
+    assert abp.json("show", "docs")["cost_usd"] == pytest.approx(0.04)
+    assert_counters_match(abp, "docs")
+
+
+@pytest.mark.usefixtures("docs")
+def test_the_test_as_json_is_one_document_with_the_conversation(abp: Abp) -> None:
+    result = abp.json("test", "docs")
+    assert result["passed"] is True
+    assert result["output"].startswith("You said: Sum it up")
+    assert result["cost_usd"] == 0.01
+    assert (result["job"]["phase"], result["unit"]["seq"], result["attempt"]["number"]) == ("review", 0, 1)
+    kinds = [event["kind"] for event in result["conversation"]]
+    assert kinds[0] == "prompt" and "text" in kinds and kinds[-1] == "result"
+    events = abp.json("events", "docs", "--unit", "0")
+    assert [event["id"] for event in events] == [event["id"] for event in result["conversation"]]
+
+
+@pytest.mark.usefixtures("docs")
+def test_a_failed_test_exits_1_and_its_unit_runs_again_after_approval(abp: Abp) -> None:
+    done = abp.run("test", "docs", code=1, STANDIN_MODE="fail")
+    assert "failed" in done.stderr
+    assert abp.json("show", "docs")["failed_units"] == 1
+    abp.run("approve", "docs", "--wait")
+    assert abp.json("show", "docs")["completed_units"] == 3
+    assert len(abp.sql("SELECT * FROM attempt WHERE seq = 0")) == 2
+
+
+@pytest.mark.usefixtures("docs")
+def test_the_conversation_streams_while_the_test_runs(abp: Abp) -> None:
+    abp.env["STANDIN_MODE"] = "hang"
+    testing = abp.start("test", "docs")
+    abp.until(lambda: testing.says("I hang."), "the agent's words are shown")
+    assert testing.process.poll() is None
+    assert abp.json("show", "docs")["phase"] == "testing"
+    refused = abp.run("approve", "docs", code=2)
+    assert "still runs" in refused.stderr
+    abp.run("stop", "docs")
+    assert testing.process.wait(30) == 4
+    assert abp.json("show", "docs")["status"] == "CREATED"
+
+
+@pytest.mark.usefixtures("docs")
+def test_prompts_are_versions_and_json(abp: Abp) -> None:
+    saved = abp.json("prompt", "docs", "--set", "Say {file_stem}")
+    assert (saved["prompt_version"], saved["prompt_template"]) == (2, "Say {file_stem}")
+    assert abp.json("prompt", "docs") == saved
+    assert abp.json("show", "docs")["prompt_version"] == 2
+    refused = abp.run("prompt", "docs", "--set", "Say {file_stm}", code=2)
+    assert "file_stem" in refused.stderr
+    assert abp.json("prompt", "docs") == saved
+
+
+def test_an_option_of_the_worker_reaches_the_agent(abp: Abp, texts: Path) -> None:
+    abp.use_standins()
+    log = abp.folder / "log.jsonl"
+    abp.env["STANDIN_LOG"] = str(log)
+    abp.run(
+        "new", "m", "--intent", "Sum up", "--files", texts, "--limit", "1", "--worker-option", "model=opus"
+    )
+    abp.run("test", "m")
+    assert "opus" in json.loads(log.read_text())["argv"]

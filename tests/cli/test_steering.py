@@ -1,0 +1,150 @@
+"""Waiting and its exit codes, pausing, stopping, going on, trying again, removing."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.cli.driver import Abp, assert_counters_match
+
+
+def test_wait_times_out_with_124_and_ends_with_0(abp: Abp, texts: Path) -> None:
+    gate = abp.new_gated(texts)
+    abp.run("start", "gated", "--skip-test")
+    done = abp.run("wait", "gated", "--timeout", "0.3", code=124)
+    assert "0.3 s" in done.stderr
+    gate.touch()
+    abp.run("wait", "gated")
+    assert abp.json("show", "gated")["completed_units"] == 3
+
+
+def test_wait_for_a_job_that_waits_for_a_person_exits_3(abp: Abp, texts: Path) -> None:
+    gate = abp.new_gated(texts)
+    assert "abp test gated" in abp.run("wait", "gated", code=3).stderr
+    gate.touch()
+    abp.run("start", "gated", "--wait", code=3)
+    assert "abp approve gated" in abp.run("wait", "gated", code=3).stderr
+
+
+def test_pause_lets_running_units_finish_and_resume_goes_on(abp: Abp, texts: Path) -> None:
+    gate = abp.new_gated(texts, "--max-workers", "1")
+    abp.run("start", "gated", "--skip-test")
+    abp.until_processing(1)
+    abp.run("pause", "gated")
+    abp.run("wait", "gated", "--timeout", "0.3", code=124)  # one unit still runs
+    gate.touch()
+    assert "abp resume gated" in abp.run("wait", "gated", code=3).stderr
+    shown = abp.json("show", "gated")
+    assert (shown["status"], shown["completed_units"], shown["pending_units"]) == ("PAUSED", 1, 2)
+    abp.run("resume", "gated", "--wait")
+    assert [unit["attempts"] for unit in abp.json("units", "gated")] == [1, 1, 1]
+    assert_counters_match(abp, "gated")
+
+
+def test_stop_ends_the_agents_and_their_units_wait_again(abp: Abp, texts: Path) -> None:
+    gate = abp.new_gated(texts)
+    abp.run("start", "gated", "--skip-test")
+    abp.until_processing(3)
+    abp.run("stop", "gated")
+    abp.run("wait", "gated", code=3)
+    shown = abp.json("show", "gated")
+    assert (shown["status"], shown["pending_units"], shown["executor"]) == ("PAUSED", 3, None)
+    assert abp.sql("SELECT DISTINCT status FROM attempt") == [("INTERRUPTED",)]
+    gate.touch()
+    abp.run("resume", "gated", "--wait")
+    assert [unit["attempts"] for unit in abp.json("units", "gated")] == [2, 2, 2]
+
+
+def test_a_killed_executor_is_seen_and_resume_loses_nothing(abp: Abp, texts: Path) -> None:
+    gate = abp.new_gated(texts)
+    abp.run("start", "gated", "--skip-test")
+    abp.until_processing(3)
+    abp.kill_executor("gated")
+    shown = abp.json("show", "gated")
+    assert (shown["status"], shown["phase"], shown["executor"]["alive"]) == ("RUNNING", "interrupted", False)
+    assert "abp resume gated" in abp.run("wait", "gated", code=4).stderr
+    gate.touch()
+    abp.run("resume", "gated", "--wait")
+    statuses = abp.sql("SELECT status, count(*) FROM attempt GROUP BY 1 ORDER BY 1")
+    assert statuses == [("COMPLETED", 3), ("INTERRUPTED", 3)]
+    assert_counters_match(abp, "gated")
+
+
+def test_resume_leaves_a_running_job_alone(abp: Abp, texts: Path) -> None:
+    gate = abp.new_gated(texts)
+    abp.run("start", "gated", "--skip-test")
+    executor = abp.json("show", "gated")["executor"]["pid"]
+    assert "runs already" in abp.run("resume", "gated").stderr
+    assert abp.json("show", "gated")["executor"]["pid"] == executor
+    gate.touch()
+    abp.run("resume", "gated", "--wait", code=None)
+    assert abp.run("wait", "gated").returncode == 0
+
+
+def test_ctrl_c_leaves_the_wait_and_not_the_job(abp: Abp, texts: Path) -> None:
+    gate = abp.new_gated(texts)
+    waiting = abp.start("start", "gated", "--skip-test", "--wait")
+    abp.until(lambda: abp.store.exists() and abp.sql("SELECT pid FROM job") > [(0,)], "it runs")
+    abp.until_processing(3)
+    os.kill(waiting.process.pid, signal.SIGINT)
+    assert waiting.process.wait(30) == 130
+    assert waiting.says("the job goes on")
+    assert abp.json("show", "gated")["phase"] == "running"
+    gate.touch()
+    abp.run("wait", "gated")
+
+
+def test_retry_runs_what_failed_or_one_unit(abp: Abp, texts: Path) -> None:
+    mended = abp.folder / "mended"
+    abp.run(
+        "new", "r", "--intent", "Look", "--files", texts, "--pattern", "*.md", "--max-retries", "0",
+        "--", "test", "-e", str(mended),
+    )  # fmt: skip
+    abp.run("start", "r", "--skip-test", "--wait", code=1)
+    mended.touch()
+    abp.run("retry", "r", "--unit", "1", "--wait", code=1)
+    assert [unit["status"] for unit in abp.json("units", "r")] == ["FAILED", "COMPLETED", "FAILED"]
+    abp.run("retry", "r", "--wait")
+    assert [unit["attempts"] for unit in abp.json("units", "r")] == [2, 2, 2]
+    assert_counters_match(abp, "r")
+    assert "no failed" in abp.run("retry", "r", code=2).stderr
+
+
+def test_workers_are_changed_while_it_runs(abp: Abp, texts: Path) -> None:
+    gate = abp.new_gated(texts, "--max-workers", "1")
+    abp.run("start", "gated", "--skip-test")
+    abp.until_processing(1)
+    abp.run("workers", "gated", "3")
+    abp.until_processing(3)
+    assert abp.json("show", "gated")["max_workers"] == 3
+    gate.touch()
+    abp.run("wait", "gated")
+
+
+def test_rm_refuses_a_running_job_and_a_script_that_does_not_say_yes(abp: Abp, texts: Path) -> None:
+    gate = abp.new_gated(texts)
+    abp.run("start", "gated", "--skip-test")
+    assert "stop" in abp.run("rm", "gated", "--yes", code=2).stderr
+    gate.touch()
+    abp.run("wait", "gated")
+    assert "--yes" in abp.run("rm", "gated", code=2).stderr
+    assert len(abp.json("ls")) == 1
+    abp.run("rm", "gated", "--yes")
+    assert abp.json("ls") == []
+    for table in ("unit", "attempt", "event", "log", "bucket", "recipe"):
+        assert abp.sql(f"SELECT count(*) FROM {table}") == [(0,)]
+
+
+@pytest.mark.parametrize("verb", ["start", "approve", "resume", "pause", "stop", "reject", "retry"])
+def test_an_illegal_transition_says_what_can_be_done_instead(abp: Abp, texts: Path, verb: str) -> None:
+    gate = abp.new_gated(texts)
+    if verb == "start":
+        gate.touch()
+        abp.run("start", "gated", "--skip-test", "--wait")
+    before = abp.json("show", "gated")
+    refused = abp.run(verb, "gated", code=2)
+    assert refused.stderr.count("\n") == 1 and refused.stderr.startswith("abp: ") and "(" in refused.stderr
+    assert abp.json("show", "gated") == before

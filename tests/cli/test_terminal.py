@@ -1,0 +1,132 @@
+"""What a terminal changes: it may close, be interrupted, be asked."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from tests.cli.driver import PYTHON, Abp
+
+
+class Terminal:
+    """A verb on a terminal of its own, as the leader of its session."""
+
+    def __init__(self, abp: Abp, *arguments: str, **env: str) -> None:
+        self.said = b""
+        self.pid, self._master = pty.fork()
+        if self.pid == 0:
+            os.chdir(abp.folder)
+            os.execve(sys.executable, [*PYTHON, *arguments], {**abp.env, "TERM": "xterm", **env})
+
+    def type(self, text: str) -> None:
+        os.write(self._master, text.encode())
+
+    def says(self, text: str) -> bool:
+        while select.select([self._master], [], [], 0)[0]:
+            try:
+                self.said += os.read(self._master, 65536)
+            except OSError:  # the other end has gone
+                break
+        return text.encode() in self.said
+
+    def close(self) -> None:
+        """As a closed window does: whoever runs on it is sent SIGHUP."""
+        os.close(self._master)
+
+    def ended(self) -> int:
+        """The exit code, or minus the signal that ended it."""
+        end = time.monotonic() + 30
+        while time.monotonic() < end:
+            self.says("")
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                return os.waitstatus_to_exitcode(status)
+            time.sleep(0.02)
+        raise AssertionError(f"it does not end; it said {self.said!r}")
+
+
+def test_a_closed_terminal_does_not_end_the_job(abp: Abp, texts: Path) -> None:
+    gate = abp.new_gated(texts)
+    terminal = Terminal(abp, "start", "gated", "--skip-test", "--wait")
+    abp.until_processing(3)
+    executor = abp.json("show", "gated")["executor"]["pid"]
+    assert os.getsid(executor) == executor != os.getsid(terminal.pid)
+    terminal.close()
+    _, status = os.waitpid(terminal.pid, 0)
+    assert os.waitstatus_to_exitcode(status) == -signal.SIGHUP
+    assert abp.json("show", "gated")["phase"] == "running"
+    gate.touch()
+    abp.run("wait", "gated")
+    shown = abp.json("show", "gated")
+    assert (shown["status"], shown["completed_units"]) == ("COMPLETED", 3)
+    assert [unit["attempts"] for unit in abp.json("units", "gated")] == [1, 1, 1]
+
+
+def test_a_closed_terminal_does_not_end_a_test(abp: Abp, texts: Path) -> None:
+    gate = abp.new_gated(texts)
+    terminal = Terminal(abp, "test", "gated")
+    abp.until_processing(1)
+    terminal.close()
+    os.waitpid(terminal.pid, 0)
+    gate.touch()
+    abp.run("wait", "gated", code=3)
+    assert abp.json("show", "gated")["phase"] == "review"
+    assert abp.json("units", "gated")[0]["status"] == "COMPLETED"
+
+
+def test_progress_is_shown_on_a_terminal_and_ctrl_c_leaves(abp: Abp, texts: Path) -> None:
+    abp.new_gated(texts)
+    terminal = Terminal(abp, "start", "gated", "--skip-test", "--wait")
+    abp.until(lambda: terminal.says("0 of 3 done"), "the progress is shown")
+    terminal.type("\x03")
+    abp.until(lambda: terminal.says("the job goes on"), "it says so")
+    assert terminal.ended() == 130
+    assert abp.json("show", "gated")["phase"] == "running"
+    terminal.close()
+
+
+def test_rm_asks_on_a_terminal(abp: Abp, texts: Path) -> None:
+    abp.new_gated(texts)
+    for answer, code, left in (("n\n", 1, 1), ("y\n", 0, 0)):
+        terminal = Terminal(abp, "rm", "gated")
+        abp.until(lambda: terminal.says("3 units"), "it asks")  # noqa: B023
+        terminal.type(answer)
+        assert terminal.ended() == code
+        terminal.close()
+        assert len(abp.json("ls")) == left
+
+
+def test_colour_is_for_terminals_without_no_color(abp: Abp, texts: Path) -> None:
+    abp.new_gated(texts)
+    for env, coloured in (({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)):
+        terminal = Terminal(abp, "ls", **env)
+        assert terminal.ended() == 0
+        assert terminal.says("gated")
+        assert terminal.says("\x1b[") is coloured
+        terminal.close()
+    assert "\x1b" not in abp.run("ls").stdout
+
+
+def test_a_reader_that_leaves_is_no_error(abp: Abp, texts: Path) -> None:
+    for n in range(2000):
+        (texts / f"more-{n:04}.md").touch()
+    abp.new_gated(texts)
+    for verb in (
+        ["units", "gated", "--json"],
+        ["units", "gated", "--limit", "9999"],
+        ["export", "gated", "-o", "-"],
+    ):
+        process = subprocess.Popen(
+            [*PYTHON, *verb], cwd=abp.folder, env=abp.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        assert process.stdout and process.stderr
+        process.stdout.read(10)
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        process.wait(30)

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from abp_tui.domain.failure import (
+    BACKOFF_CAP_S,
+    FailureKind,
+    GiveUp,
+    HoldJob,
+    RetryIn,
+    backoff,
+    decide,
+    fingerprint,
+    normalise,
+)
+
+TRIED_AGAIN = [
+    FailureKind.TRANSIENT,
+    FailureKind.TIMEOUT_FIRST,
+    FailureKind.TIMEOUT_IDLE,
+    FailureKind.TIMEOUT_TOTAL,
+    FailureKind.BAD_OUTPUT,
+    FailureKind.AGENT_ERROR,
+]
+NEVER_AGAIN = [FailureKind.PERMANENT, FailureKind.BAD_INPUT, FailureKind.PERMISSION]
+HOLD = [FailureKind.USAGE_LIMIT, FailureKind.LOGIN, FailureKind.REFUSED_TO_START]
+
+
+def test_each_kind_of_failure_has_its_policy_here() -> None:
+    assert {*TRIED_AGAIN, *NEVER_AGAIN, *HOLD, FailureKind.INTERRUPTED} == set(FailureKind)
+
+
+@pytest.mark.parametrize("kind", TRIED_AGAIN)
+def test_an_ordinary_failure_is_tried_again_until_the_retries_are_spent(kind: FailureKind) -> None:
+    decisions = [decide(kind, failures, 2, jitter=1.0) for failures in (1, 2, 3)]
+    assert decisions[:2] == [RetryIn(1.0, spends=True), RetryIn(2.0, spends=True)]
+    assert decisions[2] == GiveUp("3 of 3 attempts failed")
+
+
+@pytest.mark.parametrize("kind", TRIED_AGAIN)
+def test_no_retries_means_one_attempt(kind: FailureKind) -> None:
+    assert decide(kind, 1, 0) == GiveUp("1 of 1 attempts failed")
+
+
+@pytest.mark.parametrize("kind", NEVER_AGAIN)
+def test_what_can_only_fail_again_is_not_tried_again(kind: FailureKind) -> None:
+    assert isinstance(decide(kind, 1, 100), GiveUp)
+
+
+@pytest.mark.parametrize("kind", HOLD)
+def test_what_would_fail_for_every_unit_holds_the_job_even_with_no_retries_left(kind: FailureKind) -> None:
+    assert isinstance(decide(kind, 99, 0), HoldJob)
+
+
+def test_an_interrupted_attempt_costs_no_retry_and_no_wait() -> None:
+    assert decide(FailureKind.INTERRUPTED, 99, 0) == RetryIn(0.0, spends=False)
+
+
+@given(failures=st.integers(1, 10_000), jitter=st.floats(0, 1), base_s=st.floats(0, 1000))
+def test_a_backoff_lies_between_half_and_all_of_its_length_and_under_the_cap(
+    failures: int, jitter: float, base_s: float
+) -> None:
+    full = backoff(failures, jitter=1.0, base_s=base_s)
+    assert full / 2 <= backoff(failures, jitter=jitter, base_s=base_s) <= full <= BACKOFF_CAP_S
+
+
+def test_a_backoff_doubles() -> None:
+    assert [backoff(n, jitter=1.0, base_s=0.5) for n in (1, 2, 3, 4)] == [0.5, 1.0, 2.0, 4.0]
+    assert backoff(1, jitter=0.0, base_s=0.5) == 0.25
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("can't read /srv/a/one.md: no such file", "can't read /srv/b/c/two.txt: no such file"),
+        ("timed out after 30.5 s", "timed out after 9 s"),
+        ("request 3f2b8c1e-9d4a-4f6b-8e2a-0c1d2e3f4a5b failed", "request "
+         "00000000-1111-2222-3333-444444444444 failed"),
+        ("object at 0x7f33aa", "object at 0x10"),
+        ("commit deadbeef01 is gone", "commit 0a1b2c3d4e is gone"),
+        ("two\n  lines", "two lines"),
+        ("File Missing", "file missing"),
+    ],
+)  # fmt: skip
+def test_errors_that_differ_in_noise_have_one_fingerprint(one: str, other: str) -> None:
+    assert normalise(one) == normalise(other)
+    assert fingerprint(FailureKind.AGENT_ERROR, one) == fingerprint(FailureKind.AGENT_ERROR, other)
+
+
+def test_different_causes_have_different_fingerprints() -> None:
+    prints = {
+        fingerprint(FailureKind.AGENT_ERROR, "file missing"),
+        fingerprint(FailureKind.AGENT_ERROR, "disk full"),
+        fingerprint(FailureKind.TRANSIENT, "file missing"),
+        fingerprint(FailureKind.AGENT_ERROR, "file missing", "Bash"),
+    }
+    assert len(prints) == 4
+
+
+@given(st.text())
+def test_any_error_has_a_short_fingerprint(error: str) -> None:
+    assert re.fullmatch("[0-9a-f]{12}", fingerprint(FailureKind.AGENT_ERROR, error))
+
+
+def test_a_lone_surrogate_and_a_huge_error_do_not_break_the_fingerprint() -> None:
+    for error in ("\udc80", "/a" * 1_000_000):
+        assert re.fullmatch("[0-9a-f]{12}", fingerprint(FailureKind.AGENT_ERROR, error))

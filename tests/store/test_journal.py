@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from abp_tui.domain.failure import FailureKind
+from abp_tui.domain.model import Event, EventKind, Job, Outcome, Usage
+from abp_tui.domain.status import AttemptStatus, Purpose, UnitStatus, Verdict
+from abp_tui.errors import LeaseLost
+from abp_tui.execution.lease import take_lease
+from abp_tui.liveness import identity
+from abp_tui.store.journal import BODY_CAP, Claim, Finished, Journal
+from abp_tui.store.repository import Repository
+from tests.factories import assert_counters_match, make_job
+
+
+@pytest.fixture
+def job(repository: Repository) -> Job:
+    return make_job(repository, 10)
+
+
+@pytest.fixture
+def journal(repository: Repository, job: Job) -> Iterator[Journal]:
+    me = identity()
+    lease = take_lease(repository, job)
+    with repository.journal(job.id, lease.executor, me.host, me.boot_id).opened() as journal:
+        yield journal
+
+
+def render(payload: Mapping[str, Any]) -> tuple[str, str]:
+    return f"Do {payload['n']}", ""
+
+
+def claim(journal: Journal, count: int = 1) -> list[Claim]:
+    with journal.transaction(durable=False):
+        return journal.claim(count, Purpose.RUN, 1, render)
+
+
+def end(taken: Claim, **changes: Any) -> Finished:
+    values = {
+        "outcome": Outcome(ok=True, output="done", usage=Usage(cost_usd=0.5)),
+        "status": AttemptStatus.COMPLETED,
+        "unit_status": UnitStatus.COMPLETED,
+        "ended_at": time.time(),
+        "verdict": Verdict.OK,
+    }
+    return Finished(claim=taken, **(values | changes))
+
+
+def finish(journal: Journal, *ends: Finished) -> list[Finished]:
+    with journal.transaction(durable=True):
+        return journal.finish(ends)
+
+
+def test_units_are_claimed_in_order_and_once(repository: Repository, job: Job, journal: Journal) -> None:
+    assert [c.seq for c in claim(journal, 3)] == [0, 1, 2]
+    assert [(c.seq, c.prompt) for c in claim(journal, 20)][0] == (3, "Do 3")
+    assert claim(journal, 5) == []
+    assert_counters_match(repository, job.id)
+
+
+def test_a_backoff_is_waited_out_and_then_goes_before_fresh_units(
+    repository: Repository, job: Job, journal: Journal
+) -> None:
+    first, second = claim(journal, 2)
+    failed = Outcome.failed(FailureKind.TRANSIENT, "busy")
+    back = {"outcome": failed, "status": AttemptStatus.FAILED, "unit_status": UnitStatus.PENDING, "verdict": None}
+    soon, late = time.time() - 1, time.time() + 60
+    finish(journal, end(first, not_before=late, **back), end(second, not_before=soon, **back))
+    assert journal.next_due() == soon
+    assert [c.seq for c in claim(journal, 2)] == [1, 2]
+    assert journal.next_due() == late
+    assert_counters_match(repository, job.id)
+
+
+def test_an_end_is_recorded_once(repository: Repository, job: Job, journal: Journal) -> None:
+    (taken,) = claim(journal)
+    assert len(finish(journal, end(taken))) == 1
+    late = end(taken, outcome=Outcome(ok=True, output="again", usage=Usage(cost_usd=9.0)))
+    assert finish(journal, late) == []
+    assert repository.units.get(job.id, 0).output == "done"
+    assert repository.jobs.get(job.id).cost_usd == 0.5
+    assert_counters_match(repository, job.id)
+
+
+def test_an_unknown_cost_makes_the_sum_a_floor(repository: Repository, job: Job, journal: Journal) -> None:
+    first, second = claim(journal, 2)
+    finish(journal, end(first), end(second, outcome=Outcome(ok=True)))
+    after = repository.jobs.get(job.id)
+    assert (after.cost_usd, after.cost_is_floor) == (0.5, True)
+    assert repository.units.get(job.id, 1).cost_usd is None
+
+
+def test_a_transaction_that_fails_leaves_nothing(repository: Repository, job: Job, journal: Journal) -> None:
+    with pytest.raises(RuntimeError), journal.transaction(durable=True):
+        journal.claim(5, Purpose.RUN, 1, render)
+        raise RuntimeError("half way")
+    assert repository.jobs.get(job.id).counters.pending == 10
+    assert repository.attempts.running(job.id) == []
+    assert len(claim(journal, 5)) == 5
+    assert_counters_match(repository, job.id)
+
+
+def test_without_the_lease_nothing_is_written(repository: Repository, job: Job, journal: Journal) -> None:
+    (taken,) = claim(journal)
+    with repository.database.writing() as db:
+        db.execute_sql("UPDATE job SET executor = 'another'")
+    with pytest.raises(LeaseLost):
+        finish(journal, end(taken))
+    assert repository.units.get(job.id, 0).status is UnitStatus.PROCESSING
+
+
+def test_a_body_over_the_cap_is_cut_with_a_mark(repository: Repository, journal: Journal) -> None:
+    (taken,) = claim(journal)
+    event = Event(kind=EventKind.TEXT, body="x" * (BODY_CAP + 10), raw="y" * (BODY_CAP + 10))
+    with journal.transaction(durable=False):
+        journal.events([(taken.attempt_id, time.time(), event)])
+    (stored,) = repository.attempts.events(taken.attempt_id)
+    assert stored.body.endswith("[… cut by abp: 10 more characters]")
+    assert stored.raw is None

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from abp_tui.domain.failure import FailureKind as F
+from abp_tui.workers.claude_failure import classify, limit_resets_at
+from abp_tui.workers.claude_stream import ClaudeStream
+from abp_tui.workers.process import ProcessEnd
+from abp_tui.workers.stream_json import outcome_of
+
+NOW = datetime(2026, 11, 22, 17, 0, tzinfo=UTC)
+
+
+def stream_with(**result: Any) -> ClaudeStream:
+    stream = ClaudeStream()
+    if result:
+        stream.results.append({"type": "result", "is_error": True, **result})
+        stream.done = True
+    return stream
+
+
+@pytest.mark.parametrize(
+    ("result", "complaint", "kind"),
+    [
+        ({"api_error_status": 400}, "API Error: 400", F.PERMANENT),
+        ({"api_error_status": 403}, "Failed to authenticate. API Error: 403", F.PERMANENT),
+        ({"api_error_status": 404}, "There's an issue with the selected model", F.PERMANENT),
+        ({"api_error_status": 413}, "Request too large", F.PERMANENT),
+        ({"api_error_status": 401}, "Failed to authenticate", F.LOGIN),
+        ({"api_error_status": 429}, "API Error: Request rejected (429)", F.TRANSIENT),
+        ({"api_error_status": 500}, "API Error: 500", F.TRANSIENT),
+        ({"api_error_status": 529}, "API Error: Repeated 529", F.TRANSIENT),
+        ({"api_error_status": None}, "Unable to connect to API (ECONNRESET)", F.TRANSIENT),
+        ({"api_error_status": 429, "api_error": "usage_limit_reached"}, "", F.USAGE_LIMIT),
+        ({"api_error_status": 400}, "You've hit your weekly limit · resets Mon 3pm", F.USAGE_LIMIT),
+        ({}, "Claude AI usage limit reached|1795400000", F.USAGE_LIMIT),
+        ({"api_error_status": 400}, "Credit balance is too low", F.LOGIN),
+        ({}, "Invalid API key · Please run /login", F.LOGIN),
+        ({"subtype": "error_max_turns"}, "Reached maximum number of turns (2)", F.AGENT_ERROR),
+        ({"subtype": "error_max_structured_output_retries"}, "", F.BAD_OUTPUT),
+        ({}, "ended without a result, exit code 1: error: unknown option '--x'", F.PERMANENT),
+        ({}, "--dangerously-skip-permissions cannot be used with root/sudo privileges", F.PERMANENT),
+        ({}, "ended without a result, exit code 1: Session ID x is already in use.", F.AGENT_ERROR),
+        ({}, "ended without a result, killed by SIGKILL", F.AGENT_ERROR),
+    ],
+)
+def test_the_table(result: dict[str, Any], complaint: str, kind: F) -> None:
+    assert classify(stream_with(**result), complaint) is kind
+
+
+def test_a_rejected_window_is_a_usage_limit_unless_overage_goes_on() -> None:
+    stream = stream_with(api_error_status=429)
+    stream.limit = {"status": "rejected", "resetsAt": 1795400000}
+    assert classify(stream, "API Error") is F.USAGE_LIMIT
+    stream.limit = {"status": "rejected", "isUsingOverage": True}
+    assert classify(stream, "API Error") is F.TRANSIENT
+
+
+@pytest.mark.parametrize(
+    ("complaint", "moment"),
+    [
+        ("You've hit your 5-hour limit · resets 2:13am (UTC)", datetime(2026, 11, 23, 2, 13, tzinfo=UTC)),
+        ("You've hit your limit · resets 8pm (UTC)", datetime(2026, 11, 22, 20, 0, tzinfo=UTC)),
+        ("limit · resets 12am (Europe/Paris)", datetime(2026, 11, 22, 23, 0, tzinfo=UTC)),
+        ("Claude AI usage limit reached|1795400000", datetime.fromtimestamp(1795400000, UTC)),
+        ("limit · resets 2:13am (No/Where)", None),
+        ("limit · resets 99:99am (UTC)", None),
+        ("limit reached", None),
+    ],
+)
+def test_the_end_of_a_limit_out_of_its_text(complaint: str, moment: datetime | None) -> None:
+    assert limit_resets_at(stream_with(), complaint, NOW) == moment
+
+
+def test_an_event_knows_the_end_of_a_limit_better_than_text() -> None:
+    stream = stream_with()
+    stream.limit = {"resetsAt": 1795400000}
+    assert limit_resets_at(stream, "resets 2:13am (UTC)", NOW) == datetime.fromtimestamp(1795400000, UTC)
+
+
+def test_a_run_without_result_is_judged_by_its_stderr() -> None:
+    end = ProcessEnd(exit_code=1, stderr="noise\nerror: unknown option '--x'\n")
+    outcome = outcome_of(stream_with(), end, "s")
+    assert outcome.failure is F.PERMANENT
+    assert outcome.error == "ended without a result, exit code 1: error: unknown option '--x'"

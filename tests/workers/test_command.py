@@ -1,0 +1,229 @@
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from abp_tui.domain.failure import FailureKind
+from abp_tui.domain.model import EventKind, Outcome, Timers
+from abp_tui.errors import InvalidInput, WorkerUnavailable
+from abp_tui.workers.base import Task, make_worker
+from abp_tui.workers.cancel import Cancel
+from abp_tui.workers.command import CommandWorker
+from tests.workers.helpers import Recorder, is_alive, python, running, wait_for
+
+
+def run(argv: list[str], *, task: dict[str, Any] | None = None, **options: Any) -> tuple[Outcome, Recorder]:
+    worker = make_worker("command", {"argv": argv, **options})
+    more = {"prompt": "", "payload": {}, "cwd": "/", "timers": worker.default_timers, **(task or {})}
+    sink = Recorder()
+    with Cancel() as cancel:
+        return worker.run(Task(**more), sink, cancel), sink
+
+
+def check(argv: list[str], fields: list[str], **options: Any) -> None:
+    make_worker("command", {"argv": argv, **options}).check(fields)
+
+
+def test_stdout_is_the_output_and_fields_stand_in_arguments() -> None:
+    outcome, sink = run(["echo", "{name}:", "{n}", "{{x}}"], task={"payload": {"name": "a b; $(id)", "n": 3}})
+    assert (outcome.ok, outcome.output, outcome.exit_code) == (True, "a b; $(id): 3 {x}\n", 0)
+    assert [(event.kind, event.body) for event in sink.events] == [(EventKind.TEXT, "a b; $(id): 3 {x}")]
+    assert sink.told[0] == ("process", sink.pids[0])
+
+
+def test_the_prompt_is_on_stdin() -> None:
+    outcome, _ = run(["cat"], task={"prompt": "Grüße {not_a_field} \udcff"})
+    assert outcome.output == "Grüße {not_a_field} \ufffd"
+
+
+def test_the_item_is_in_a_private_file_and_in_the_environment() -> None:
+    code = (
+        "import json, os; path = os.environ['ABP_ITEM_FILE']; "
+        "print(json.dumps([path, oct(os.stat(path).st_mode & 0o777), "
+        "oct(os.stat(os.path.dirname(path)).st_mode & 0o777), json.load(open(path)), "
+        "json.loads(os.environ['ABP_ITEM'])]))"
+    )
+    payload = {"key": "ü", "nested": [1, {"a": None}], "nul": "\0"}
+    outcome, _ = run(python(code), task={"payload": payload})
+    path, mode, folder_mode, from_file, from_env = json.loads(outcome.output)
+    assert (mode, folder_mode) == ("0o600", "0o700")
+    assert from_file == from_env == payload
+    assert not Path(path).exists()
+
+
+def test_a_large_item_is_in_the_file_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ABP_ITEM", "of another run")
+    code = "import os; print('ABP_ITEM' in os.environ, os.path.getsize(os.environ['ABP_ITEM_FILE']))"
+    outcome, _ = run(python(code), task={"payload": {"text": "x" * 300_000}})
+    assert outcome.output == f"False {300_000 + len(json.dumps({'text': ''}))}\n"
+
+
+@pytest.mark.parametrize("code", ["raise SystemExit(1)", "import os; os.unlink(os.environ['ABP_ITEM_FILE'])"])
+def test_the_file_is_gone_however_the_run_ends(code: str) -> None:
+    code = "import os, sys; print(os.environ['ABP_ITEM_FILE'], flush=True); " + code
+    outcome, _ = run(python(code))
+    assert outcome.output.strip().endswith(".json")
+    assert not Path(outcome.output.strip()).exists()
+
+
+def test_environment_of_options_and_task() -> None:
+    code = "import os; print(os.environ['A'], os.environ['ABP_ATTEMPT'])"
+    outcome, _ = run(python(code), task={"env": {"ABP_ATTEMPT": "store:7"}}, env={"A": "{b}"})
+    assert outcome.output == "{b} store:7\n"
+
+
+def test_a_failing_exit_code_and_what_was_complained_of() -> None:
+    outcome, sink = run(python("import sys; print('half'); sys.exit('first\\n\\nthe reason\\n')"))
+    assert (outcome.ok, outcome.failure, outcome.exit_code) == (False, FailureKind.AGENT_ERROR, 1)
+    assert outcome.error == "exit code 1: the reason"
+    assert outcome.output == "half\n"
+    assert EventKind.STDERR in sink.kinds()
+
+
+def test_other_exit_codes_can_be_good() -> None:
+    argv = ["grep", "-q", "needle", "/dev/null"]
+    assert not run(argv)[0].ok
+    assert run(argv, ok_exit_codes=[0, 1])[0].ok
+
+
+def test_death_by_a_signal_is_told() -> None:
+    outcome, _ = run(python("import os; os.kill(os.getpid(), 9)"))
+    assert (outcome.error, outcome.exit_code) == ("killed by SIGKILL", None)
+
+
+@pytest.mark.parametrize(
+    ("timers", "kind"),
+    [
+        (Timers(first_event_s=0.2), FailureKind.TIMEOUT_FIRST),
+        (Timers(first_event_s=0, idle_s=0.2), FailureKind.TIMEOUT_IDLE),
+        (Timers(total_s=0.2), FailureKind.TIMEOUT_TOTAL),
+    ],
+)
+def test_timers(timers: Timers, kind: FailureKind) -> None:
+    outcome, _ = run(["sleep", "60"], task={"timers": timers})
+    assert (outcome.ok, outcome.failure) == (False, kind)
+
+
+def test_a_silent_command_has_no_silence_timers_by_default() -> None:
+    timers = CommandWorker.default_timers
+    assert (timers.first_event_s, timers.idle_s, timers.total_s) == (0, 0, Timers().total_s)
+
+
+def test_cancel_ends_the_program() -> None:
+    worker = make_worker("command", {"argv": ["sleep", "60"]})
+    sink, outcomes = Recorder(), list[Outcome]()
+    with Cancel() as cancel:
+        task = Task(prompt="", payload={}, cwd="/", timers=Timers())
+        with running(lambda: outcomes.append(worker.run(task, sink, cancel))):
+            wait_for(lambda: sink.pids)
+            cancel.request("stop now")
+    assert (outcomes[0].failure, outcomes[0].error) == (FailureKind.INTERRUPTED, "stop now")
+    assert not is_alive(sink.pids[0])
+
+
+def test_long_output_is_cut_with_a_mark() -> None:
+    outcome, sink = run(python("print('x' * 99); print('y' * 5000)"), output_limit=150)
+    assert outcome.output == "x" * 99 + "\n" + "y" * 50 + "\n[cut: 150 of 5,101 bytes kept]"
+    assert sum(len(event.body) for event in sink.events) <= 150
+
+
+def test_json_lines_become_events() -> None:
+    outcome, sink = run(["printf", '{"a": 1}\nplain\nlast'], jsonl_events=True)
+    got = [(event.body, event.raw) for event in sink.events]
+    assert got == [('{"a": 1}', '{"a": 1}'), ("plain", None), ("last", None)]
+    assert outcome.ok
+
+
+def test_with_a_schema_the_output_must_be_json() -> None:
+    schema = {"output_schema": {"type": "object"}}
+    assert run(["echo", '{"a": 1}'], task=schema)[0].result == {"a": 1}
+    outcome, _ = run(["echo", "no"], task=schema)
+    assert (outcome.failure, outcome.output) == (FailureKind.BAD_OUTPUT, "no\n")
+
+
+@pytest.mark.parametrize("value", ["a\0b", "x" * 200_000], ids=["NUL", "too long"])
+def test_a_value_that_no_argument_can_hold_fails_that_unit_only(value: str) -> None:
+    outcome, _ = run(["echo", "{v}"], task={"payload": {"v": value}})
+    assert (outcome.ok, outcome.failure) == (False, FailureKind.BAD_INPUT)
+    assert "\n" not in outcome.error
+
+
+def test_a_field_that_this_item_lacks_is_an_empty_argument() -> None:
+    argv = python("import sys; print(sys.argv[1:])", "{v}", "x")
+    assert run(argv, task={"payload": {"w": 1}})[0].output == "['', 'x']\n"
+
+
+def test_a_program_that_is_not_there_and_a_folder_that_is_not() -> None:
+    outcome, _ = run(["no-such-program"])
+    assert outcome.failure is FailureKind.REFUSED_TO_START
+    outcome, _ = run(["true"], task={"cwd": "/no/such"})
+    assert (outcome.failure, "/no/such" in outcome.error) == (FailureKind.REFUSED_TO_START, True)
+
+
+def test_check_accepts_known_fields() -> None:
+    check(["echo", "{name}", '{"json": true}'], ["name", "size"])
+    check(["sh", "-c", 'wc -w "$1"', "sh", "{file_path}"], ["file_path"])
+
+
+def test_check_names_the_nearest_field() -> None:
+    with pytest.raises(InvalidInput, match=r"\{file_pat\}.*did you mean 'file_path'"):
+        check(["cat", "{file_pat}"], ["file_path", "size"])
+
+
+@pytest.mark.parametrize(
+    "argv", [["sh", "-c", "wc {f}"], ["env", "bash", "-lc", "{f}"], [sys.executable, "-c", "print('{f}')"]]
+)
+def test_check_refuses_a_field_in_code(argv: list[str]) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        check(argv, ["f"])
+    assert '"$1"' in caught.value.hint
+
+
+def test_check_refuses_a_program_out_of_an_item_and_a_shell_that_runs_the_prompt() -> None:
+    with pytest.raises(InvalidInput, match="can't come from an item"):
+        check(["{f}"], ["f"])
+    with pytest.raises(InvalidInput, match="as code"):
+        check(["bash"], [])
+
+
+def test_code_gets_nothing_of_an_item_even_without_a_check(tmp_path: Path) -> None:
+    payload = {"First Name": "; touch hacked", "f": "; touch hacked"}
+    outcome, _ = run(["sh", "-c", "echo {First Name}"], task={"payload": payload, "cwd": str(tmp_path)})
+    assert outcome.output == "{First Name}\n"
+    outcome, _ = run(["sh", "-c", "echo {f}"], task={"payload": payload, "cwd": str(tmp_path)})
+    assert outcome.output == "\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_check_wants_the_program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with pytest.raises(WorkerUnavailable, match="no-such-program"):
+        check(["no-such-program"], [])
+    with pytest.raises(WorkerUnavailable):
+        check(["/no/such/program"], [])
+    check(["./found/from/the/jobs/folder"], [])
+    program = tmp_path / "mine"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path) + os.pathsep + os.environ["PATH"])
+    check(["mine"], [])
+
+
+def test_probe_and_permissions() -> None:
+    worker = make_worker("command", {"argv": ["true"]})
+    assert worker.probe().available
+    assert "true" in worker.permissions()[0]
+    assert not make_worker("command", {"argv": ["no-such-program"]}).probe().available
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"argv": []}, {"argv": [""]}, {"argv": ["a"], "shell": True}, {"argv": ["a"], "env": {"A=B": "c"}}],
+)
+def test_bad_options(options: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInput, match="worker command"):
+        make_worker("command", options)
