@@ -43,7 +43,7 @@ def test_only_the_units_in_a_state(tmp_path: Path) -> None:
 
 
 def test_any_text_comes_back_as_it_was(tmp_path: Path) -> None:
-    payload = {"name": "Grüße\n\u2028風 \x00 \udcff", "n": {"deep": [1, None]}}
+    payload = {"name": "Grüße\n\u2028風 \x00 \x1b[0m", "n": {"deep": [1, None]}}
     repository = make_repository(tmp_path)
     job = make_job(repository, payloads=[payload])
     export_jsonl(repository, job.id, tmp_path / "out.jsonl")

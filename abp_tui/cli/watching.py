@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -9,6 +10,7 @@ from collections.abc import Callable, Iterator
 from abp_tui.cli.common import say
 from abp_tui.cli.conversation import events_of
 from abp_tui.cli.layout import money
+from abp_tui.cli.text import one_line
 from abp_tui.domain.model import Event
 from abp_tui.domain.status import JobStatus, Phase
 from abp_tui.store.repository import Repository
@@ -18,6 +20,7 @@ LOOK_S = 0.05
 LOOK_ANYWAY_S = 1.0
 STARTING_S = 5.0  # from RUNNING until the executor, a fresh interpreter on a busy machine, owns the job
 DEAD_S = 0.5
+REASON_CELLS = 200
 
 INTERRUPTED = 4
 TIMED_OUT = 124
@@ -25,18 +28,19 @@ LEFT = 130
 
 
 def changes(repository: Repository, seconds: float | None = None) -> Iterator[None]:
-    """Now, after each change of the store, and at least every second; ends after `seconds`."""
-    end = None if seconds is None else time.monotonic() + seconds
+    """Now, after changes of the store, and at least every second; ends after `seconds`."""
+    end = math.inf if seconds is None else time.monotonic() + seconds
     with repository.database.connected():  # kept open: data_version compares within a connection
         while True:
-            version, read_at = repository.database.data_version(), time.monotonic()
+            version = repository.database.data_version()
+            again_at = time.monotonic() + LOOK_ANYWAY_S
             yield
-            while (
-                repository.database.data_version() == version and time.monotonic() < read_at + LOOK_ANYWAY_S
-            ):
-                if end is not None and time.monotonic() >= end:
+            while (now := time.monotonic()) < again_at:
+                if now >= end:
                     return
-                time.sleep(LOOK_S)
+                time.sleep(min(LOOK_S, max(0.0, end - now)))
+                if repository.database.data_version() != version:
+                    break
 
 
 def follow_test(
@@ -95,7 +99,11 @@ def summary(view: JobView) -> str:
     counts += f", {view.suspect_units} suspect" if view.suspect_units else ""
     counts += f", {view.failed_units} failed" if view.failed_units else ""
     cost = f", {money(view.cost_usd, view.cost_is_floor)}" if view.cost_usd is not None else ""
-    reason = f" ({view.pause_reason})" if view.pause_reason and view.status is JobStatus.PAUSED else ""
+    reason = (
+        f" ({one_line(view.pause_reason, REASON_CELLS)})"
+        if view.pause_reason and view.status is JobStatus.PAUSED
+        else ""
+    )
     return f"{view.name}: {state(view)}{reason}: {counts}{cost}{_next(view)}"
 
 

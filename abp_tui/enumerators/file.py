@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,6 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from abp_tui.enumerators import globs
 from abp_tui.enumerators.base import Enumerator, EnumeratorConfig, Item
+from abp_tui.enumerators.walk import Found, Walk, is_utf8
 from abp_tui.errors import InvalidInput
 
 MAX_WARNINGS = 20
@@ -22,7 +21,7 @@ EVERYTHING = ("**/*",)
 
 
 def _absolute(text: str) -> str:
-    if "\0" in text or not _is_utf8(text):
+    if "\0" in text or not is_utf8(text):
         raise ValueError("has characters that no path can be stored with")
     try:
         path = Path(text).expanduser().absolute()
@@ -89,19 +88,12 @@ class FileConfig(EnumeratorConfig):
     )
 
 
-@dataclass(slots=True)
-class _Found:
-    """What one walk found: sizes in bytes by relative path, and what had to be left out."""
-
-    sizes: dict[str, int] = field(default_factory=dict)
-    problems: list[str] = field(default_factory=list)
-
-
 class FileEnumerator(Enumerator[FileConfig]):
     """The files of a folder that match a pattern, sorted by their path in it.
 
-    Links to files and folders are followed, each folder once. A name that is not valid UTF-8 can't be stored
-    or put into a prompt: such files are left out with a warning, as are broken links and what can't be read.
+    Links to files and folders are followed, each folder once and none back up to where we came from.
+    A name that is not valid UTF-8 can't be stored or put into a prompt: such files are left out with a
+    warning, as are broken links and what can't be read.
     The folder is looked at once, when items or warnings are first asked for.
     """
 
@@ -164,92 +156,11 @@ class FileEnumerator(Enumerator[FileConfig]):
         }
 
     @cached_property
-    def _found(self) -> _Found:
+    def _found(self) -> Found:
         self.validate()
-        return _Walk(self.config).run()
-
-
-class _Walk:
-    """One walk through the folder. Real folders come before links, so that files keep their own paths."""
-
-    def __init__(self, config: FileConfig) -> None:
-        self.base = config.base_directory
-        self.hidden = config.include_hidden
-        self.wanted = globs.files(config.pattern)
-        self.on_the_way = globs.folders(config.pattern)
-        self.excluded = globs.excluded(config.exclude_patterns)
-        self.found = _Found()
-        self.folders: list[str] = []
-        self.links: list[str] = []
-        # A link up to the folder itself or above it would lead back here: those count as visited.
-        self.visited = {_identity(parent) for parent in Path(self.base).resolve().parents}
-
-    def run(self) -> _Found:
-        self._folder("")
-        while self.folders or self.links:
-            self._folder(self.folders.pop() if self.folders else self.links.pop(0))
-        return self.found
-
-    def _folder(self, relative: str) -> None:
-        """Look through one folder; `relative` ends with a slash, or is empty for the folder itself."""
-        path = os.path.join(self.base, relative)  # noqa: PTH118 - quicker than a Path
-        try:
-            identity = _identity(path)
-            if identity in self.visited:
-                return
-            self.visited.add(identity)
-            with os.scandir(path) as listing:
-                entries = sorted(listing, key=lambda entry: entry.name)
-        except OSError as error:
-            self._left_out(relative or self.base, error.strerror)
-            return
-        for entry in entries:
-            if self.hidden or not entry.name.startswith("."):
-                self._entry(relative + entry.name, entry)
-
-    def _entry(self, relative: str, entry: os.DirEntry[str]) -> None:
-        try:
-            if entry.is_dir():
-                self._sort_folder(relative + "/", entry.is_symlink())
-            elif self.wanted.fullmatch(relative) and not self.excluded.fullmatch(relative):
-                self._file(relative, entry.stat())
-        except FileNotFoundError:
-            self._left_out(relative, "the link leads nowhere" if entry.is_symlink() else "it is gone")
-        except OSError as error:
-            self._left_out(relative, error.strerror)
-
-    def _sort_folder(self, relative: str, is_link: bool) -> None:
-        if not self.on_the_way.fullmatch(relative) or self.excluded.fullmatch(relative):
-            return
-        if _is_utf8(relative):
-            (self.links if is_link else self.folders).append(relative)
-        else:
-            self._left_out(relative, "the name is not valid UTF-8")
-
-    def _file(self, relative: str, status: os.stat_result) -> None:
-        if not stat.S_ISREG(status.st_mode):
-            return
-        if _is_utf8(relative):
-            self.found.sizes[relative] = status.st_size
-        else:
-            self._left_out(relative, "the name is not valid UTF-8")
-
-    def _left_out(self, relative: str, why: str | None) -> None:
-        printable = os.fsencode(relative).decode("utf-8", "backslashreplace")
-        self.found.problems.append(f"left out {printable}: {why or 'it could not be read'}")
-
-
-def _identity(path: str | Path) -> tuple[int, int]:
-    status = os.stat(path)  # noqa: PTH116 - takes both kinds
-    return status.st_dev, status.st_ino
-
-
-def _is_utf8(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+        config = self.config
+        walk = Walk(config.base_directory, config.pattern, config.exclude_patterns, config.include_hidden)
+        return walk.run()
 
 
 def _files(count: int) -> str:

@@ -13,7 +13,7 @@ from abp_tui.domain.failure import Decision, FailureKind, GiveUp, HoldJob, Retry
 from abp_tui.domain.model import Event, EventKind, Job, Outcome
 from abp_tui.domain.prompt import PromptTemplate
 from abp_tui.domain.status import AttemptStatus, Purpose, UnitStatus, Verdict
-from abp_tui.errors import AbpError, InvalidInput, WorkerUnavailable
+from abp_tui.errors import AbpError, WorkerUnavailable
 from abp_tui.execution.mailbox import Mailbox
 from abp_tui.store.journal import Claim, Finished
 from abp_tui.workers.base import Sink, Task, Worker
@@ -59,12 +59,9 @@ class AttemptRunner:
         self._mailbox = mailbox
         self._template = PromptTemplate(job.prompt_template)
 
-    def render(self, payload: Mapping[str, Any]) -> tuple[str, str]:
-        """The prompt for an item, and why there is none if it can't be rendered."""
-        try:
-            return self._template.render(payload), ""
-        except InvalidInput as error:
-            return "", str(error)
+    def render(self, payload: Mapping[str, Any]) -> str:
+        """The prompt for an item."""
+        return self._template.render(payload)
 
     def run(self, claim: Claim, cancel: Cancel) -> Finished:
         """Run the claim to its end, its events going to the writer, and say what becomes of its unit."""
@@ -76,8 +73,6 @@ class AttemptRunner:
     def _outcome(self, claim: Claim, sink: Sink, cancel: Cancel) -> Outcome:
         if cancel.requested:
             return Outcome.failed(FailureKind.INTERRUPTED, "ended before it began")
-        if claim.problem:
-            return Outcome.failed(FailureKind.BAD_INPUT, claim.problem)
         try:
             return self._worker.run(self._task(claim), sink, cancel)
         except WorkerUnavailable as error:

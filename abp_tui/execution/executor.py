@@ -71,7 +71,9 @@ class JobExecutor:
     @contextmanager
     def _tenancy(self, force: bool) -> Iterator[tuple[Job, Journal]]:
         """Hold the lease, with what a dead predecessor left running ended and put back."""
-        lease = take_lease(self._repository, self._repository.jobs.get(self._job_id), force=force)
+        job = self._repository.jobs.get(self._job_id)
+        self._worker(job)  # first, so that whoever waits for the lease hears of one that can't be built
+        lease = take_lease(self._repository, job, force=force)
         try:
             with recovered_journal(self._repository, self._job_id, lease) as journal:
                 yield self._repository.jobs.get(self._job_id), journal
@@ -79,8 +81,7 @@ class JobExecutor:
             self._repository.leases.release(self._job_id, lease.executor)
 
     def _drive(self, job: Job, journal: Journal, seq: int | None = None) -> JobStatus:
-        worker = self._given_worker or make_worker(job.worker, job.recipe.worker_options)
-        runner = AttemptRunner(job, worker, self._repository.uuid, self._mailbox)
+        runner = AttemptRunner(job, self._worker(job), self._repository.uuid, self._mailbox)
         pool = WorkerPool(runner.run, self._mailbox.finished, 1 if seq is not None else job.desired_workers)
         if seq is None:
             work: Assignment = WholeJob(journal, runner.render, job.recipe.version)
@@ -94,6 +95,9 @@ class JobExecutor:
             pool.close()
         self._tell.job_changed(self._repository.jobs.get(job.id))
         return status
+
+    def _worker(self, job: Job) -> Worker[Any]:
+        return self._given_worker or make_worker(job.worker, job.recipe.worker_options)
 
 
 @contextmanager

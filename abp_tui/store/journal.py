@@ -21,15 +21,14 @@ from abp_tui.store.tally import Tally, counted_as
 BODY_CAP = 256 * 1024
 CUT_MARK = "\n[… cut by abp: {} more characters]"
 
-Render = Callable[[Mapping[str, Any]], tuple[str, str]]
+Render = Callable[[Mapping[str, Any]], str]
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
     """A unit that this executor has taken, with the attempt recorded for it.
 
-    `failures` is how many attempts before this one count towards the retries. `problem` says why no
-    prompt could be rendered for the item, or is empty.
+    `failures` is how many attempts before this one count towards the retries.
     """
 
     attempt_id: int
@@ -39,7 +38,6 @@ class Claim:
     purpose: Purpose
     payload: Mapping[str, Any]
     prompt: str
-    problem: str
     started_at: float
 
 
@@ -269,13 +267,13 @@ class Journal:
     def _take(self, row: tuple[Any, ...], purpose: Purpose, recipe_version: int, render: Render) -> Claim:
         seq, payload_json, attempts, failures = row
         payload = load(payload_json)
-        (prompt, problem), at = render(payload), now()
+        prompt, at = render(payload), now()
         values = (self._job_id, seq, attempts + 1, purpose, recipe_version, self._executor, self._host)
         cursor = self._connection.execute(_ATTEMPT, (*values, self._boot_id, at, prompt))
         self._connection.execute(_TAKE, (self._change, self._job_id, seq))
         self._tally.move(seq, "pending", "processing")
         attempt_id = int(cursor.lastrowid or 0)
-        return Claim(attempt_id, seq, attempts + 1, failures, purpose, payload, prompt, problem, at)
+        return Claim(attempt_id, seq, attempts + 1, failures, purpose, payload, prompt, at)
 
     def _finish(self, end: Finished) -> bool:
         outcome, usage, claim = end.outcome, end.outcome.usage, end.claim

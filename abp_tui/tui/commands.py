@@ -1,4 +1,4 @@
-"""Every command once: keys, label, help. Bindings, footer, palette and help screen are made from this table."""
+"""Every command once. Bindings, footer, palette and help screen are made from this table."""
 
 from __future__ import annotations
 

@@ -14,7 +14,8 @@ from pydantic import AfterValidator, Field
 from abp_tui.domain.model import Timers
 from abp_tui.workers.base import Probe, Task, WorkerOptions
 from abp_tui.workers.cancel import Cancel
-from abp_tui.workers.process import StartFailure, run_program
+from abp_tui.workers.process import run_program
+from abp_tui.workers.process_end import StartFailure
 from abp_tui.workers.stream_json import StreamJsonWorker
 
 NESTED_MARKERS = frozenset({"CLAUDECODE", "CLAUDE_CODE_ENTRYPOINT", "CLAUDE_CODE_SSE_PORT"})

@@ -21,7 +21,8 @@ from abp_tui.workers.cancel import Cancel
 from abp_tui.workers.code_arguments import code_arguments, reads_code_from_stdin
 from abp_tui.workers.item_file import ItemFolder
 from abp_tui.workers.output import Output, to_bytes
-from abp_tui.workers.process import ProcessEnd, StartFailure, run_program
+from abp_tui.workers.process import run_program
+from abp_tui.workers.process_end import ProcessEnd, StartFailure
 
 ITEM_IN_ENV_MAX = 100_000  # bytes; the system takes 128 KiB for one variable
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from itertools import count
 
 from abp_tui.domain.failure import FailureKind
-from abp_tui.workers.process import StartFailure
+from abp_tui.workers.process_end import StartFailure
 
 
 class ItemFolder:

@@ -17,7 +17,8 @@ from abp_tui.workers.claude_failure import classify, limit_resets_at
 from abp_tui.workers.claude_stream import ClaudeStream
 from abp_tui.workers.loose import Json, text
 from abp_tui.workers.output import Output, to_bytes
-from abp_tui.workers.process import INTERRUPT, Ending, ProcessEnd, StartFailure, run_program
+from abp_tui.workers.process import INTERRUPT, Ending, run_program
+from abp_tui.workers.process_end import ProcessEnd, StartFailure
 
 OptionsT = TypeVar("OptionsT", bound=WorkerOptions)
 

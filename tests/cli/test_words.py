@@ -140,7 +140,7 @@ def test_patterns_exclusions_hidden_files_and_the_limit(abp: Abp, texts: Path) -
 def test_text_of_items_reaches_a_terminal_only_when_it_is_harmless(abp: Abp, texts: Path) -> None:
     abp.run(
         "new", "esc", "--intent", "Look", "--files", texts, "--limit", "1",
-        "--", "printf", r"\033]0;title\007\033[31mred\033[0m and \302\233 more",
+        "--", "printf", r"\033]0;title\007\033[31mred\033[0m and \302\2332J more",
     )  # fmt: skip
     abp.run("start", "esc", "--skip-test", "--wait")
     assert "red and more" in abp.run("units", "esc").stdout

@@ -187,6 +187,7 @@ def test_folders_that_no_pattern_reaches_are_not_looked_into(
 def test_links_are_followed_and_loops_end(tree: Path, tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     write(outside / "far.md")
+    write(tmp_path / "beside.md")
     (tree / "aliased").symlink_to(tree / "docs")
     (tree / "docs/up").symlink_to(tree)
     (tree / "docs/above").symlink_to(tmp_path)

@@ -135,12 +135,11 @@ def test_what_every_unit_would_meet_holds_the_job_and_costs_no_retry(
     assert_counters_match(repository, job.id)
 
 
-def test_an_item_without_the_prompts_field_fails_alone(repository: Repository) -> None:
-    job = make_job(repository, payloads=[{"n": 1}, {"m": 2}, {"n": 3}], status=JobStatus.RUNNING)
+def test_a_field_that_an_item_lacks_is_empty_in_its_prompt(repository: Repository) -> None:
+    job = make_job(repository, payloads=[{"n": 1}, {"m": 2}, {"n": None}], status=JobStatus.RUNNING)
     worker = InProcessWorker()
-    assert run(repository, job.id, worker) is JobStatus.FAILED
-    assert sorted(worker.prompts) == ["Do 1", "Do 3"]
-    assert repository.units.get(job.id, 1).failure_kind is FailureKind.BAD_INPUT
+    assert run(repository, job.id, worker) is JobStatus.COMPLETED
+    assert sorted(worker.prompts) == ["Do ", "Do ", "Do 1"]
 
 
 def test_a_worker_that_raises_fails_its_unit_only(repository: Repository) -> None:

@@ -22,7 +22,12 @@ def job_of_commands(repository: Repository, folder: Path, *argv: str) -> int:
 
 
 def test_only_the_marks_of_a_nested_agent_are_left_out() -> None:
-    environment = {"CLAUDECODE": "1", "ABP_ATTEMPT": "x:1", "ANTHROPIC_API_KEY": "k", "CLAUDE_CONFIG_DIR": "/c"}
+    environment = {
+        "CLAUDECODE": "1",
+        "ABP_ATTEMPT": "x:1",
+        "ANTHROPIC_API_KEY": "k",
+        "CLAUDE_CONFIG_DIR": "/c",
+    }
     assert clean_environment(environment) == {"ANTHROPIC_API_KEY": "k", "CLAUDE_CONFIG_DIR": "/c"}
 
 

@@ -45,7 +45,7 @@ def crash_while_running(repository: Repository, count: int) -> list[int]:
         repository.journal(job.id, lease.executor, me.host, me.boot_id).opened() as journal,
         journal.transaction(durable=True),
     ):
-        claims = journal.claim(count, Purpose.RUN, 1, lambda payload: ("prompt", ""))
+        claims = journal.claim(count, Purpose.RUN, 1, lambda payload: "prompt")
     with repository.database.writing() as db:
         db.execute_sql("UPDATE job SET pid = 4194303, pid_started = 1.0")
     return [claim.attempt_id for claim in claims]

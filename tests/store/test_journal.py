@@ -30,8 +30,8 @@ def journal(repository: Repository, job: Job) -> Iterator[Journal]:
         yield journal
 
 
-def render(payload: Mapping[str, Any]) -> tuple[str, str]:
-    return f"Do {payload['n']}", ""
+def render(payload: Mapping[str, Any]) -> str:
+    return f"Do {payload['n']}"
 
 
 def claim(journal: Journal, count: int = 1) -> list[Claim]:
@@ -67,7 +67,12 @@ def test_a_backoff_is_waited_out_and_then_goes_before_fresh_units(
 ) -> None:
     first, second = claim(journal, 2)
     failed = Outcome.failed(FailureKind.TRANSIENT, "busy")
-    back = {"outcome": failed, "status": AttemptStatus.FAILED, "unit_status": UnitStatus.PENDING, "verdict": None}
+    back = {
+        "outcome": failed,
+        "status": AttemptStatus.FAILED,
+        "unit_status": UnitStatus.PENDING,
+        "verdict": None,
+    }
     soon, late = time.time() - 1, time.time() + 60
     finish(journal, end(first, not_before=late, **back), end(second, not_before=soon, **back))
     assert journal.next_due() == soon

@@ -23,6 +23,7 @@ class Recorder:
     """A sink that keeps all it is told, in order."""
 
     told: list[object] = field(default_factory=list)
+    worker: object = None
 
     def event(self, event: Event) -> None:
         self.told.append(event)

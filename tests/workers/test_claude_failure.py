@@ -8,7 +8,7 @@ import pytest
 from abp_tui.domain.failure import FailureKind as F
 from abp_tui.workers.claude_failure import classify, limit_resets_at
 from abp_tui.workers.claude_stream import ClaudeStream
-from abp_tui.workers.process import ProcessEnd
+from abp_tui.workers.process_end import ProcessEnd
 from abp_tui.workers.stream_json import outcome_of
 
 NOW = datetime(2026, 11, 22, 17, 0, tzinfo=UTC)

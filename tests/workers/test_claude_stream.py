@@ -11,7 +11,7 @@ import pytest
 from abp_tui.domain.failure import FailureKind
 from abp_tui.domain.model import Denial, Event, EventKind, Outcome
 from abp_tui.workers.claude_stream import ClaudeStream
-from abp_tui.workers.process import ProcessEnd
+from abp_tui.workers.process_end import ProcessEnd
 from abp_tui.workers.stream_json import outcome_of
 from tests.workers.helpers import TRANSCRIPTS
 

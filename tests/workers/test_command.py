@@ -21,6 +21,7 @@ def run(argv: list[str], *, task: dict[str, Any] | None = None, **options: Any) 
     worker = make_worker("command", {"argv": argv, **options})
     more = {"prompt": "", "payload": {}, "cwd": "/", "timers": worker.default_timers, **(task or {})}
     sink = Recorder()
+    sink.worker = worker  # its folder of items lives as long as it does
     with Cancel() as cancel:
         return worker.run(Task(**more), sink, cancel), sink
 
@@ -49,11 +50,12 @@ def test_the_item_is_in_a_private_file_and_in_the_environment() -> None:
         "json.loads(os.environ['ABP_ITEM'])]))"
     )
     payload = {"key": "ü", "nested": [1, {"a": None}], "nul": "\0"}
-    outcome, _ = run(python(code), task={"payload": payload})
+    outcome, kept = run(python(code), task={"payload": payload})
     path, mode, folder_mode, from_file, from_env = json.loads(outcome.output)
     assert (mode, folder_mode) == ("0o600", "0o700")
     assert from_file == from_env == payload
     assert not Path(path).exists()
+    assert Path(path).parent.is_dir() and kept.worker, "it is the file that is removed, not only the folder"
 
 
 def test_a_large_item_is_in_the_file_only(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,9 +68,11 @@ def test_a_large_item_is_in_the_file_only(monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.parametrize("code", ["raise SystemExit(1)", "import os; os.unlink(os.environ['ABP_ITEM_FILE'])"])
 def test_the_file_is_gone_however_the_run_ends(code: str) -> None:
     code = "import os, sys; print(os.environ['ABP_ITEM_FILE'], flush=True); " + code
-    outcome, _ = run(python(code))
-    assert outcome.output.strip().endswith(".json")
-    assert not Path(outcome.output.strip()).exists()
+    outcome, kept = run(python(code))
+    file = Path(outcome.output.strip())
+    assert file.suffix == ".json"
+    assert file.parent.is_dir() and kept.worker
+    assert not file.exists()
 
 
 def test_environment_of_options_and_task() -> None:

@@ -12,7 +12,8 @@ from abp_tui.domain.failure import FailureKind
 from abp_tui.domain.model import Timers
 from abp_tui.workers import process
 from abp_tui.workers.cancel import Cancel
-from abp_tui.workers.process import Ending, ProcessEnd, StartFailure, run_program
+from abp_tui.workers.process import Ending, run_program
+from abp_tui.workers.process_end import ProcessEnd, StartFailure
 from tests.workers.helpers import OFF, is_alive, python, running, wait_for
 
 QUICK: Ending = ((signal.SIGTERM, 0.2), (signal.SIGKILL, 0.0))

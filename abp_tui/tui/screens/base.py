@@ -33,6 +33,7 @@ class AbpScreen(Screen[None]):
     BINDINGS = bindings("screen")
     SCOPES: tuple[str, ...] = ()
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]
 
     def __init__(self, job_id: int | None = None) -> None:
         super().__init__()
@@ -88,7 +89,7 @@ class AbpScreen(Screen[None]):
 
     def tell(self, words: str) -> None:
         """Say in one line what happened."""
-        self.notify(one_line(words), markup=False)
+        self.notify(one_line(words), markup=False, timeout=3)
 
     @work(thread=True, group=ACT, exit_on_error=False)
     def _act(self, call: Callable[[], T], then: Callable[[T], Any] | None) -> None:

@@ -96,7 +96,9 @@ class NewJobScreen(AbpScreen):
 
     def _fields(self) -> ComposeResult:
         yield _field("name", Input(id="name", compact=True, placeholder="a name for the job"))
-        yield _field("intent", TextArea(id="intent", compact=True, tab_behavior="focus"))
+        yield _field(
+            "intent", TextArea(id="intent", compact=True, tab_behavior="focus", highlight_cursor_line=False)
+        )
         yield _field("folder", Input(os.curdir, id="folder", compact=True))
         yield _field("pattern", Input("**/*", id="pattern", compact=True))
         yield _field("exclude", Input(id="exclude", compact=True, placeholder="patterns, blanks between"))

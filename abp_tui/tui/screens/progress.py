@@ -39,6 +39,7 @@ FILTERS = {
     "pending": "Waiting",
 }
 MOST_CAUSES_READ = 500
+MOST_ROWS, MOST_ROWS_SHORT = 9, 5
 
 
 class ProgressScreen(AbpScreen):
@@ -52,6 +53,7 @@ class ProgressScreen(AbpScreen):
         super().__init__(job_id)
         self._number = job_id
         self._failures_read = 0
+        self._rows = 2
 
     def body(self) -> ComposeResult:
         """Head, map and workers, units."""
@@ -222,6 +224,15 @@ class ProgressScreen(AbpScreen):
         cells.buckets, cells.units_per_bucket = focus.buckets, focus.bucket_width
         strip = self.query_one(RunningStrip)
         strip.running, strip.quiet = focus.running, _quiet(focus.job)
+        self._give_room(max(cells.wanted_height, strip.wanted_height))
+
+    def _give_room(self, wanted: int) -> None:
+        """Let map and workers have the lines they need, and the list the rest; they only grow."""
+        overview = self.query_one("#overview")
+        most = MOST_ROWS_SHORT if self.has_class("-short") else MOST_ROWS
+        self._rows = max(self._rows, min(wanted, most)) if self._rows <= most else most
+        if overview.styles.height is None or overview.styles.height.value != self._rows + 2:
+            overview.styles.height = self._rows + 2
 
     def _show_filters(self, job: JobView) -> None:
         tabs = self.query_one("#filters", TabLine)

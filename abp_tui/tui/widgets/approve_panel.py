@@ -15,6 +15,7 @@ from abp_tui.tui.widgets.glyphs import DIM
 from abp_tui.tui.widgets.text import one_line
 from abp_tui.views import JobView
 
+WIDE = 50  # cells: wider than a panel beside something
 SPREAD = 2.0  # one unit says no more than the order of magnitude
 
 
@@ -33,12 +34,22 @@ class ApprovePanel(Widget):
         if self.job is None:
             return Content()
         width = self.content_size.width
+        if width > WIDE:
+            return self._in_short(self.job, width)
         lines = [Content.styled("If you approve", "bold"), Content()]
         lines += facts(_rows(self.job, self.result), width)
         if self.permissions:
             lines += [Content(), Content.styled("Each agent", "bold"), *_bullets(self.permissions, width)]
         lines += [Content(), *paragraph(_caution(self.result), width, DIM)]
         return stack(lines)
+
+    def _in_short(self, job: JobView, width: int) -> Content:
+        """The same below the conversation, where there are few lines."""
+        said = [f"{label} {value}" for label, value in _rows(job, self.result) if value]
+        lines = [Content.styled("If you approve", "bold"), *paragraph(" · ".join(said), width, "")]
+        if self.permissions:
+            lines += paragraph("Each agent " + "; ".join(self.permissions), width, "")
+        return stack([*lines, *paragraph(_caution(self.result), width, DIM)])
 
 
 def units_left(job: JobView, result: TestResult | None) -> int:
@@ -67,7 +78,7 @@ def projected_time(job: JobView, result: TestResult | None) -> str:
 def _rows(job: JobView, result: TestResult | None) -> list[tuple[str, str]]:
     return [
         ("units left", f"{units_left(job, result):,}"),
-        ("workers", f"{job.max_workers} × {one_line(job.worker, 40)}"),
+        ("workers", f"{job.max_workers} \N{MULTIPLICATION SIGN} {one_line(job.worker, 40)}"),
         ("time", projected_time(job, result)),
         ("cost", projected_cost(job, result) if result is not None else ""),
         ("budget", money(job.budget_usd)),

@@ -108,8 +108,9 @@ def output_of(attempt: Attempt) -> list[tuple[str, str]]:
     if outcome.error:
         kind = f"{outcome.failure}: " if outcome.failure else ""
         texts.append((kind + outcome.error + "\n", BAD))
-    for denial in outcome.denials:
-        texts.append((f"not allowed: {denial.tool} {denial.detail}".rstrip() + "\n", BAD))
+    texts += [
+        (f"not allowed: {denial.tool} {denial.detail}".rstrip() + "\n", BAD) for denial in outcome.denials
+    ]
     if outcome.output:
         texts.append((outcome.output, ""))
     if outcome.result is not None:

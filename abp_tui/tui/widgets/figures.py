@@ -29,7 +29,7 @@ def span(seconds: float) -> str:
 
 def money(usd: float | None, *, at_least: bool = False) -> str:
     """`$18.22`, `$0.004`, `≥ $3.10` where a part is unknown; nothing where nothing is known."""
-    if usd is None:
+    if usd is None or (at_least and usd == 0):
         return ""
     shown = f"${usd:,.2f}" if usd >= 0.01 or usd == 0 else f"${usd:.2g}"
     return f"≥ {shown}" if at_least else shown

@@ -38,6 +38,11 @@ class RunningStrip(Widget):
     failures: reactive[tuple[tuple[str, int], ...]] = reactive(())
     quiet: reactive[str] = reactive("")
 
+    @property
+    def wanted_height(self) -> int:
+        """The lines it would fill."""
+        return 1 + len(self.running) + bool(self.failures)
+
     def render(self) -> Content:
         """As many as there is room for, and how many more there are."""
         room = self.content_size.height - (2 if self.failures else 1)

@@ -33,12 +33,19 @@ class TopBar(Widget):
         return Content.assemble(badge, left, " " * gap, right)
 
     def _crumbs(self, room: int) -> Content:
+        path, last = self._path(room)
         arrow = " \N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK} " if speaks_utf8() else " > "
+        parts: list[tuple[str, str]] = []
+        for part in path:
+            parts += [(part, ""), (arrow, DIM)]
+        return Content.assemble(*parts, (last, BOLD))
+
+    def _path(self, room: int) -> tuple[list[str], str]:
+        """The crumbs that fit: those in the middle go first, then the last is cut."""
         *path, last = [one_line(part, 100) for part in self.where] or [""]
-        before = arrow.join([*path, ""])
-        if cell_len(before + last) > room:
-            before = fit(before, max(0, room - cell_len(last))) if room > cell_len(last) else ""
-        return Content.assemble((before, ""), (fit(last, min(room, cell_len(last))), BOLD))
+        while path and sum(cell_len(part) + 3 for part in (*path, last)) - 3 > room:
+            path.pop(1 if len(path) > 1 else 0)
+        return path, fit(last, min(room, cell_len(last)))
 
     def _right(self) -> Content:
         parts: list[tuple[str, str]] = list(self.state)

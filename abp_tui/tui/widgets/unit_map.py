@@ -34,6 +34,11 @@ class UnitMap(Widget):
             self.seq = seq
 
     @property
+    def wanted_height(self) -> int:
+        """The rows it would fill with a cell for each bucket."""
+        return max(1, -(-len(self.buckets) // max(1, self.content_size.width)))
+
+    @property
     def per_cell(self) -> int:
         """How many buckets share a cell, so that all fit."""
         cells = max(1, self.content_size.width * self.content_size.height)

@@ -1,0 +1,144 @@
+"""Makes the screenshots: the real app on a real job, its executor at work, at two terminal sizes.
+
+`python screenshots/make.py [FOLDER]` writes SVG files, and PNG files where `rsvg-convert` is installed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
+
+from textual.pilot import Pilot
+
+import abp_tui
+from abp_tui.orchestrator import Orchestrator
+from abp_tui.store.repository import Repository
+from abp_tui.tui.app import AbpApp
+from abp_tui.tui.screens.new_job import NewJobScreen
+from abp_tui.tui.screens.review import ReviewScreen
+
+SIZES = ((80, 24), (140, 40))
+TEXTS = Path(abp_tui.__file__).with_name("demo_texts")
+ITEMS = {"base_directory": str(TEXTS), "pattern": ["*"]}
+PACE = {"pace_s": 1.0}
+INTENT = "Say in one sentence what {file_path} is about, and count its words."
+
+
+async def until(pilot: Pilot[None], done: Callable[[], bool], seconds: float = 60.0) -> None:
+    """Wait for a condition, at most so long."""
+    deadline = time.monotonic() + seconds
+    while not done():
+        if time.monotonic() > deadline:
+            raise TimeoutError("the app did not get there")
+        await pilot.pause(0.05)
+
+
+def shown(app: AbpApp) -> str:
+    """What is on the screen, as text."""
+    return "\n".join(strip.text for strip in app.screen._compositor.render_strips())
+
+
+async def tour(folder: Path, repository: Repository, size: tuple[int, int]) -> None:
+    """Go through the screens with the keys a person would press, and take a picture of each."""
+    orchestrator = Orchestrator(repository)
+    width, height = size
+    app = AbpApp(orchestrator)
+    name = f"summaries-{width}"
+
+    def picture(screen: str) -> None:
+        app.save_screenshot(f"{screen}-{width}x{height}.svg", str(folder))
+
+    async with app.run_test(size=size, notifications=True) as pilot:
+        await pilot.press("n")
+        await until(pilot, lambda: isinstance(app.screen, NewJobScreen))
+        await fill(pilot, name)
+        await until(pilot, lambda: "Prompt for 01-" in shown(app))
+        picture("new-job")
+        await pilot.press("escape")
+        job = orchestrator.create_job(name, INTENT, "file", ITEMS, worker="sample", worker_options=PACE)
+        await until(pilot, lambda: name in shown(app))
+        await pilot.press("g", "t")
+        await until(pilot, lambda: isinstance(app.screen, ReviewScreen))
+        await until(pilot, lambda: "passed in" in shown(app))
+        await pilot.press("2")
+        await pilot.pause(0.2)
+        picture("review")
+        await pilot.press("a")
+        await until(pilot, lambda: orchestrator.status(job.id).completed_units >= 6)
+        await pilot.pause(0.3)
+        picture("progress")
+        await pilot.press("enter")
+        await until(pilot, lambda: "try 1 of" in shown(app))
+        await pilot.pause(0.3)
+        picture("unit")
+        await pilot.press("escape", "escape")
+        await pilot.pause(0.5)
+        picture("jobs")
+
+
+async def fill(pilot: Pilot[None], name: str) -> None:
+    """Fill the form in."""
+    from textual.widgets import Input, Select, TextArea
+
+    screen = pilot.app.screen
+    screen.query_one("#name", Input).value = name
+    screen.query_one("#intent", TextArea).text = INTENT
+    screen.query_one("#folder", Input).value = str(TEXTS)
+    screen.query_one("#pattern", Input).value = "*"
+    screen.query_one("#worker", Select).value = "sample"
+    await pilot.pause()
+
+
+def prepare(repository: Repository, folder: Path) -> None:
+    """Two jobs for the list: one done, one that waits for a person."""
+    orchestrator = Orchestrator(repository)
+    done = orchestrator.create_job(
+        "count-words",
+        "Count",
+        "file",
+        ITEMS,
+        worker="command",
+        worker_options={"argv": ["wc", "-w", "{file_path}"]},
+        cwd=folder,
+    )
+    orchestrator.skip_test(done.id)
+    waits = orchestrator.create_job(
+        "outline", "List the headings", "file", ITEMS, worker="sample", cwd=folder
+    )
+    orchestrator.test(waits.id)
+
+
+def to_png(folder: Path) -> None:
+    """Render each SVG where the program for it is there."""
+    program = shutil.which("rsvg-convert")
+    for svg in folder.glob("*.svg") if program else ():
+        kept = re.sub(r"(<text[^>]*>)([^<]*)", lambda m: m[1] + m[2].replace(" ", "\u00a0"), svg.read_text())
+        command = [str(program), "-o", str(svg.with_suffix(".png"))]
+        subprocess.run(command, check=True, input=kept.encode())  # it would fold blanks otherwise
+
+
+def main() -> None:
+    """Make all pictures."""
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        repository = Repository(Path(scratch) / "data" / "abp.db")
+        os.chdir(scratch)
+        prepare(repository, Path(scratch))
+        for size in SIZES:
+            asyncio.run(tour(folder.resolve(), repository, size))
+    to_png(folder)
+
+
+if __name__ == "__main__":
+    main()
