@@ -20,7 +20,7 @@ from abp_tui.workers.base import Worker
 
 CHUNK = 2_000
 SAMPLE = 100
-NAME_FORM = re.compile(r"[^\s/\x00-\x1f\x7f][^/\x00-\x1f\x7f]{0,99}")
+NAME_FORM = re.compile(r"[^\s/\x00-\x1f\x7f-\x9f][^/\x00-\x1f\x7f-\x9f]{0,99}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +96,8 @@ def _check(plan: Plan) -> None:
         raise InvalidInput(f"max_workers is {plan.max_workers}", "at least one worker is needed")
     if plan.max_retries < 0:
         raise InvalidInput(f"max_retries is {plan.max_retries}", "0 means one attempt")
+    if plan.timers.total_s < 0:
+        raise InvalidInput(f"the timeout is {plan.timers.total_s} s", "0 means none")
     if plan.budget_usd is not None and plan.budget_usd <= 0:
         raise InvalidInput(f"the budget is {plan.budget_usd}", "leave it out for none")
     if not Path(plan.cwd).is_dir():

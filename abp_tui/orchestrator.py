@@ -70,7 +70,7 @@ class Orchestrator:
         by default this process's folder. What is left out comes from the settings.
         """
         agent = self._build_worker(worker, worker_options or {})
-        timers = agent.default_timers
+        total_s = self._settings.timeout_s if timeout is None else float(timeout)
         return Plan(
             name=name.strip(),
             user_intent=user_intent,
@@ -78,7 +78,7 @@ class Orchestrator:
             enumerator_config=enumerator_config,
             worker=agent,
             worker_options=agent.options.model_dump(mode="json", exclude_defaults=True),
-            timers=timers if timeout is None else timers.model_copy(update={"total_s": float(timeout)}),
+            timers=agent.default_timers.model_copy(update={"total_s": total_s}),
             cwd=str(Path(cwd or os.getcwd()).expanduser().absolute()),  # noqa: PTH109
             max_workers=self._settings.max_workers if max_workers is None else max_workers,
             max_retries=self._settings.max_retries if max_retries is None else max_retries,

@@ -67,9 +67,9 @@ def load_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        raise InvalidInput(f"{_where(error)}: {explain(error)}", "see `abp config`") from None
+        raise InvalidInput(f"{_where(error)}: {explain(error)}", "mend or unset it") from None
     except SettingsError as error:
-        raise InvalidInput(f"{PREFIX}KEYS is not JSON: {error.__cause__}", "see `abp config`") from None
+        raise InvalidInput(f"{PREFIX}KEYS is not JSON: {error.__cause__}", "mend or unset it") from None
 
 
 def _where(error: ValidationError) -> str:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -58,7 +57,7 @@ async def tour(folder: Path, repository: Repository, size: tuple[int, int]) -> N
     def picture(screen: str) -> None:
         app.save_screenshot(f"{screen}-{width}x{height}.svg", str(folder))
 
-    async with app.run_test(size=size, notifications=True) as pilot:
+    async with app.run_test(size=size) as pilot:
         await pilot.press("n")
         await until(pilot, lambda: isinstance(app.screen, NewJobScreen))
         await fill(pilot, name)
@@ -122,7 +121,7 @@ def to_png(folder: Path) -> None:
     """Render each SVG where the program for it is there."""
     program = shutil.which("rsvg-convert")
     for svg in folder.glob("*.svg") if program else ():
-        kept = re.sub(r"(<text[^>]*>)([^<]*)", lambda m: m[1] + m[2].replace(" ", "\u00a0"), svg.read_text())
+        kept = svg.read_text().replace("<text ", '<text xml:space="preserve" ').replace("&#160;", " ")
         command = [str(program), "-o", str(svg.with_suffix(".png"))]
         subprocess.run(command, check=True, input=kept.encode())  # it would fold blanks otherwise
 

@@ -82,6 +82,7 @@ def test_defaults_come_from_the_environment(
         ({"max_workers": 0}, "max_workers"),
         ({"max_retries": -1}, "max_retries"),
         ({"budget_usd": 0}, "budget"),
+        ({"timeout": -1}, "timeout"),
         ({"cwd": "/nowhere/at/all"}, "no folder"),
     ],
 )

@@ -149,7 +149,7 @@ def put_units(repository: Repository, job: Job, state: str | None = None, limit:
 
 
 def _row(view: JobView) -> tuple[str, ...]:
-    from abp_tui.cli.watching import state
+    from abp_tui.cli.summary import state
 
     counts = (view.completed_units, view.failed_units, view.suspect_units, view.total_units)
     cost = money(view.cost_usd, view.cost_is_floor)
@@ -157,7 +157,7 @@ def _row(view: JobView) -> tuple[str, ...]:
 
 
 def _facts(view: JobView) -> Iterator[tuple[str, str]]:
-    from abp_tui.cli.watching import state
+    from abp_tui.cli.summary import state
 
     yield "job", f"{one_line(view.name)} ({view.id})"
     yield "status", tinted(state(view))

@@ -101,7 +101,8 @@ def prompt(job: str, text: str | None, as_json: bool) -> None:
 
 def run_test(orchestrator: Orchestrator, ref: str, seq: int | None, as_json: bool = False) -> int:
     """Test a unit as `abp test` does; returns its exit code."""
-    from abp_tui.cli.watching import INTERRUPTED, LEFT, follow_test
+    from abp_tui.cli.summary import INTERRUPTED
+    from abp_tui.cli.watching import LEFT, follow_test
     from abp_tui.domain.status import JobStatus, Phase
 
     repository = orchestrator.repository
@@ -122,11 +123,12 @@ def run_test(orchestrator: Orchestrator, ref: str, seq: int | None, as_json: boo
 
 def advise(orchestrator: Orchestrator, ref: str) -> None:
     """Say what can be done with a job whose test waits for review."""
+    from abp_tui.cli.summary import next_step
     from abp_tui.domain.status import Phase
 
     view = orchestrator.status(ref)
     if view.phase is Phase.REVIEW:
-        say(f"Next: abp approve {view.name}, or abp reject {view.name}")
+        say(next_step(view))
 
 
 def _show(event: Event) -> None:

@@ -9,10 +9,9 @@ from collections.abc import Callable, Iterator
 
 from abp_tui.cli.common import say
 from abp_tui.cli.conversation import events_of
-from abp_tui.cli.layout import money
-from abp_tui.cli.text import one_line
+from abp_tui.cli.summary import exit_code, next_step, summary
 from abp_tui.domain.model import Event
-from abp_tui.domain.status import JobStatus, Phase
+from abp_tui.domain.status import Phase
 from abp_tui.store.repository import Repository
 from abp_tui.views import JobView, view_job
 
@@ -20,9 +19,7 @@ LOOK_S = 0.05
 LOOK_ANYWAY_S = 1.0
 STARTING_S = 5.0  # from RUNNING until the executor, a fresh interpreter on a busy machine, owns the job
 DEAD_S = 0.5
-REASON_CELLS = 200
 
-INTERRUPTED = 4
 TIMED_OUT = 124
 LEFT = 130
 
@@ -78,38 +75,14 @@ def wait_for(repository: Repository, ref: str | int, seconds: float | None = Non
         say(f"abp: not ended within {seconds:g} s; the job goes on")
         return TIMED_OUT
     say(summary(view))
+    if step := next_step(view):
+        say(step)
     return exit_code(view)
 
 
 def is_run(view: JobView) -> bool:
     """Whether some process has the job in hand; it takes hold of it before it changes its status."""
     return view.executor is not None and view.executor.alive
-
-
-def exit_code(view: JobView) -> int:
-    """What a wait for this job ends with."""
-    if view.phase is Phase.INTERRUPTED:
-        return INTERRUPTED
-    return {JobStatus.COMPLETED: 0, JobStatus.FAILED: 1}.get(view.status, 3)
-
-
-def summary(view: JobView) -> str:
-    """A job's state, counts and cost in one line, and what to do where a person is needed."""
-    counts = f"{view.completed_units} of {view.total_units} done"
-    counts += f", {view.suspect_units} suspect" if view.suspect_units else ""
-    counts += f", {view.failed_units} failed" if view.failed_units else ""
-    cost = f", {money(view.cost_usd, view.cost_is_floor)}" if view.cost_usd is not None else ""
-    reason = (
-        f" ({one_line(view.pause_reason, REASON_CELLS)})"
-        if view.pause_reason and view.status is JobStatus.PAUSED
-        else ""
-    )
-    return f"{view.name}: {state(view)}{reason}: {counts}{cost}{_next(view)}"
-
-
-def state(view: JobView) -> str:
-    """The status, with the phase where that says more."""
-    return f"{view.status} {view.phase}" if view.phase and view.phase != view.status.lower() else view.status
 
 
 class Progress:
@@ -146,19 +119,3 @@ def _settled(
             return view
         progress.show(view)
     return None
-
-
-def _next(view: JobView) -> str:
-    if view.phase is Phase.INTERRUPTED:
-        verb = "test" if view.status is JobStatus.TESTING else "resume"
-        return f". Its process is gone: `abp {verb} {view.name}` goes on"
-    return (
-        {
-            JobStatus.CREATED: f". Next: abp test {view.name}",
-            JobStatus.TESTING: f". Next: abp approve {view.name}, or abp reject {view.name}",
-            JobStatus.PAUSED: f". Next: abp resume {view.name}",
-            JobStatus.FAILED: f". Next: abp units {view.name} --status failed, abp retry {view.name}",
-        }.get(view.status, "")
-        if view.phase not in (Phase.RUNNING, Phase.TESTING)
-        else ""
-    )

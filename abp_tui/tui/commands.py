@@ -124,11 +124,11 @@ COMMANDS: tuple[Command, ...] = (
     Command("progress.resume", "space", "Resume", "Go on with the job", "resume", when=_rests),
     Command("progress.test", "t", "Test", "Test the unit under the cursor", "test", when=_testable),
     Command("progress.review", "v", "Review", "Open the test review", "review", when=_tested),
-    Command("progress.more", "plus,equals_sign", "+", "One worker more", "workers(1)", when=_open_ended),
+    Command("progress.more", "plus,equals_sign", "Worker", "One worker more", "workers(1)", when=_open_ended),
     Command(
         "progress.fewer",
         "minus",
-        "- Workers",
+        "Worker",
         "One worker less; its unit finishes",
         "workers(-1)",
         when=_open_ended,

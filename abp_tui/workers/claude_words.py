@@ -14,8 +14,9 @@ _TELLING_INPUTS = ("command", "file_path", "path", "url", "pattern", "query", "d
 def init(message: Json) -> str:
     """Which program, model and mode a run has, and what of its tools is missing."""
     tools = message.get("tools")
+    version = text(message, "claude_code_version")
     parts = [
-        f"Claude Code {text(message, 'claude_code_version') or 'of unknown version'}",
+        f"version {version}" if version else "",
         f"model {text(message, 'model') or 'unknown'}",
         f"permission mode {text(message, 'permissionMode') or 'unknown'}",
         f"{len(tools)} tools" if isinstance(tools, list) else "",

@@ -21,7 +21,7 @@ def main() -> int:
     prompt = sys.stdin.buffer.read().decode("utf-8", "replace")
     tell = Teller(session)
     tell.send(type="system", subtype="init", cwd=os.getcwd(), tools=["Read"], mcp_servers=[],
-              model="no-llm", permissionMode="default", claude_code_version="(abp sample)")  # fmt: skip
+              model="no-llm", permissionMode="default")  # fmt: skip
     tell.text("I am the offline sample: a small program that counts, no language model.")
     time.sleep(float(pace) / 2)
     try:

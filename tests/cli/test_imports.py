@@ -4,34 +4,34 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from tests.cli.driver import Abp
 
-LOADED = (
-    "import sys; from abp_tui.cli import abp; abp.main({verb!r}, standalone_mode=False); print(*sys.modules)"
-)
-HEAVY = {"textual", "rich", "watchfiles", "asyncio"}
+CODE = """
+import sys
+from abp_tui.cli import abp
+abp.main(sys.argv[1:], standalone_mode=False)
+print(*sys.modules)
+"""
 
 
-@pytest.mark.parametrize("verb", [["ls"], ["wait", "w"], ["export", "w", "-o", "-"], ["retry", "--help"]])
-def test_no_verb_loads_the_app_or_the_watcher(abp: Abp, texts: str, verb: list[str]) -> None:
+def loaded_by(abp: Abp, *verb: str) -> set[str]:
+    command = [sys.executable, "-c", CODE, *verb]
+    done = subprocess.run(command, env=abp.env, capture_output=True, text=True, check=True)
+    return set(done.stdout.splitlines()[-1].split())
+
+
+@pytest.mark.parametrize("verb", ["wait w", "export w -o -", "approve --help"])
+def test_no_verb_loads_the_app_or_the_watcher(abp: Abp, texts: Path, verb: str) -> None:
     abp.run("new", "w", "--intent", "Look", "--files", texts, "--", "cat")
-    code = LOADED.format(verb=verb)
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=abp.env, capture_output=True, text=True, check=True
-    )
-    loaded = set(done.stdout.splitlines()[-1].split())
-    assert "abp_tui.cli" in loaded
-    assert not loaded & HEAVY
+    loaded = loaded_by(abp, *verb.split())
+    assert "abp_tui.cli.common" in loaded
+    assert not loaded & {"textual", "rich", "watchfiles"}
 
 
-def test_ls_needs_no_worker_no_enumerator_and_no_execution(abp: Abp) -> None:
-    code = LOADED.format(verb=["ls"])
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=abp.env, capture_output=True, text=True, check=True
-    )
-    loaded = done.stdout.splitlines()[-1].split()
-    rooms = ("abp_tui.workers", "abp_tui.enumerators", "abp_tui.execution", "abp_tui.orchestrator")
-    assert not [name for name in loaded if name.startswith(rooms)]
+def test_looking_needs_no_worker_no_enumerator_and_no_execution(abp: Abp) -> None:
+    rooms = ("textual", "abp_tui.workers", "abp_tui.enumerators", "abp_tui.execution", "abp_tui.orchestrator")
+    assert not [name for name in loaded_by(abp, "ls") if name.startswith(rooms)]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 from pathlib import Path
 
 import pytest
 
+from abp_tui.cli import main
 from tests.cli.driver import Abp, Result
 
 NEW = ("new", "job", "--intent", "Look", "--files")
@@ -27,16 +29,32 @@ def assert_refused(done: Result, *words: str) -> None:
         ((*NEW, "no-such-folder", *WC), ("no-such-folder", "(")),
         ((*NEW, "texts", "--pattern", "*.rst", *WC), ("no items", "(")),
         ((*NEW, "texts", "--prompt", "Read {file_pth}", *WC), ("file_pth", "did you mean 'file_path'?")),
-        ((*NEW, "texts", "--", "wc", "{nope}"), ("nope", "(")),
         ((*NEW, "texts", "--", "no-such-program-1"), ("no-such-program-1", "PATH")),
+        (("show", "nobody"), ("nobody", "(")),
+        (("new", "job", "--files", "texts", *WC), ("--intent", "abp new --help")),
+        ((), ("terminal", "abp --help")),
+    ],
+)
+@pytest.mark.usefixtures("texts")
+def test_bad_input(abp: Abp, arguments: tuple[str, ...], words: tuple[str, ...]) -> None:
+    assert_refused(abp.run(*arguments, code=None), *words)
+    assert_nothing_made(abp)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((*NEW, "texts", "--", "wc", "{nope}"), ("nope", "(")),
         ((*NEW, "texts", "--", "sh", "-c", "wc {file_path}"), ("file_path", "$1")),
         ((*NEW, "texts", "--prompt", "@no-such-file", *WC), ("no-such-file", "(")),
+        ((*NEW, "texts", "--prompt", "@texts/picture.png", *WC), ("not UTF-8", "(")),
         ((*NEW, "texts", "--schema", "texts/1.md", *WC), ("JSON", "(")),
         ((*NEW, "texts", "--worker", "clade"), ("clade", "did you mean 'claude'?")),
         ((*NEW, "texts", "--worker-option", "x", *WC), ("KEY=VALUE",)),
         ((*NEW, "texts", "--worker-option", "modl=x"), ("modl", "(")),
         ((*NEW, "texts", "--max-workers", "0", *WC), ("at least one",)),
         ((*NEW, "texts", "--budget", "-1", *WC), ("budget",)),
+        ((*NEW, "texts", "--timeout", "-1", *WC), ("timeout", "(")),
         ((*NEW, "texts", "--cwd", "no-such-folder", *WC), ("no-such-folder", "(")),
         ((*NEW, "texts", "--config", "{}", *WC), ("--source",)),
         ((*NEW, "texts", "surplus", *WC), ("surplus", "abp new --help")),
@@ -44,20 +62,37 @@ def assert_refused(done: Result, *words: str) -> None:
         (("new", "job", "--intent", "Look", *WC), ("--files",)),
         (("new", "job", "--intent", "", "--files", "texts", *WC), ("intent",)),
         (("new", "j7", "--intent", "Look", "--files", "texts", *WC), ("j7", "(")),
-        (("new", "job", "--files", "texts", *WC), ("--intent", "abp new --help")),
+        (("new", "a\x9b2J", "--intent", "Look", "--files", "texts", *WC), ("name", "(")),
         (("new", "job", "--intent", "Look", "--source", "file", "--config", "[]", *WC), ("--config", "(")),
         (("new", "job", "--intent", "Look", "--source", "fle", "--config", "{}", *WC), ("fle", "'file'")),
-        (("show", "nobody"), ("nobody", "(")),
         (("show", "j99"), ("j99", "abp ls")),
         (("shw", "nobody"), ("shw", "did you mean 'show'?")),
+        (("units", "nobody", "--status", "odd"), ("odd", "abp units --help")),
         (("export", "nobody", "-o", "out"), ("nobody",)),
-        ((), ("terminal", "abp --help")),
     ],
 )
 @pytest.mark.usefixtures("texts")
-def test_bad_input(abp: Abp, arguments: tuple[str, ...], words: tuple[str, ...]) -> None:
-    assert_refused(abp.run(*arguments, code=None), *words)
-    assert abp.json("ls") == []
+def test_more_bad_input_in_this_process(
+    abp: Abp,
+    arguments: tuple[str, ...],
+    words: tuple[str, ...],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name, value in abp.env.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(abp.folder)
+    monkeypatch.setattr(sys, "argv", ["abp", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    said = capsys.readouterr()
+    assert isinstance(ended.value.code, int)
+    assert_refused(Result(arguments, ended.value.code, said.out, said.err), *words)
+    assert_nothing_made(abp)
+
+
+def assert_nothing_made(abp: Abp) -> None:
+    assert not abp.store.exists() or abp.sql("SELECT count(*) FROM job") == [(0,)]
 
 
 def test_a_name_that_is_taken_and_the_nearest_of_one_that_is_not(abp: Abp, texts: Path) -> None:

@@ -117,13 +117,10 @@ def test_a_reader_that_leaves_is_no_error(abp: Abp, texts: Path) -> None:
     for n in range(2000):
         (texts / f"more-{n:04}.md").touch()
     abp.new_gated(texts)
-    for verb in (
-        ["units", "gated", "--json"],
-        ["units", "gated", "--limit", "9999"],
-        ["export", "gated", "-o", "-"],
-    ):
+    for verb in ("units gated --json", "units gated --limit 9999", "export gated -o -"):
+        command = [*PYTHON, *verb.split()]
         process = subprocess.Popen(
-            [*PYTHON, *verb], cwd=abp.folder, env=abp.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            command, cwd=abp.folder, env=abp.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
         assert process.stdout and process.stderr
         process.stdout.read(10)

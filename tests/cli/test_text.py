@@ -51,10 +51,6 @@ def test_columns_are_aligned_also_with_wide_characters(monkeypatch: pytest.Monke
 
 
 def test_amounts_and_times() -> None:
-    assert [money(None), money(0.0), money(0.0123), money(12.5, at_least=True)] == [
-        "-",
-        "$0.00",
-        "$0.0123",
-        "≥$12.50",
-    ]
+    assert [money(amount) for amount in (None, 0.0, 0.0123, 12.5)] == ["-", "$0.00", "$0.0123", "$12.50"]
+    assert money(0.5, at_least=True) == "≥$0.50"
     assert [span(s) for s in (None, 3.21, 61, 600, 9000)] == ["-", "3.2 s", "61 s", "10 min", "2 h 30 min"]

@@ -58,9 +58,9 @@ class JobsScreen(AbpScreen):
         parts: list[tuple[str, str]] = []
         if running:
             parts += [(f"{running} running", PRIMARY)]
-        if spent:
+        if shown := money(sum(spent), at_least=any(job.cost_is_floor for job in jobs)) if spent else "":
             parts += [(" · ", DIM)] if parts else []
-            parts += [(money(sum(spent), at_least=any(job.cost_is_floor for job in jobs)), DIM)]
+            parts += [(shown, DIM)]
         return tuple(parts)
 
     def look(self) -> None:

@@ -47,7 +47,7 @@ class ReviewScreen(AbpScreen):
     def where(self) -> tuple[str, ...]:
         """The crumbs."""
         unit = self._result.unit.key if self._result else self._under_test.key if self._under_test else ""
-        return (self.job.name if self.job else "", "test review", *([unit] if unit else []))
+        return (self.job.name if self.job else "", *([unit] if unit else []), "test review")
 
     def state(self) -> Parts:
         """How the test goes, or how it went."""

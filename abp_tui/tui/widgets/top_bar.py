@@ -10,6 +10,7 @@ from textual.widget import Widget
 from abp_tui.tui.widgets.glyphs import BOLD, DIM, WARN, speaks_utf8
 from abp_tui.tui.widgets.text import fit, one_line
 
+LEAST = 5
 Parts = tuple[tuple[str, str], ...]
 
 
@@ -44,7 +45,12 @@ class TopBar(Widget):
         """The crumbs that fit: those in the middle go first, then the last is cut."""
         *path, last = [one_line(part, 100) for part in self.where] or [""]
         while path and sum(cell_len(part) + 3 for part in (*path, last)) - 3 > room:
-            path.pop(1 if len(path) > 1 else 0)
+            if len(path) > 1:
+                path.pop()
+            elif room - cell_len(last) - 3 >= LEAST:
+                path[0] = fit(path[0], room - cell_len(last) - 3)
+            else:
+                path.clear()
         return path, fit(last, min(room, cell_len(last)))
 
     def _right(self) -> Content:

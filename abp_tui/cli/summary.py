@@ -1,0 +1,56 @@
+"""A job in one line, and as an exit code."""
+
+from __future__ import annotations
+
+from abp_tui.cli.layout import money
+from abp_tui.cli.text import one_line
+from abp_tui.domain.status import JobStatus, Phase
+from abp_tui.views import JobView
+
+REASON_CELLS = 200
+NEEDS_A_PERSON = 3
+INTERRUPTED = 4
+
+
+def exit_code(view: JobView) -> int:
+    """What a wait for this job ends with."""
+    if view.phase is Phase.INTERRUPTED:
+        return INTERRUPTED
+    return {JobStatus.COMPLETED: 0, JobStatus.FAILED: 1}.get(view.status, NEEDS_A_PERSON)
+
+
+def state(view: JobView) -> str:
+    """The status, with the phase where that says more."""
+    return f"{view.status} {view.phase}" if view.phase and view.phase != view.status.lower() else view.status
+
+
+def summary(view: JobView) -> str:
+    """A job's state, counts and cost."""
+    parts = [f"{view.completed_units} of {view.total_units} done"]
+    if view.suspect_units:
+        parts.append(f"{view.suspect_units} suspect")
+    if view.failed_units:
+        parts.append(f"{view.failed_units} failed")
+    if view.cost_usd is not None:
+        parts.append(money(view.cost_usd, view.cost_is_floor))
+    return f"{view.name}: {state(view)}{_reason(view)}: {', '.join(parts)}"
+
+
+def next_step(view: JobView) -> str:
+    """What a person can do with a job that goes no further by itself; empty where nothing needs doing."""
+    name = view.name
+    if view.phase is Phase.INTERRUPTED:
+        verb = "test" if view.status is JobStatus.TESTING else "resume"
+        return f"Its process is gone. Go on: abp {verb} {name}"
+    return {
+        JobStatus.CREATED: f"Next: abp test {name}",
+        JobStatus.TESTING: f"Next: abp approve {name}, or abp reject {name}",
+        JobStatus.PAUSED: f"Next: abp resume {name}",
+        JobStatus.FAILED: f"Next: abp units {name} --status failed, then abp retry {name}",
+    }.get(view.status, "")
+
+
+def _reason(view: JobView) -> str:
+    if view.status is not JobStatus.PAUSED or not view.pause_reason:
+        return ""
+    return f" ({one_line(view.pause_reason, REASON_CELLS)})"
