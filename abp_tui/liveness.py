@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import platform
+import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
@@ -87,8 +87,8 @@ def is_alive(process: ProcessIdentity) -> bool:
     return here and started_at(process.pid) == process.started
 
 
-def judge(lease: Lease, now: datetime | None = None) -> Liveness:
-    """What one look says of a lease's owner.
+def judge(lease: Lease, clock: float | None = None) -> Liveness:
+    """What one look says of a lease's owner, at `clock` on the monotonic clock, by default now.
 
     On this machine its process decides; a late beat of a living process means that it is stalled. On
     another machine one look can't tell: watch the beat counter for a while instead.
@@ -97,8 +97,8 @@ def judge(lease: Lease, now: datetime | None = None) -> Liveness:
         return Liveness.ELSEWHERE
     if not is_alive(owner(lease)):
         return Liveness.DEAD
-    late = (now or datetime.now(UTC)) - lease.beat_at
-    if is_stopped(lease.pid) or late.total_seconds() > LATE_S:
+    late = (time.monotonic() if clock is None else clock) - lease.beat_clock
+    if is_stopped(lease.pid) or late > LATE_S:
         return Liveness.STALLED
     return Liveness.ALIVE
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator
 from abp_tui.cli.common import say
 from abp_tui.cli.conversation import events_of
 from abp_tui.cli.summary import exit_code, next_step, summary
+from abp_tui.cli.text import cut
 from abp_tui.domain.model import Event
 from abp_tui.domain.status import Phase
 from abp_tui.store.repository import Repository
@@ -32,11 +34,11 @@ def changes(repository: Repository, seconds: float | None = None) -> Iterator[No
             version = repository.database.data_version()
             again_at = time.monotonic() + LOOK_ANYWAY_S
             yield
-            while (now := time.monotonic()) < again_at:
-                if now >= end:
+            while True:
+                if (now := time.monotonic()) >= end:
                     return
-                time.sleep(min(LOOK_S, max(0.0, end - now)))
-                if repository.database.data_version() != version:
+                time.sleep(min(LOOK_S, end - now))
+                if now >= again_at or repository.database.data_version() != version:
                     break
 
 
@@ -94,7 +96,8 @@ class Progress:
     def show(self, view: JobView) -> None:
         """Write the line anew."""
         if self._shown:
-            say(f"\r\x1b[2K{summary(view)}", nl=False)
+            columns = shutil.get_terminal_size().columns
+            say(f"\r\x1b[2K{cut(summary(view), columns - 1)}", nl=False)
 
     def clear(self) -> None:
         """Make room for what is said next."""

@@ -53,7 +53,11 @@ class Recipe(Frozen):
 
 
 class Lease(Frozen):
-    """Who runs a job now: one executor, known by its process and its beat."""
+    """Who runs a job now: one executor, known by its process and its beat.
+
+    `beat_clock` is the beat's time on the owner's monotonic clock, in seconds: unlike `beat_at` it is
+    moved neither by a change of the clock nor by a suspended machine.
+    """
 
     executor: str
     host: str
@@ -62,6 +66,7 @@ class Lease(Frozen):
     pid_started: float
     beat: int = 0
     beat_at: datetime
+    beat_clock: float = 0.0
 
 
 class Counters(Frozen):

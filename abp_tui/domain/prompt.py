@@ -120,7 +120,7 @@ def _closes_double(text: str, position: int, single: list[bool]) -> bool:
 _RULES = """\
 This is one item of a batch that runs unattended, so please:
 - Work on this item only. The others are taken care of separately.
-- Do all of it now, in the foreground: the run is over with your last message.
+- Do all of it now, to the end, in the foreground: the run is over with your last message.
 - Ask nothing, nobody is there to answer: take the most sensible reading and mention it at the end.
 - Where it can't be done, say plainly what is in the way rather than making something up.
 - Finish with what was asked for or, where the work is in files, a short report."""

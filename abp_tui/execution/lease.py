@@ -32,6 +32,7 @@ def take_lease(repository: Repository, job: Job, *, force: bool = False) -> Leas
         pid=me.pid,
         pid_started=me.started,
         beat_at=datetime.now(UTC),
+        beat_clock=time.monotonic(),
     )
     replaces = job.lease
     if replaces is not None:

@@ -6,6 +6,7 @@ Plain SQL, because this is where the time of a batch of short units goes; the ta
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -74,7 +75,7 @@ class Orders:
 
 
 _FENCE = (
-    "UPDATE job SET change = change + 1, beat = beat + 1, beat_at = ? WHERE id = ? AND executor = ? "
+    "UPDATE job SET change = change + 1, beat = beat + 1, beat_at = ?, beat_clock = ? WHERE id = ? AND executor = ? "
     "RETURNING change, bucket_width"
 )
 _UNIT = "SELECT seq, payload, attempts, failures FROM unit"
@@ -216,7 +217,7 @@ class Journal:
         """Give the job its final or paused state and the lease back, in one step."""
         self._connection.execute(
             "UPDATE job SET status = ?, pause_reason = ?, finished_at = ?, executor = NULL, host = NULL, "
-            "boot_id = NULL, pid = NULL, pid_started = NULL, beat_at = NULL WHERE id = ?",
+            "boot_id = NULL, pid = NULL, pid_started = NULL, beat_at = NULL, beat_clock = NULL WHERE id = ?",
             (status, reason, now() if status.ended else None, self._job_id),
         )
 
@@ -258,7 +259,7 @@ class Journal:
             self._synchronous = mode
 
     def _fence(self) -> None:
-        rows = self._rows(_FENCE, now(), self._job_id, self._executor)
+        rows = self._rows(_FENCE, now(), time.monotonic(), self._job_id, self._executor)
         if not rows:
             raise LeaseLost(f"job j{self._job_id} has another executor now", "nothing was written")
         self._change, width = rows[0]

@@ -7,7 +7,7 @@ from abp_tui.store.database import Database
 from abp_tui.store.records import now
 from abp_tui.store.tables import JobRow
 
-_COLUMNS = ("executor", "host", "boot_id", "pid", "pid_started", "beat_at")
+_COLUMNS = ("executor", "host", "boot_id", "pid", "pid_started", "beat_at", "beat_clock")
 
 
 class Leases:

@@ -54,7 +54,7 @@ def migrate(path: Path, application_id: int, steps: tuple[Migration, ...] = MIGR
 
 
 def _refuse_while_leased(db: SqliteDatabase, path: Path) -> None:
-    columns = "executor, host, boot_id, pid, pid_started, beat, beat_at"
+    columns = "executor, host, boot_id, pid, pid_started, beat, beat_at, beat_clock"
     rows = db.execute_sql(f"SELECT name, {columns} FROM job WHERE executor IS NOT NULL").fetchall()
     names = columns.split(", ")
     busy = [

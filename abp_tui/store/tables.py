@@ -70,12 +70,14 @@ class JobRow(Model):
     pid_started = DoubleField(null=True)
     beat = IntegerField(constraints=ZERO)
     beat_at = DoubleField(null=True)
+    beat_clock = DoubleField(null=True)
 
     pause_reason = TextField(null=True)
     env_names = TextField(constraints=JSON_LIST)
     created_at = DoubleField()
     ready_at = DoubleField(null=True)
     approved_at = DoubleField(null=True)
+    waived_at = DoubleField(null=True)
     started_at = DoubleField(null=True)
     finished_at = DoubleField(null=True)
 
@@ -148,6 +150,7 @@ class AttemptRow(Model):
     pgid = IntegerField(null=True)
     session_id = TextField(null=True)
     status = TextField()
+    end_asked = BooleanField(constraints=ZERO)
     started_at = DoubleField()
     ended_at = DoubleField(null=True)
     cost_usd = DoubleField(null=True)

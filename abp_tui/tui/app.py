@@ -99,6 +99,10 @@ class AbpApp(App[None]):
             message.taken.set()
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """Report what went wrong in a thread of the app's own."""
+        self.report(event)
+
+    def report(self, event: Worker.StateChanged) -> None:
         """Say what went wrong in a thread: in a person's words where it is one of our errors."""
         error = event.worker.error
         if event.state is not WorkerState.ERROR or error is None:

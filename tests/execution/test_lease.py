@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -37,6 +38,7 @@ def lease_of(pid: int, **changes: object) -> Lease:
         "pid": process.pid,
         "pid_started": process.started,
         "beat_at": datetime.now(UTC),
+        "beat_clock": time.monotonic(),
     }
     return Lease.model_validate(values | changes)
 
@@ -91,7 +93,14 @@ def test_an_owner_of_an_earlier_boot_is_dead(other: subprocess.Popen[bytes]) -> 
 def test_a_late_beat_is_a_stall_and_not_a_death(other: subprocess.Popen[bytes]) -> None:
     lease = lease_of(other.pid)
     assert judge(lease) is Liveness.ALIVE
-    assert judge(lease, datetime.now(UTC) + timedelta(minutes=1)) is Liveness.STALLED
+    assert judge(lease, time.monotonic() + 60) is Liveness.STALLED
+
+
+def test_a_clock_that_was_set_and_a_suspended_machine_make_no_beat_late(
+    other: subprocess.Popen[bytes],
+) -> None:
+    for moved in (timedelta(days=-1), timedelta(days=1)):
+        assert judge(lease_of(other.pid, beat_at=datetime.now(UTC) + moved)) is Liveness.ALIVE
 
 
 def test_a_stopped_owner_is_stalled_and_replaced_only_by_force(

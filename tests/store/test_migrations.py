@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import sqlite3
 import stat
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -35,6 +36,7 @@ def hold_lease(repository: Repository, job_id: int) -> None:
         pid=me.pid,
         pid_started=me.started,
         beat_at=datetime.now(UTC),
+        beat_clock=time.monotonic(),
     )
     assert repository.leases.take(job_id, lease, None)
 

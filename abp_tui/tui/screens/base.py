@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from textual import work
 from textual.app import ComposeResult
 from textual.screen import Screen
+from textual.worker import Worker
 
 from abp_tui.domain.model import Job
 from abp_tui.domain.status import Phase
@@ -128,6 +129,10 @@ class AbpScreen(Screen[None]):
         self.query_one(TopBar).waiting = waiting
         if _offers_change(before, self.job):
             self.refresh_bindings()
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """Report what went wrong in one of its threads."""
+        self.abp.report(event)
 
     def _show_where(self) -> None:
         bar = self.query_one(TopBar)

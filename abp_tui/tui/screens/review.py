@@ -37,6 +37,7 @@ class ReviewScreen(AbpScreen):
         self._result: TestResult | None = None
         self._seen: tuple[Phase | None, JobStatus] | None = None
         self._attempt_id: int | None = None
+        self._draft = ""
 
     def body(self) -> ComposeResult:
         """What happened on the left, what approving means on the right."""
@@ -124,12 +125,14 @@ class ReviewScreen(AbpScreen):
         def save(text: str | None) -> None:
             if text is None:
                 return
+            self._draft = text  # kept until it is saved: it may be refused
             if text == job.prompt_template:
                 self.tell("the prompt is as it was: nothing is tested")
                 return
             self.act(lambda: self._save_and_test(text, job.prompt_version, seq), self._retested)
 
-        self.app.push_screen(EditPromptScreen(job.prompt_template, job.prompt_version, fields), save)
+        template = self._draft or job.prompt_template
+        self.app.push_screen(EditPromptScreen(template, job.prompt_version, fields), save)
 
     # In threads
 
@@ -190,6 +193,7 @@ class ReviewScreen(AbpScreen):
         self.app.pop_screen()
 
     def _retested(self, job: Job) -> None:
+        self._draft = ""
         self.query_one(AttemptView).open("conversation", by_person=False)
         self.tell(f"{job.name}: testing with prompt version {job.recipe.version}")
 

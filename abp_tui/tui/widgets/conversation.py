@@ -100,7 +100,8 @@ class Conversation(WrappedView[Event]):
         arrow = "▸" if speaks_utf8() else ">"
         left = len(lines) - most
         note = f"  {arrow} {left} more line{'s' if left > 1 else ''}"
-        return [*lines[: most - 1], fit(lines[most - 1], max(4, room - len(note))).rstrip() + note]
+        rest = one_line(" ".join(lines[most - 1 : most + 2]))
+        return [*lines[: most - 1], fit(rest, max(4, room - len(note))).rstrip() + note]
 
 
 def tool_words(body: str) -> str:

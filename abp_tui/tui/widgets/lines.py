@@ -27,6 +27,7 @@ class LineView(ScrollView, can_focus=True):
         overflow-x: hidden;
         overflow-y: auto;
         scrollbar-size-vertical: 1;
+        scrollbar-gutter: stable;
         text-wrap: nowrap;
         & > .lines--cursor { background: $primary 20%; }
     }
@@ -83,19 +84,19 @@ class LineView(ScrollView, can_focus=True):
 
     def action_cursor_down(self) -> None:
         """One line down."""
-        self.scroll_down(animate=False)
+        self.scroll_relative(y=1, animate=False, immediate=True)
 
     def action_cursor_up(self) -> None:
         """One line up."""
-        self.scroll_up(animate=False)
+        self.scroll_relative(y=-1, animate=False, immediate=True)
 
     def action_to_top(self) -> None:
         """To the first line."""
-        self.scroll_home(animate=False)
+        self.scroll_home(animate=False, immediate=True)
 
     def action_to_bottom(self) -> None:
         """To the last line."""
-        self.scroll_end(animate=False)
+        self.scroll_to(y=self.max_scroll_y, animate=False, immediate=True, force=True)
 
     def action_page_down(self) -> None:
         """A page down."""
@@ -148,7 +149,7 @@ class LineList(LineView):
         if height <= 0 or top <= index < top + height:
             return
         y = index if index < top else index - height + 1
-        self.scroll_to(y=y, animate=False, immediate=True)
+        self.scroll_to(y=y, animate=False, immediate=True, force=True)
 
     def on_resize(self) -> None:
         """Keep the cursor in view."""

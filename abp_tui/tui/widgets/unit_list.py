@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from textual import work
 from textual.content import Content
+from textual.worker import Worker, WorkerState
 
 from abp_tui.domain.model import EventKind, UnitLine
 from abp_tui.feed import RunningUnit
@@ -21,7 +22,7 @@ from abp_tui.tui.widgets.unit_rows import PAGE, UnitRows
 
 COLUMNS = (
     Column("seq", "#", 6, right=True),
-    Column("key", "unit", 14, grow=2, most=44, keep_end=True),
+    Column("key", "unit", 20, grow=2, most=44, keep_end=True),
     Column("state", "state", 9),
     Column("try", "try", 3, right=True, drop=2),
     Column("time", "time", 6, right=True, drop=1),
@@ -118,6 +119,12 @@ class UnitList(LineList):
             "cost": (money(unit.cost_usd), ""),
             "last": (note, DIM),
         }
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """Tell the screen what went wrong in one of its threads."""
+        if event.state is WorkerState.ERROR:
+            self._reading = False
+            self.screen.post_message(event)
 
     def _want(self, page: int) -> None:
         self._wanted.add(page)

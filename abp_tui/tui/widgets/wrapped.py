@@ -101,7 +101,7 @@ class WrappedView(LineView, Generic[Block]):
                 self._set_behind(0)
 
     def _to_end(self) -> None:
-        self.scroll_end(animate=False, immediate=True, x_axis=False)
+        self.scroll_to(y=self.max_scroll_y, animate=False, immediate=True, force=True)
 
     def _set_behind(self, lines: int) -> None:
         if lines != self._behind:

@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from abp_tui.domain.status import JobStatus
+from abp_tui.tui.screens.confirm import ConfirmScreen
+from abp_tui.tui.screens.new_job import NewJobScreen
+from abp_tui.tui.screens.progress import ProgressScreen
+from abp_tui.tui.screens.review import ReviewScreen
+from abp_tui.tui.widgets.job_list import JobList
+from tests.factories import make_job
+from tests.tui.screens import LARGE, SMALL, InProcess, lines, running, shown, until, until_shown
+
+BOTH = pytest.mark.parametrize("size", [SMALL, LARGE])
+
+
+@BOTH
+async def test_without_jobs_it_says_how_to_make_one(tmp_path: Path, size: tuple[int, int]) -> None:
+    async with running(InProcess(tmp_path), size) as pilot:
+        await until_shown(pilot, "No jobs yet.", "n makes your first job")
+        await pilot.press("n")
+        await until(pilot, lambda: isinstance(pilot.app.screen, NewJobScreen))
+
+
+@BOTH
+async def test_each_job_has_a_row_with_its_state(tmp_path: Path, size: tuple[int, int]) -> None:
+    orchestrator = InProcess(tmp_path)
+    make_job(orchestrator.repository, 3, name="first")
+    make_job(orchestrator.repository, 1234, name="second")
+    async with running(orchestrator, size) as pilot:
+        await until_shown(pilot, "first", "second")
+        row = next(line for line in lines(pilot) if "second" in line[:30])
+        assert "○ created" in row
+        assert "0/1,234" in row
+        assert all(len(line) == size[0] for line in lines(pilot))
+
+
+async def test_the_panel_goes_where_there_is_no_room(tmp_path: Path) -> None:
+    orchestrator = InProcess(tmp_path)
+    make_job(orchestrator.repository, 3)
+    async with running(orchestrator, SMALL) as pilot:
+        await until_shown(pilot, "words")
+        assert "intent" not in shown(pilot)
+        await pilot.resize_terminal(140, 40)
+        await until_shown(pilot, "intent", "Do it")
+
+
+@BOTH
+async def test_a_test_that_waits_is_where_the_cursor_stands(tmp_path: Path, size: tuple[int, int]) -> None:
+    orchestrator = InProcess(tmp_path)
+    tested = make_job(orchestrator.repository, 3, name="tested")
+    make_job(orchestrator.repository, 3, name="newer")
+    orchestrator.test(tested.id)
+    async with running(orchestrator, size) as pilot:
+        await until_shown(pilot, "1 needs you", "test passed: approve?")
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ReviewScreen))
+        await until_shown(pilot, "passed in")
+
+
+async def test_t_tests_one_unit_and_opens_its_review(tmp_path: Path) -> None:
+    orchestrator = InProcess(tmp_path)
+    job = make_job(orchestrator.repository, 3)
+    async with running(orchestrator) as pilot:
+        await until_shown(pilot, "created")
+        await pilot.press("t")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ReviewScreen))
+        await until_shown(pilot, "passed in", "If you approve")
+    assert orchestrator.status(job.id).completed_units == 1
+
+
+async def test_a_job_made_elsewhere_appears(tmp_path: Path) -> None:
+    orchestrator = InProcess(tmp_path)
+    async with running(orchestrator) as pilot:
+        await until_shown(pilot, "No jobs yet.")
+        make_job(orchestrator.repository, 3, name="from-elsewhere")
+        await until_shown(pilot, "from-elsewhere")
+
+
+async def test_space_goes_on_with_a_paused_job(tmp_path: Path) -> None:
+    orchestrator = InProcess(tmp_path)
+    job = make_job(orchestrator.repository, 3, status=JobStatus.RUNNING)
+    orchestrator.repository.jobs.move(job.id, JobStatus.PAUSED, pause_reason="usage limit reached")
+    async with running(orchestrator) as pilot:
+        await until_shown(pilot, "‖ paused", "1 needs you", "usage limit reached")
+        await pilot.press("space")
+        await until_shown(pilot, "✓ completed", "3/3")
+
+
+async def test_an_illegal_step_is_one_line_with_its_hint(tmp_path: Path) -> None:
+    orchestrator = InProcess(tmp_path)
+    job = make_job(orchestrator.repository, 3)
+    async with running(orchestrator) as pilot:
+        await until_shown(pilot, "created")
+        pilot.app.screen.act(lambda: orchestrator.approve(job.id))  # type: ignore[attr-defined]
+        await until_shown(pilot, "there is no test to approve", "abp test words")
+
+
+async def test_filter_keeps_matching_names(tmp_path: Path) -> None:
+    orchestrator = InProcess(tmp_path)
+    for name in ("apples", "pears"):
+        make_job(orchestrator.repository, 3, name=name)
+    async with running(orchestrator, SMALL) as pilot:
+        await until_shown(pilot, "apples", "pears")
+        await pilot.press("slash", *"pea")
+        await until(pilot, lambda: "apples" not in shown(pilot))
+        await pilot.press("enter")
+        assert pilot.app.screen.query_one(JobList).job.name == "pears"  # type: ignore[union-attr]
+        await pilot.press("escape")
+        await until_shown(pilot, "apples", "pears")
+
+
+async def test_remove_asks_first(tmp_path: Path) -> None:
+    orchestrator = InProcess(tmp_path)
+    make_job(orchestrator.repository, 3)
+    async with running(orchestrator) as pilot:
+        await until_shown(pilot, "words")
+        await pilot.press("D")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmScreen))
+        await pilot.press("n")
+        assert len(orchestrator.list_jobs()) == 1
+        await pilot.press("D")
+        await until_shown(pilot, "Remove words with all its results?")
+        await pilot.press("y")
+        await until_shown(pilot, "No jobs yet.")
+    assert orchestrator.list_jobs() == []
+
+
+async def test_named_at_the_start_a_job_is_open(tmp_path: Path) -> None:
+    orchestrator = InProcess(tmp_path)
+    job = make_job(orchestrator.repository, 3)
+    make_job(orchestrator.repository, 3, name="other")
+    for name in (job.name, job.ref):
+        async with running(orchestrator, job=name) as pilot:
+            await until(pilot, lambda: isinstance(pilot.app.screen, ProgressScreen))
+            await until_shown(pilot, "words › progress")
+
+
+@BOTH
+async def test_the_keys_fit(tmp_path: Path, size: tuple[int, int]) -> None:
+    orchestrator = InProcess(tmp_path)
+    make_job(orchestrator.repository, 3)
+    async with running(orchestrator, size) as pilot:
+        await until(pilot, lambda: "n New" in lines(pilot)[-1])
+        assert lines(pilot)[-1].rstrip().endswith("? Help q Leave")
+
+
+async def test_leaving_says_that_jobs_run_on(tmp_path: Path) -> None:
+    orchestrator = InProcess(tmp_path)
+    make_job(orchestrator.repository, 3)
+    async with running(orchestrator) as pilot:
+        await pilot.press("q")
+    assert pilot.app._exit_renderables == []

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from abp_tui.tui.app import AbpApp
+from abp_tui.tui.commands import COMMANDS, SCOPES
+from abp_tui.tui.screens.help import HelpScreen, HelpText
+from abp_tui.tui.widgets.glyphs import JOB_MARKS, MAP_MARKS, UNIT_MARKS, speaks_utf8
+from tests.factories import make_job
+from tests.tui.screens import SMALL, InProcess, running, shown, until, until_shown
+
+
+def test_every_command_has_an_id_of_its_own_and_a_help_line() -> None:
+    assert len({command.id for command in COMMANDS}) == len(COMMANDS)
+    assert all(command.help and command.label and command.keys for command in COMMANDS)
+    assert {command.scope for command in COMMANDS} <= {*SCOPES, "confirm", "help"}
+
+
+def test_no_key_means_two_things_on_one_screen_at_a_time() -> None:
+    for scope in ("jobs", "review", "progress", "unit"):
+        seen: dict[str, str] = {}
+        for command in COMMANDS:
+            if command.scope in (scope, "lists", "app", "screen"):
+                for key in command.keys.split(","):
+                    other = seen.setdefault(key, command.id)
+                    assert other == command.id or (command.keys == "space"), (other, command.id)
+
+
+async def test_help_lists_every_key_and_sign_that_matters_here_first(tmp_path: Path) -> None:
+    orchestrator = InProcess(tmp_path)
+    make_job(orchestrator.repository, 3)
+    async with running(orchestrator, SMALL, job="words") as pilot:
+        await until_shown(pilot, "progress")
+        await pilot.press("question_mark")
+        await until(pilot, lambda: isinstance(pilot.app.screen, HelpScreen))
+        await until_shown(pilot, "Progress", "One worker more")
+        text = pilot.app.screen.query_one(HelpText)
+        everything = "\n".join(text.line(n, 90).plain for n in range(text.line_count))
+        assert all(command.help in everything for command in COMMANDS if command.scope in SCOPES)
+        assert all(mark.word in everything for mark in (*JOB_MARKS.values(), *MAP_MARKS.values()))
+        await pilot.press("G")
+        await until_shown(pilot, "suspect")
+        await pilot.press("escape")
+        await until(pilot, lambda: not isinstance(pilot.app.screen, HelpScreen))
+
+
+async def test_the_palette_offers_what_can_be_done_here(tmp_path: Path) -> None:
+    orchestrator = InProcess(tmp_path)
+    make_job(orchestrator.repository, 3)
+    async with running(orchestrator, job="words") as pilot:
+        await until_shown(pilot, "words › progress")
+        titles = {c.title for c in pilot.app.get_system_commands(pilot.app.screen)}
+        assert "Test the unit under the cursor" in titles
+        assert "End the running agents now; their units wait again" not in titles, "nothing runs"
+        await pilot.press("ctrl+p", *"happened", "enter")
+        await until_shown(pilot, "words › log")
+
+
+async def test_keys_can_be_rebound_by_id(tmp_path: Path) -> None:
+    app = AbpApp(InProcess(tmp_path), keys={"jobs.new": "f5"})
+    async with app.run_test(size=SMALL) as pilot:
+        await until(pilot, lambda: app.snapshot is not None)
+        await pilot.press("f5")
+        await until_shown(pilot, "new job")
+
+
+@pytest.mark.parametrize(
+    ("environment", "answer"),
+    [
+        ({}, True),
+        ({"LANG": "de_DE.UTF-8"}, True),
+        ({"LANG": "en_US.UTF-8", "LC_ALL": "C"}, False),
+        ({"LC_CTYPE": "C.utf8", "LANG": "C"}, True),
+        ({"LANG": "en_US.ISO-8859-1"}, False),
+    ],
+)
+def test_the_locale_decides_about_glyphs(environment: dict[str, str], answer: bool) -> None:
+    assert speaks_utf8(environment) is answer
+
+
+def test_marks_have_an_ascii_form() -> None:
+    assert all(m.ascii.isascii() for m in (*JOB_MARKS.values(), *UNIT_MARKS.values(), *MAP_MARKS.values()))
+
+
+@pytest.mark.parametrize("theme", ["textual-light", "textual-ansi"])
+async def test_other_themes_show_the_same_words(tmp_path: Path, theme: str) -> None:
+    orchestrator = InProcess(tmp_path)
+    make_job(orchestrator.repository, 3)
+    async with running(orchestrator, job="words") as pilot:
+        pilot.app.theme = theme
+        await until_shown(pilot, "○ created", "· waiting", "All 3")
+        assert "Traceback" not in shown(pilot)

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input, Select, TextArea
+
+from abp_tui.errors import InvalidInput
+from abp_tui.orchestrator import Orchestrator
+from abp_tui.settings import Settings
+from abp_tui.tui.screens.jobs import JobsScreen
+from abp_tui.tui.screens.new_job_form import NewJobForm
+from abp_tui.tui.screens.review import ReviewScreen
+from tests.factories import make_repository
+from tests.tui.screens import LARGE, SMALL, running, shown, until, until_shown
+
+BOTH = pytest.mark.parametrize("size", [SMALL, LARGE])
+
+
+def real(folder: Path) -> Orchestrator:
+    texts = folder / "texts"
+    texts.mkdir()
+    for n in range(7):
+        (texts / f"t{n}.txt").write_text("some words " * n)
+    (texts / "skip.md").write_text("no")
+    return Orchestrator(make_repository(folder), settings=Settings())
+
+
+async def fill(pilot: Pilot[Any], folder: Path, **texts: str) -> None:
+    await pilot.press("n")
+    await until(pilot, lambda: bool(pilot.app.screen.query("#intent")))
+    screen = pilot.app.screen
+    screen.query_one("#worker", Select).value = texts.pop("worker", "command")
+    screen.query_one("#intent", TextArea).text = texts.pop("intent", "Count the words of {file_path}")
+    values = {"name": "counted", "folder": str(folder / "texts"), "pattern": "*.txt", **texts}
+    for name, value in values.items():
+        screen.query_one(f"#{name}", Input).value = value
+
+
+@BOTH
+async def test_count_items_and_prompt_appear_while_typing(tmp_path: Path, size: tuple[int, int]) -> None:
+    async with running(real(tmp_path), size) as pilot:
+        await fill(pilot, tmp_path, command="wc -w {file_path}")
+        await until_shown(pilot, "7 items", "t0.txt", "and 2 more", f"Prompt for t0.txt")
+        await until_shown(pilot, "Count the words of")
+        await pilot.press("ctrl+n")
+        await until_shown(pilot, "Prompt for t1.txt")
+        pilot.app.screen.query_one("#pattern", Input).value = "*.md"
+        await until_shown(pilot, "1 item", "Prompt for skip.md")
+
+
+async def test_what_is_wrong_is_said_before_anything_is_written(tmp_path: Path) -> None:
+    orchestrator = real(tmp_path)
+    async with running(orchestrator) as pilot:
+        await fill(pilot, tmp_path, command="wc -w {fil_path}")
+        await until_shown(pilot, "fil_path")
+        pilot.app.screen.query_one("#folder", Input).value = str(tmp_path / "nowhere")
+        await until_shown(pilot, "nowhere")
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: len(pilot.app._notifications) == 1)
+    assert orchestrator.list_jobs() == []
+
+
+@BOTH
+async def test_create_and_test_opens_the_review(tmp_path: Path, size: tuple[int, int]) -> None:
+    orchestrator = real(tmp_path)
+    async with running(orchestrator, size) as pilot:
+        await fill(pilot, tmp_path, command="wc -w {file_path}", workers="2")
+        await pilot.press("ctrl+t")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ReviewScreen))
+        await until_shown(pilot, "passed in", "0 ")
+        await pilot.press("a")
+        await until_shown(pilot, "✓ completed", "7 done")
+    job = orchestrator.status("counted")
+    assert (job.max_workers, job.completed_units) == (2, 7)
+
+
+async def test_create_alone_starts_nothing(tmp_path: Path) -> None:
+    orchestrator = real(tmp_path)
+    async with running(orchestrator) as pilot:
+        await fill(pilot, tmp_path, worker="sample")
+        await until_shown(pilot, "7 items")
+        assert "command" not in [label for label in shown(pilot).split() if label == "command"]
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: isinstance(pilot.app.screen, JobsScreen))
+        await until_shown(pilot, "counted", "created", "0/7")
+
+
+def test_a_command_is_split_like_a_shell_does() -> None:
+    form = NewJobForm("n", "i", "", "", "", "command", "grep -c 'two words' {file_path}", "3")
+    assert form.arguments()["worker_options"] == {"argv": ["grep", "-c", "two words", "{file_path}"]}
+
+
+@pytest.mark.parametrize(("command", "workers"), [("", "3"), ("echo 'open", "3"), ("wc", ""), ("wc", "-1")])
+def test_a_form_that_cannot_be_read_is_refused(command: str, workers: str) -> None:
+    with pytest.raises(InvalidInput):
+        NewJobForm("n", "i", "", "", "", "command", command, workers).arguments()

@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from abp_tui.domain.model import Bucket, Outcome
+from abp_tui.domain.status import JobStatus
+from abp_tui.tui.screens.confirm import ConfirmScreen
+from abp_tui.tui.screens.log import LogScreen
+from abp_tui.tui.screens.unit import UnitScreen
+from abp_tui.tui.widgets.unit_list import UnitList
+from abp_tui.tui.widgets.unit_map import UnitMap, cell_state
+from abp_tui.workers.base import Sink, Task
+from abp_tui.workers.cancel import Cancel
+from tests.factories import answer, fail, make_job, wait_for_cancel
+from tests.tui.screens import LARGE, SMALL, InProcess, lines, running, shown, until, until_shown
+
+BOTH = pytest.mark.parametrize("size", [SMALL, LARGE])
+
+
+def fail_threes(task: Task, sink: Sink, cancel: Cancel) -> Outcome:
+    return (fail if task.payload["n"] % 3 == 0 else answer)(task, sink, cancel)
+
+
+def finished(folder: Path, count: int = 9) -> InProcess:
+    orchestrator = InProcess(folder, fail_threes)
+    job = make_job(orchestrator.repository, count)
+    orchestrator.skip_test(job.id)
+    orchestrator.settle()
+    return orchestrator
+
+
+@BOTH
+async def test_counts_map_and_units_agree(tmp_path: Path, size: tuple[int, int]) -> None:
+    async with running(finished(tmp_path), size, job="words") as pilot:
+        await until_shown(pilot, "✗ failed", "6 done", "3 failed", "0 waiting", "100%", "it did not work")
+        await until_shown(pilot, "All 9", "Failed 3", "failures  3 agent error")
+        assert pilot.app.screen.query_one(UnitMap).render().plain == "✗■■✗■■✗■■"
+        assert all(len(line) == size[0] for line in lines(pilot))
+
+
+async def test_f_shows_one_state_after_the_other(tmp_path: Path) -> None:
+    async with running(finished(tmp_path), job="words") as pilot:
+        await until_shown(pilot, "All 9", "item-1")
+        await pilot.press("f")
+        await until(pilot, lambda: "item-1" not in shown(pilot))
+        units = pilot.app.screen.query_one(UnitList)
+        assert [units.rows.seq_at(n) for n in range(units.line_count)] == [0, 3, 6]
+        await pilot.press("f")
+        await until(pilot, lambda: units.line_count == 6)
+        await pilot.press("f")
+        await until(pilot, lambda: units.line_count == 9)
+
+
+async def test_retry_runs_the_failed_ones_again(tmp_path: Path) -> None:
+    orchestrator = finished(tmp_path)
+    orchestrator.agent._behaviour = answer
+    async with running(orchestrator, job="words") as pilot:
+        await until_shown(pilot, "3 failed")
+        await pilot.press("R")
+        await until_shown(pilot, "✓ completed", "9 done", "0 failed")
+    assert len(orchestrator.agent.prompts) == 12
+
+
+async def test_workers_pause_and_stop_are_asked_of_the_executor(tmp_path: Path) -> None:
+    orchestrator = InProcess(tmp_path, wait_for_cancel)
+    job = make_job(orchestrator.repository, 20)
+    orchestrator.skip_test(job.id)
+    async with running(orchestrator, job="words") as pilot:
+        await until_shown(pilot, "4 workers", "4 running", "workers")
+        await pilot.press("plus")
+        await until_shown(pilot, "5 workers", "5 running")
+        await pilot.press("S")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmScreen))
+        await until_shown(pilot, "5 running agents")
+        await pilot.press("escape")
+        assert orchestrator.status("words").processing_units == 5
+        await pilot.press("S")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmScreen))
+        await pilot.press("y")
+        await until_shown(pilot, "‖ paused", "20 waiting", "space goes on")
+    orchestrator.settle()
+    assert orchestrator.status("words").status is JobStatus.PAUSED
+
+
+async def test_export_writes_a_file_and_says_where(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    orchestrator = finished(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    async with running(orchestrator, job="words") as pilot:
+        await until_shown(pilot, "3 failed")
+        await pilot.press("x")
+        await until_shown(pilot, "9 units in")
+        await pilot.press("x")
+        await until(pilot, lambda: (tmp_path / "words-2.jsonl").exists())
+    exported = [json.loads(line) for line in (tmp_path / "words.jsonl").read_text().splitlines()]
+    assert [unit["seq"] for unit in exported] == list(range(9))
+
+
+async def test_enter_opens_the_unit_and_l_the_log(tmp_path: Path) -> None:
+    async with running(finished(tmp_path), job="words") as pilot:
+        await until_shown(pilot, "3 failed")
+        await pilot.press("j", "j", "j", "enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, UnitScreen))
+        await until_shown(pilot, "item-3", "try 1 of 1", "failed")
+        await pilot.press("1")
+        await until_shown(pilot, "agent_error: it did not work")
+        await pilot.press("escape", "l")
+        await until(pilot, lambda: isinstance(pilot.app.screen, LogScreen))
+        await until_shown(pilot, "unit 3: failed: it did not work")
+
+
+async def test_each_attempt_of_a_unit_can_be_seen(tmp_path: Path) -> None:
+    orchestrator = finished(tmp_path)
+    orchestrator.agent._behaviour = answer
+    orchestrator.retry("words")
+    orchestrator.settle()
+    async with running(orchestrator, job="words") as pilot:
+        await until_shown(pilot, "9 done")
+        await pilot.press("enter")
+        await until_shown(pilot, "try 2 of 2", "completed", "I was asked")
+        await pilot.press("left_square_bracket", "1")
+        await until_shown(pilot, "try 1 of 2", "failed", "it did not work")
+        await pilot.press("right_square_bracket")
+        await until_shown(pilot, "try 2 of 2")
+
+
+async def test_a_million_units_open_and_scroll_at_once(tmp_path: Path) -> None:
+    orchestrator = InProcess(tmp_path)
+    job = make_job(orchestrator.repository, 3)
+    total = 1_000_000
+    rows = [(n, f"item-{n}", "{}") for n in (*range(700_000, 700_200), *range(total - 200, total))]
+    orchestrator.repository.jobs.add_units(job.id, rows)
+    with orchestrator.repository.database.writing() as db:
+        db.execute_sql("UPDATE job SET total = ?, pending = ?, change = change + 1", (total, total))
+    async with running(orchestrator, SMALL, job="words") as pilot:
+        await until_shown(pilot, "All 1,000,000", "item-2")
+        await pilot.press("G")
+        await until_shown(pilot, "item-999999")
+        units = pilot.app.screen.query_one(UnitList)
+        units.go_to(700_100)
+        await until_shown(pilot, "item-700100")
+        assert len(units.rows._kept) < 1000, "only what was looked at is in memory"
+
+
+@pytest.mark.parametrize(
+    ("buckets", "state"),
+    [
+        ([Bucket(n=0, completed=99, failed=1)], "failed"),
+        ([Bucket(n=0, completed=9), Bucket(n=1, suspect=1)], "suspect"),
+        ([Bucket(n=0, processing=1, pending=5)], "processing"),
+        ([Bucket(n=0, completed=1, pending=5)], "partly"),
+        ([Bucket(n=0, completed=5)], "completed"),
+        ([Bucket(n=0, pending=5)], "pending"),
+    ],
+)
+def test_the_worst_state_of_a_cell_wins(buckets: list[Bucket], state: str) -> None:
+    assert cell_state(buckets) == state
