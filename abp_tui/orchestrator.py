@@ -13,9 +13,10 @@ from abp_tui.domain.prompt import PromptSynthesizer, PromptTemplate
 from abp_tui.domain.status import Desired, JobStatus, Phase, UnitStatus
 from abp_tui.enumerators.base import make_enumerator
 from abp_tui.errors import AbpError, IllegalTransition, InvalidInput, LeaseHeld, NotFound
-from abp_tui.execution.executor import Callbacks, JobExecutor, recovered_journal
+from abp_tui.execution.executor import JobExecutor, recovered_journal
 from abp_tui.execution.launch import launch_executor
 from abp_tui.execution.lease import lease_lives, take_lease
+from abp_tui.execution.loop import Callbacks
 from abp_tui.settings import Settings, load_settings
 from abp_tui.store.repository import Repository
 from abp_tui.views import JobView, view_job

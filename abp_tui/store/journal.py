@@ -75,8 +75,8 @@ class Orders:
 
 
 _FENCE = (
-    "UPDATE job SET change = change + 1, beat = beat + 1, beat_at = ?, beat_clock = ? WHERE id = ? AND executor = ? "
-    "RETURNING change, bucket_width"
+    "UPDATE job SET change = change + 1, beat = beat + 1, beat_at = ?, beat_clock = ? "
+    "WHERE id = ? AND executor = ? RETURNING change, bucket_width"
 )
 _UNIT = "SELECT seq, payload, attempts, failures FROM unit"
 _DUE = (

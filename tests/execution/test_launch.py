@@ -37,7 +37,7 @@ def test_it_leads_a_session_of_its_own_and_reads_nothing(repository: Repository,
     assert job.lease is not None
     process = psutil.Process(job.lease.pid)
     assert os.getsid(process.pid) == process.pid != os.getsid(0)
-    assert os.readlink(f"/proc/{process.pid}/fd/0") == "/dev/null"
+    assert Path(f"/proc/{process.pid}/fd/0").readlink() == Path("/dev/null")
     assert process.cwd() == str(tmp_path)
     process.terminate()
     wait_until(lambda: repository.jobs.get(job_id).status is JobStatus.PAUSED)
