@@ -58,9 +58,12 @@ def test_a_file_is_replaced_whole_and_keeps_its_rights_and_its_link(tmp_path: Pa
     target, link = tmp_path / "out.jsonl", tmp_path / "link.jsonl"
     target.write_text("old\n")
     target.chmod(0o640)
+    reader = target.open()
     link.symlink_to(target)
     export_jsonl(repository, job.id, link)
     assert len(lines_of(target)) == 2
+    assert reader.read() == "old\n"  # whoever was reading goes on with what was there
+    reader.close()
     assert link.is_symlink()
     assert target.stat().st_mode & 0o777 == 0o640
 

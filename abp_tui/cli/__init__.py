@@ -83,7 +83,7 @@ def _run() -> int:
     _speak_utf8()
     try:
         code = abp.main(prog_name="abp", standalone_mode=False)
-        sys.stdout.flush()
+        click.echo(nl=False)  # flushes
     except click.Abort:
         return 130
     except click.UsageError as error:
@@ -106,8 +106,8 @@ def _run() -> int:
 def _speak_utf8() -> None:
     """Into pipes and files UTF-8, as JSON wants it; what can't be encoded becomes an escape."""
     for stream in (sys.stdout, sys.stderr):
-        assert isinstance(stream, TextIOWrapper)
-        stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="backslashreplace")
+        if isinstance(stream, TextIOWrapper):  # it is None where the shell has closed it
+            stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="backslashreplace")
 
 
 def _complain(message: str, hint: str = "") -> int:
@@ -122,4 +122,4 @@ def _close_quietly() -> int:
     import os
 
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
+    return 1

@@ -102,3 +102,14 @@ def test_an_option_of_the_worker_reaches_the_agent(abp: Abp, texts: Path) -> Non
     )
     abp.run("test", "m")
     assert "opus" in json.loads(log.read_text())["argv"]
+
+
+@pytest.mark.usefixtures("docs")
+def test_units_that_were_kept_from_working_are_listed_as_suspect_and_retried(abp: Abp) -> None:
+    abp.run("start", "docs", "--skip-test", "--wait", STANDIN_MODE="deny")
+    assert abp.json("units", "docs", "--status", "completed") == []
+    suspects = abp.json("units", "docs", "--status", "suspect")
+    assert [(unit["status"], unit["verdict"]) for unit in suspects] == [("COMPLETED", "blocked")] * 3
+    abp.run("retry", "docs", "--wait")
+    assert abp.json("show", "docs")["completed_units"] == 3
+    assert_counters_match(abp, "docs")

@@ -11,6 +11,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.cli.driver import PYTHON, Abp
 
 
@@ -117,13 +119,30 @@ def test_a_reader_that_leaves_is_no_error(abp: Abp, texts: Path) -> None:
     for n in range(2000):
         (texts / f"more-{n:04}.md").touch()
     abp.new_gated(texts)
-    for verb in ("units gated --json", "units gated --limit 9999", "export gated -o -"):
+    for verb, read in (
+        ("units gated --json", 10),
+        ("units gated --limit 9999", 10),
+        ("export gated -o -", 10),
+        ("units gated --json --limit 1", 0),  # little enough to be written only at the end
+    ):
         command = [*PYTHON, *verb.split()]
         process = subprocess.Popen(
             command, cwd=abp.folder, env=abp.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
         assert process.stdout and process.stderr
-        process.stdout.read(10)
+        process.stdout.read(read)
         process.stdout.close()
         assert process.stderr.read() == b""
-        process.wait(30)
+        assert process.wait(30) == 1
+
+
+@pytest.mark.parametrize("verb", [[], ["demo"]])
+def test_on_a_terminal_the_app_opens_and_q_leaves(abp: Abp, verb: list[str]) -> None:
+    terminal = Terminal(abp, *verb, COLUMNS="100", LINES="30")
+    abp.until(lambda: terminal.says("\x1b[?1049h") and terminal.says("Help"), "the app is shown")
+    if verb:
+        assert terminal.says("demo")
+    terminal.type("q")
+    assert terminal.ended() == 0
+    assert not terminal.says("Traceback")
+    terminal.close()

@@ -84,7 +84,7 @@ def test_marks_have_an_ascii_form() -> None:
     assert all(m.ascii.isascii() for m in (*JOB_MARKS.values(), *UNIT_MARKS.values(), *MAP_MARKS.values()))
 
 
-@pytest.mark.parametrize("theme", ["textual-light", "textual-ansi"])
+@pytest.mark.parametrize("theme", ["textual-light", "ansi-dark"])
 async def test_other_themes_show_the_same_words(tmp_path: Path, theme: str) -> None:
     orchestrator = InProcess(tmp_path)
     make_job(orchestrator.repository, 3)

@@ -57,9 +57,10 @@ async def test_what_is_wrong_is_said_before_anything_is_written(tmp_path: Path) 
         await fill(pilot, tmp_path, command="wc -w {fil_path}")
         await until_shown(pilot, "fil_path")
         pilot.app.screen.query_one("#folder", Input).value = str(tmp_path / "nowhere")
-        await until_shown(pilot, "nowhere")
+        await until_shown(pilot, "there is no folder", "the nearest folder that exists is")
         await pilot.press("ctrl+s")
         await until(pilot, lambda: len(pilot.app._notifications) == 1)
+        assert shown(pilot).count("there is no folder") == 2, "in the preview and in a toast"
     assert orchestrator.list_jobs() == []
 
 

@@ -35,7 +35,7 @@ def finished(folder: Path, count: int = 9) -> InProcess:
 @BOTH
 async def test_counts_map_and_units_agree(tmp_path: Path, size: tuple[int, int]) -> None:
     async with running(finished(tmp_path), size, job="words") as pilot:
-        await until_shown(pilot, "✗ failed", "6 done", "3 failed", "0 waiting", "100%", "it did not work")
+        await until_shown(pilot, "✗ failed", "6 done", "3 failed", "0 waiting", "100%", "it did not")
         await until_shown(pilot, "All 9", "Failed 3", "failures  3 agent error")
         assert pilot.app.screen.query_one(UnitMap).render().plain == "✗■■✗■■✗■■"
         assert all(len(line) == size[0] for line in lines(pilot))

@@ -119,7 +119,7 @@ async def test_a_running_test_is_followed_live_and_can_be_cancelled(tmp_path: Pa
         await until_shown(pilot, "testing", "I begin", "The test still runs")
         await pilot.press("c")
         await until(pilot, lambda: orchestrator.status("words").status is JobStatus.CREATED)
-        await until_shown(pilot, "no test yet")
+        await until_shown(pilot, "cancelled", "e Edit")
     orchestrator.settle()
 
 

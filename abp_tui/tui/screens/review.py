@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 
 from abp_tui.domain.model import Job, TestResult
-from abp_tui.domain.status import JobStatus, Phase, UnitStatus
+from abp_tui.domain.status import AttemptStatus, JobStatus, Phase, UnitStatus
 from abp_tui.errors import NotFound
 from abp_tui.feed import RunningUnit, Snapshot
 from abp_tui.tui.commands import bindings
@@ -17,8 +17,8 @@ from abp_tui.tui.screens.base import AbpScreen
 from abp_tui.tui.screens.edit_prompt import EditPromptScreen
 from abp_tui.tui.widgets.approve_panel import ApprovePanel
 from abp_tui.tui.widgets.attempt_view import AttemptView
-from abp_tui.tui.widgets.figures import clock, money, since, span
-from abp_tui.tui.widgets.glyphs import BAD, DIM, GOOD, PRIMARY, UNIT_MARKS
+from abp_tui.tui.widgets.figures import clock, count, money, since, span
+from abp_tui.tui.widgets.glyphs import DIM, JOB_MARKS, PRIMARY, UNIT_MARKS, Mark
 from abp_tui.tui.widgets.text import one_line
 from abp_tui.tui.widgets.top_bar import Parts
 from abp_tui.workers.base import make_worker
@@ -212,9 +212,14 @@ def _going(running: RunningUnit) -> Parts:
 
 
 def _gone(result: TestResult) -> Parts:
-    mark = UNIT_MARKS["completed" if result.passed else "failed"]
-    word, style = ("passed", GOOD) if result.passed else ("failed", BAD)
+    word, mark = _verdict(result)
     seconds, turns = result.attempt.duration_s, result.attempt.usage.turns
     details = [f"in {span(seconds)}" if seconds is not None else "", money(result.cost_usd)]
-    details += [f"{turns} turns" if turns else ""]
-    return ((f"{mark.sign} {word} ", style), (one_line(" · ".join(d for d in details if d)), DIM))
+    details += [count(turns, "turn") if turns else ""]
+    return ((f"{mark.sign} {word} ", mark.style), (one_line(" · ".join(d for d in details if d)), DIM))
+
+
+def _verdict(result: TestResult) -> tuple[str, Mark]:
+    if result.attempt.status is AttemptStatus.INTERRUPTED:
+        return "cancelled", JOB_MARKS["paused"]
+    return ("passed", UNIT_MARKS["completed"]) if result.passed else ("failed", UNIT_MARKS["failed"])

@@ -11,7 +11,7 @@ from textual.widget import Widget
 
 from abp_tui.feed import RunningUnit
 from abp_tui.tui.widgets.columns import Column, lay_out, row
-from abp_tui.tui.widgets.facts import stack
+from abp_tui.tui.widgets.facts import paragraph, stack
 from abp_tui.tui.widgets.figures import clock, since, span
 from abp_tui.tui.widgets.glyphs import BAD, BOLD, DIM, WARN
 from abp_tui.tui.widgets.text import one_line
@@ -48,7 +48,7 @@ class RunningStrip(Widget):
         room = self.content_size.height - (2 if self.failures else 1)
         shown = self.running if len(self.running) <= room else self.running[: max(0, room - 1)]
         title = "workers" if self.running else self.quiet
-        lines = [Content.styled(title, DIM)]
+        lines = paragraph(title, self.content_size.width)
         lines += [self._line(n, unit) for n, unit in enumerate(shown, 1)]
         if more := len(self.running) - len(shown):
             lines.append(Content.styled(f"   and {more} more", DIM))
