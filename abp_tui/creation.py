@@ -14,7 +14,7 @@ from abp_tui.domain.model import Job, Recipe, Timers
 from abp_tui.domain.prompt import PromptSynthesizer, PromptTemplate
 from abp_tui.enumerators.base import Enumerator, Item
 from abp_tui.errors import InvalidInput
-from abp_tui.store.records import dump
+from abp_tui.store.records import dump, storable
 from abp_tui.store.repository import Repository
 from abp_tui.workers.base import Worker
 
@@ -158,7 +158,7 @@ def _first_recipe(plan: Plan, prompt_template: str) -> Recipe:
 def _write_units(repository: Repository, job_id: int, items: Iterator[Item]) -> int:
     seq = 0
     while chunk := list(islice(items, CHUNK)):
-        rows = [(seq + n, item.key, dump(item.payload)) for n, item in enumerate(chunk)]
+        rows = [(seq + n, storable(item.key), dump(item.payload)) for n, item in enumerate(chunk)]
         repository.jobs.add_units(job_id, rows)
         seq += len(rows)
     return seq

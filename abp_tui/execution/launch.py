@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from abp_tui.domain.model import Job
+from abp_tui.domain.status import JobStatus
 from abp_tui.errors import AbpError
 from abp_tui.execution.attempt import ATTEMPT_MARK
 from abp_tui.store.repository import Repository
@@ -79,7 +80,8 @@ def _wait_until_it_owns(
     while time.monotonic() < deadline:
         code = process.poll()
         now = repository.jobs.get(job.id)
-        if now.lease is not None and now.lease.pid == process.pid:
+        owns = now.lease is not None and now.lease.pid == process.pid
+        if owns and now.status in (JobStatus.TESTING, JobStatus.RUNNING):
             return now
         if code == 0:
             return now  # it was that quick

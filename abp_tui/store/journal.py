@@ -12,11 +12,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic_core import PydanticSerializationError
+
 from abp_tui.domain.model import Event, Outcome
 from abp_tui.domain.status import AttemptStatus, Desired, JobStatus, Purpose, UnitStatus, Verdict
 from abp_tui.errors import LeaseLost
 from abp_tui.store.database import Database
-from abp_tui.store.records import dump, load, now
+from abp_tui.store.records import dump, load, now, storable
 from abp_tui.store.tally import Tally, counted_as
 
 BODY_CAP = 256 * 1024
@@ -225,7 +227,7 @@ class Journal:
         """Append a line to the job's log."""
         self._connection.execute(
             "INSERT INTO log (job_id, at, level, message, seq) VALUES (?, ?, ?, ?, ?)",
-            (self._job_id, now(), level, message, seq),
+            (self._job_id, now(), level, storable(message), seq),
         )
 
     def recover(self) -> list[int]:
@@ -270,7 +272,7 @@ class Journal:
         payload = load(payload_json)
         prompt, at = render(payload), now()
         values = (self._job_id, seq, attempts + 1, purpose, recipe_version, self._executor, self._host)
-        cursor = self._connection.execute(_ATTEMPT, (*values, self._boot_id, at, prompt))
+        cursor = self._connection.execute(_ATTEMPT, (*values, self._boot_id, at, storable(prompt)))
         self._connection.execute(_TAKE, (self._change, self._job_id, seq))
         self._tally.move(seq, "pending", "processing")
         attempt_id = int(cursor.lastrowid or 0)
@@ -282,7 +284,7 @@ class Journal:
             _END_ATTEMPT,
             (
                 end.status,
-                outcome.model_dump_json(exclude_defaults=True),
+                _outcome_json(outcome),
                 outcome.session_id,
                 usage.cost_usd,
                 usage.input_tokens,
@@ -307,9 +309,9 @@ class Journal:
                 end.verdict,
                 end.failures,
                 end.not_before,
-                outcome.output or None,
+                storable(outcome.output) or None,
                 None if outcome.result is None else dump(outcome.result),
-                outcome.error or None,
+                storable(outcome.error) or None,
                 outcome.failure,
                 end.fingerprint,
                 outcome.session_id,
@@ -326,8 +328,16 @@ class Journal:
 
 def _event_row(item: tuple[int, float, Event]) -> tuple[Any, ...]:
     attempt_id, at, event = item
-    raw = event.raw if event.raw is None or len(event.raw) <= BODY_CAP else None
-    return attempt_id, at, event.kind, event.title, event.ref, event.is_error, cut(event.body), raw
+    raw = None if event.raw is None or len(event.raw) > BODY_CAP else storable(event.raw)
+    body, title, ref = storable(cut(event.body)), storable(event.title), storable(event.ref)
+    return attempt_id, at, event.kind, title, ref, event.is_error, body, raw
+
+
+def _outcome_json(outcome: Outcome) -> str:
+    try:
+        return outcome.model_dump_json(exclude_defaults=True)
+    except PydanticSerializationError:  # text that UTF-8 can't hold
+        return dump(outcome.model_dump(exclude_defaults=True))
 
 
 def cut(body: str) -> str:

@@ -31,8 +31,14 @@ def now() -> float:
 
 
 def dump(value: Any) -> str:
-    """JSON text for a column."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+    """JSON text for a column; what UTF-8 can't hold is escaped, and comes back as it was."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+    return text if storable(text) == text else json.dumps(value, separators=(",", ":"), default=str)
+
+
+def storable(text: str) -> str:
+    """The text with lone surrogates, which UTF-8 can't hold, replaced: agents and items may have them."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def load(text: str | None) -> Any:

@@ -142,6 +142,23 @@ def test_a_field_that_an_item_lacks_is_empty_in_its_prompt(repository: Repositor
     assert sorted(worker.prompts) == ["Do ", "Do ", "Do 1"]
 
 
+def test_text_that_utf_8_can_not_hold_is_recorded_all_the_same(repository: Repository) -> None:
+    bad = "half a pair: \ud800"
+
+    def says_it_everywhere(task: Task, sink: Sink, cancel: Cancel) -> Outcome:
+        sink.event(Event(kind=EventKind.TEXT, body=bad, title=bad, ref=bad, raw=bad))
+        return Outcome(ok="1" in task.prompt, output=bad, error=bad, result={"said": bad}, last_tool=bad)
+
+    items = [{"n": f"{n}\ud800"} for n in range(2)]
+    job = make_job(repository, payloads=items, status=JobStatus.RUNNING)
+    assert run(repository, job.id, InProcessWorker(says_it_everywhere)) is JobStatus.FAILED
+    assert repository.units.get(job.id, 0).error == "half a pair: ?"
+    assert repository.units.get(job.id, 1).payload == items[1]
+    assert repository.units.get(job.id, 1).result == {"said": bad}
+    (attempt,) = repository.attempts.of_unit(job.id, 1)
+    assert attempt.prompt == "Do 1?"
+
+
 def test_a_worker_that_raises_fails_its_unit_only(repository: Repository) -> None:
     def raises(task: Task, sink: Sink, cancel: Cancel) -> Outcome:
         if task.prompt == "Do 1":

@@ -73,17 +73,25 @@ class Terminal:
         self.text(text)
         self.wait_for(text)
 
-    def row(self) -> str:
-        return self.tmux("display-message", "-p", "#{cursor_y}")
+    def cursor(self) -> str:
+        return self.tmux("display-message", "-p", "#{cursor_x} #{cursor_y}")
 
     def next_field(self) -> None:
         """Go there and wait until the cursor is there: keys typed ahead would reach the field before."""
-        before = self.row()
+        before = self.cursor()
         self.keys("Tab")
         deadline = time.monotonic() + 10
-        while self.row() == before:
-            assert time.monotonic() < deadline, "the cursor stays"
+        while self.cursor() == before:
+            assert time.monotonic() < deadline, f"the cursor stays in {before}:\n{self.screen()}"
             time.sleep(0.02)
+
+    def settle(self) -> None:
+        """Wait until the cursor has stopped moving between fields."""
+        seen = [self.cursor()]
+        while len(seen) < 5 or len(set(seen[-5:])) > 1:
+            assert len(seen) < 200
+            time.sleep(0.05)
+            seen.append(self.cursor())
 
     def end(self) -> None:
         subprocess.run([str(TMUX), "-L", self._name, "kill-server"], capture_output=True, timeout=20)
@@ -119,7 +127,7 @@ def test_a_job_from_its_making_to_its_results(terminal: Terminal, tmp_path: Path
     terminal.wait_for("command: any program")
     terminal.keys("Down", "Enter")
     terminal.wait_for("wc -w {file_path}")
-    terminal.keys("Tab")
+    terminal.settle()
     terminal.text("sh -c 'sleep 0.4; exec wc -w \"$1\"' wc {file_path}")
     terminal.wait_for("wc {file_path}")
     terminal.keys("C-t")

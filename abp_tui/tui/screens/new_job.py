@@ -72,8 +72,10 @@ class NewJobScreen(AbpScreen):
         self._look_soon()
 
     def on_select_changed(self) -> None:
-        """Another worker has other settings."""
+        """Another worker has other settings; one that needs them is asked for at once."""
         self._show_command()
+        if self._worker == "command":
+            self.call_after_refresh(self.query_one("#command", Input).focus)
         self._look_soon()
 
     def on_input_submitted(self) -> None:
