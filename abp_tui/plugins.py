@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from difflib import get_close_matches
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from importlib.metadata import entry_points
+from typing import Any, Generic, TypeVar, cast
 
 from pydantic import ValidationError
 
 from abp_tui.errors import AbpError, NotFound
-
-if TYPE_CHECKING:
-    from importlib.metadata import EntryPoints
 
 T = TypeVar("T")
 
@@ -27,7 +25,7 @@ class Registry(Generic[T]):
 
     def names(self) -> list[str]:
         """All names that can be asked for, ours first."""
-        others = {point.name for point in self._points()} - self._builtin.keys()
+        others = {point.name for point in entry_points(group=self.group)} - self._builtin.keys()
         return [*self._builtin, *sorted(others)]
 
     def get(self, name: str) -> T:
@@ -35,7 +33,7 @@ class Registry(Generic[T]):
         if path := self._builtin.get(name):
             module, _, attribute = path.partition(":")
             return cast(T, getattr(import_module(module), attribute))
-        for point in self._points(name=name):
+        for point in entry_points(group=self.group, name=name):
             try:
                 return cast(T, point.load())
             except Exception as error:
@@ -43,11 +41,6 @@ class Registry(Generic[T]):
                     f"the {self.what} {name!r} can't be loaded: {error}", f"mend or remove {point.value}"
                 ) from error
         raise NotFound(f"there is no {self.what} called {name!r}", suggest(name, self.names()))
-
-    def _points(self, **which: str) -> EntryPoints:
-        from importlib.metadata import entry_points  # slow to import, and seldom needed
-
-        return entry_points(group=self.group, **which)
 
 
 def suggest(name: str, known: list[str], lead: str = "known are") -> str:
