@@ -86,7 +86,8 @@ _DUE = (
     "AND kind = 'item' ORDER BY not_before LIMIT ?"
 )
 _FRESH = (
-    f"{_UNIT} WHERE job_id = ? AND status = 'PENDING' AND not_before IS NULL AND kind = 'item' "
+    f"{_UNIT} INDEXED BY unitrow_job_id_status_seq WHERE job_id = ? AND status = 'PENDING' "
+    "AND not_before IS NULL AND kind = 'item' "
     "ORDER BY seq LIMIT ?"
 )
 _ONE = f"{_UNIT} WHERE job_id = ? AND seq = ? AND status = 'PENDING'"

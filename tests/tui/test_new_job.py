@@ -43,7 +43,7 @@ async def fill(pilot: Pilot[Any], folder: Path, **texts: str) -> None:
 async def test_count_items_and_prompt_appear_while_typing(tmp_path: Path, size: tuple[int, int]) -> None:
     async with running(real(tmp_path), size) as pilot:
         await fill(pilot, tmp_path, command="wc -w {file_path}")
-        await until_shown(pilot, "7 items", "t0.txt", "and 2 more", f"Prompt for t0.txt")
+        await until_shown(pilot, "7 items", "t0.txt", "and 2 more", "Prompt for t0.txt")
         await until_shown(pilot, "Count the words of")
         await pilot.press("ctrl+n")
         await until_shown(pilot, "Prompt for t1.txt")

@@ -85,9 +85,7 @@ async def test_workers_pause_and_stop_are_asked_of_the_executor(tmp_path: Path) 
     assert orchestrator.status("words").status is JobStatus.PAUSED
 
 
-async def test_export_writes_a_file_and_says_where(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_export_writes_a_file_and_says_where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     orchestrator = finished(tmp_path)
     monkeypatch.chdir(tmp_path)
     async with running(orchestrator, job="words") as pilot:

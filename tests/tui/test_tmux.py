@@ -141,9 +141,8 @@ def test_a_job_from_its_making_to_its_results(terminal: Terminal, tmp_path: Path
     terminal.wait_for("counted")
     terminal.wait_for("✓ completed", "+ completed")
     terminal.keys("Enter")
-    screen = terminal.wait_for("6 done")
-    assert "All 6" in screen
-    assert "x Export" in screen
+    for text in ("6 done", "All 6", "x Export", "t5.txt"):
+        terminal.wait_for(text)
     terminal.keys("G", "Enter", "1")
     terminal.wait_for("6 " + str(tmp_path)[:20])
     terminal.keys("q")

@@ -224,10 +224,11 @@ class ProgressScreen(AbpScreen):
         cells.buckets, cells.units_per_bucket = focus.buckets, focus.bucket_width
         strip = self.query_one(RunningStrip)
         strip.running, strip.quiet = focus.running, _quiet(focus.job)
-        self._give_room(max(cells.wanted_height, strip.wanted_height))
+        self._give_room()
 
-    def _give_room(self, wanted: int) -> None:
+    def _give_room(self) -> None:
         """Let map and workers have the lines they need, and the list the rest; they only grow."""
+        wanted = max(self.query_one(UnitMap).wanted_height, self.query_one(RunningStrip).wanted_height)
         overview = self.query_one("#overview")
         most = MOST_ROWS_SHORT if self.has_class("-short") else MOST_ROWS
         self._rows = max(self._rows, min(wanted, most)) if self._rows <= most else most
@@ -252,6 +253,7 @@ class ProgressScreen(AbpScreen):
 
     def _show_causes(self, kinds: Counter[str]) -> None:
         self.query_one(RunningStrip).failures = causes(kinds)
+        self._give_room()
 
 
 def _quiet(job: JobView) -> str:

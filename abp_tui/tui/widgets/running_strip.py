@@ -41,18 +41,20 @@ class RunningStrip(Widget):
     @property
     def wanted_height(self) -> int:
         """The lines it would fill."""
-        return 1 + len(self.running) + bool(self.failures)
+        return len(self._title()) + len(self.running) + bool(self.failures)
 
     def render(self) -> Content:
         """As many as there is room for, and how many more there are."""
-        room = self.content_size.height - (2 if self.failures else 1)
+        title = self._title()
+        room = self.content_size.height - len(title) - bool(self.failures)
         shown = self.running if len(self.running) <= room else self.running[: max(0, room - 1)]
-        title = "workers" if self.running else self.quiet
-        lines = paragraph(title, self.content_size.width)
-        lines += [self._line(n, unit) for n, unit in enumerate(shown, 1)]
+        lines = [*title, *(self._line(n, unit) for n, unit in enumerate(shown, 1))]
         if more := len(self.running) - len(shown):
             lines.append(Content.styled(f"   and {more} more", DIM))
         return stack([*lines, *([self._causes()] if self.failures else [])])
+
+    def _title(self) -> list[Content]:
+        return paragraph("workers" if self.running else self.quiet, self.content_size.width or 40)
 
     def _line(self, n: int, unit: RunningUnit) -> Content:
         now = datetime.now(UTC)
