@@ -28,7 +28,7 @@ from abp_tui.tui.screens.review import ReviewScreen
 
 SIZES = ((80, 24), (140, 40))
 TEXTS = Path(abp_tui.__file__).with_name("demo_texts")
-ITEMS = {"base_directory": str(TEXTS), "pattern": ["*"]}
+ITEMS = {"base_directory": "texts", "pattern": ["*"]}
 PACE = {"pace_s": 1.0}
 INTENT = "Say in one sentence what {file_path} is about, and count its words."
 
@@ -92,7 +92,7 @@ async def fill(pilot: Pilot[None], name: str) -> None:
     screen = pilot.app.screen
     screen.query_one("#name", Input).value = name
     screen.query_one("#intent", TextArea).text = INTENT
-    screen.query_one("#folder", Input).value = str(TEXTS)
+    screen.query_one("#folder", Input).value = "texts"
     screen.query_one("#pattern", Input).value = "*"
     screen.query_one("#worker", Select).value = "sample"
     await pilot.pause()
@@ -128,14 +128,15 @@ def to_png(folder: Path) -> None:
 
 def main() -> None:
     """Make all pictures."""
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent
+    folder = (Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent).resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory(prefix="abp-") as scratch:
         repository = Repository(Path(scratch) / "data" / "abp.db")
         os.chdir(scratch)
+        shutil.copytree(TEXTS, "texts")
         prepare(repository, Path(scratch))
         for size in SIZES:
-            asyncio.run(tour(folder.resolve(), repository, size))
+            asyncio.run(tour(folder, repository, size))
     to_png(folder)
 
 

@@ -10,7 +10,7 @@ from abp_tui.tui.screens.new_job import NewJobScreen
 from abp_tui.tui.screens.progress import ProgressScreen
 from abp_tui.tui.screens.review import ReviewScreen
 from abp_tui.tui.widgets.job_list import JobList
-from tests.factories import make_job
+from tests.factories import make_job, wait_for_cancel
 from tests.tui.screens import LARGE, SMALL, InProcess, lines, running, shown, until, until_shown
 
 BOTH = pytest.mark.parametrize("size", [SMALL, LARGE])
@@ -135,7 +135,7 @@ async def test_named_at_the_start_a_job_is_open(tmp_path: Path) -> None:
     for name in (job.name, job.ref):
         async with running(orchestrator, job=name) as pilot:
             await until(pilot, lambda: isinstance(pilot.app.screen, ProgressScreen))
-            await until_shown(pilot, "words › progress")
+            await until_shown(pilot, "words \N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK} progress")
 
 
 @BOTH
@@ -147,9 +147,17 @@ async def test_the_keys_fit(tmp_path: Path, size: tuple[int, int]) -> None:
         assert lines(pilot)[-1].rstrip().endswith("? Help q Leave")
 
 
-async def test_leaving_says_that_jobs_run_on(tmp_path: Path) -> None:
-    orchestrator = InProcess(tmp_path)
-    make_job(orchestrator.repository, 3)
+async def test_leaving_says_that_jobs_run_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    orchestrator = InProcess(tmp_path, wait_for_cancel)
+    job = make_job(orchestrator.repository, 3)
     async with running(orchestrator) as pilot:
         await pilot.press("q")
-    assert pilot.app._exit_renderables == []
+    assert "background" not in capsys.readouterr().err, "nothing runs"
+    orchestrator.skip_test(job.id)
+    async with running(orchestrator) as pilot:
+        await until_shown(pilot, "1 running")
+        await pilot.press("q")
+    assert "1 job still at work in the background" in capsys.readouterr().err
+    assert orchestrator.status(job.id).status is JobStatus.RUNNING
+    orchestrator.stop(job.id)
+    orchestrator.settle()

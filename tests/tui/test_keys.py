@@ -50,12 +50,12 @@ async def test_the_palette_offers_what_can_be_done_here(tmp_path: Path) -> None:
     orchestrator = InProcess(tmp_path)
     make_job(orchestrator.repository, 3)
     async with running(orchestrator, job="words") as pilot:
-        await until_shown(pilot, "words › progress")
+        await until_shown(pilot, "words \N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK} progress")
         titles = {c.title for c in pilot.app.get_system_commands(pilot.app.screen)}
         assert "Test the unit under the cursor" in titles
         assert "End the running agents now; their units wait again" not in titles, "nothing runs"
         await pilot.press("ctrl+p", *"happened", "enter")
-        await until_shown(pilot, "words › log")
+        await until_shown(pilot, "words \N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK} log")
 
 
 async def test_keys_can_be_rebound_by_id(tmp_path: Path) -> None:

@@ -130,7 +130,7 @@ async def test_a_million_units_open_and_scroll_at_once(tmp_path: Path) -> None:
     orchestrator = InProcess(tmp_path)
     job = make_job(orchestrator.repository, 3)
     total = 1_000_000
-    rows = [(n, f"item-{n}", "{}") for n in (*range(700_000, 700_200), *range(total - 200, total))]
+    rows = [(n, f"item-{n}", "{}") for n in (*range(700_000, 710_000), *range(total - 10_000, total))]
     orchestrator.repository.jobs.add_units(job.id, rows)
     with orchestrator.repository.database.writing() as db:
         db.execute_sql("UPDATE job SET total = ?, pending = ?, change = change + 1", (total, total))

@@ -119,6 +119,7 @@ def test_a_job_from_its_making_to_its_results(terminal: Terminal, tmp_path: Path
     terminal.type("Count {file_path}")
     terminal.next_field()
     terminal.keys("C-u")
+    terminal.settle()  # letters are quicker through Textual than keys that are bound
     terminal.text(str(tmp_path / "texts"))
     terminal.wait_for("6 items")
     terminal.next_field()

@@ -85,7 +85,7 @@ def key_words(keys: str) -> str:
 
 def _keys(scopes: Iterable[str]) -> list[Content]:
     return [
-        Content.assemble((f"  {key_words(command.keys):<16}", "bold $text-accent"), command.help)
+        Content.assemble((f"  {key_words(command.keys):<18}", "bold $text-accent"), command.help)
         for command in commands(*scopes)
     ]
 
@@ -93,6 +93,6 @@ def _keys(scopes: Iterable[str]) -> list[Content]:
 def _signs(marks: Iterable[Mark]) -> list[Content]:
     unique = {mark.word: mark for mark in marks}
     return [
-        Content.assemble((f"  {mark.sign}", mark.style), " " * 15, (mark.word, DIM))
+        Content.assemble((f"  {mark.sign}", mark.style), " " * 17, (mark.word, DIM))
         for mark in unique.values()
     ]

@@ -111,6 +111,7 @@ class ProgressScreen(AbpScreen):
     def on_resize(self) -> None:
         """The columns follow the width."""
         self.call_after_refresh(self._show_titles)
+        self.call_after_refresh(self._give_room)
 
     def on_line_list_moved(self, message: LineList.Moved) -> None:
         """Show on the map where the cursor is."""
@@ -203,9 +204,7 @@ class ProgressScreen(AbpScreen):
                 )
 
         running = count(job.processing_units, "running agent")
-        detail = (
-            f"{running} ended now, what they cost so far is spent. Their units wait again; space goes on."
-        )
+        detail = f"{running} will be ended; what they cost so far is spent. Their units wait again."
         self.app.push_screen(ConfirmScreen(f"Stop {one_line(job.name)} now?", detail), stop)
 
     def _export(self, target: Path) -> int:
@@ -224,7 +223,7 @@ class ProgressScreen(AbpScreen):
         cells.buckets, cells.units_per_bucket = focus.buckets, focus.bucket_width
         strip = self.query_one(RunningStrip)
         strip.running, strip.quiet = focus.running, _quiet(focus.job)
-        self._give_room()
+        self.call_after_refresh(self._give_room)
 
     def _give_room(self) -> None:
         """Let map and workers have the lines they need, and the list the rest; they only grow."""

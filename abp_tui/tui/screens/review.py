@@ -10,7 +10,7 @@ from textual.containers import Horizontal
 
 from abp_tui.domain.model import Job, TestResult
 from abp_tui.domain.status import AttemptStatus, JobStatus, Phase, UnitStatus
-from abp_tui.errors import NotFound
+from abp_tui.errors import AbpError, NotFound
 from abp_tui.feed import RunningUnit, Snapshot
 from abp_tui.tui.commands import bindings
 from abp_tui.tui.screens.base import AbpScreen
@@ -78,7 +78,8 @@ class ReviewScreen(AbpScreen):
         if self._under_test is not None:
             self._follow(self._under_test.attempt_id)
         self.query_one(AttemptView).add(focus.attempt_id, focus.events)
-        if (job.phase, job.status) != self._seen:
+        # A quick test may begin and end between two snapshots: its unit has changed all the same.
+        if (job.phase, job.status) != self._seen or focus.changed != ():
             self._seen = (job.phase, job.status)
             if under_test:
                 self._result = self.query_one(ApprovePanel).result = None
@@ -159,7 +160,10 @@ class ReviewScreen(AbpScreen):
     @work(thread=True, group="permissions", exit_on_error=False)
     def _read_permissions(self) -> None:
         job = self.orchestrator.repository.jobs.get(self._number)
-        words = make_worker(job.worker, job.recipe.worker_options).permissions()
+        try:
+            words = make_worker(job.worker, job.recipe.worker_options).permissions()
+        except AbpError as error:
+            words = [f"not known here: {error.message}"]
         self.app.call_from_thread(self._show_permissions, tuple(words))
 
     # Back on the app's own thread

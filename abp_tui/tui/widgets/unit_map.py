@@ -36,7 +36,8 @@ class UnitMap(Widget):
     @property
     def wanted_height(self) -> int:
         """The rows it would fill with a cell for each bucket."""
-        return max(1, -(-len(self.buckets) // max(1, self.content_size.width)))
+        width = self.content_size.width
+        return max(1, -(-len(self.buckets) // width)) if width else 1
 
     @property
     def per_cell(self) -> int:
