@@ -91,6 +91,8 @@ class AbpApp(App[None]):
         """Hand a snapshot to the screen that is looked at, under a dialog too."""
         try:
             self.snapshot = message.snapshot
+            if not self.is_running:
+                return  # it is being taken apart
             for screen in reversed(self.screen_stack):
                 if isinstance(screen, AbpScreen):
                     screen.receive(message.snapshot)

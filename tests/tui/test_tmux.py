@@ -64,7 +64,8 @@ class Terminal:
         deadline = time.monotonic() + seconds
         while True:
             screen = self.screen()
-            if any(text in screen for text in any_of):
+            unwrapped = " ".join(screen.split())
+            if any(text in screen or text in unwrapped for text in any_of):
                 return screen
             assert time.monotonic() < deadline, f"none of {any_of} in time:\n{screen}"
             time.sleep(0.05)

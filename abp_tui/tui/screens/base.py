@@ -92,6 +92,10 @@ class AbpScreen(Screen[None]):
         """Say in one line what happened."""
         self.notify(one_line(words), markup=False, timeout=3)
 
+    def show_from_thread(self, show: Callable[..., None], *found: object) -> None:
+        """From a thread of this screen: show what was found, unless the screen has been left."""
+        self.app.call_from_thread(lambda: show(*found) if self.is_attached else None)
+
     @work(thread=True, group=ACT, exit_on_error=False)
     def _act(self, call: Callable[[], T], then: Callable[[T], Any] | None) -> None:
         result = call()
@@ -118,7 +122,7 @@ class AbpScreen(Screen[None]):
 
     def receive(self, snapshot: Snapshot) -> None:
         """Take a snapshot in and draw what follows from it."""
-        if not self.is_mounted:
+        if not (self.is_mounted and self.is_attached):
             return
         before = self.job
         if self.job_id is not None:

@@ -248,7 +248,7 @@ class ProgressScreen(AbpScreen):
         units = self.orchestrator.repository.units
         lines = units.lines_in(self._number, "failed", limit=MOST_CAUSES_READ)
         kinds = Counter(str(line.failure_kind or "unknown") for line in lines)
-        self.app.call_from_thread(self._show_causes, kinds)
+        self.show_from_thread(self._show_causes, kinds)
 
     def _show_causes(self, kinds: Counter[str]) -> None:
         self.query_one(RunningStrip).failures = causes(kinds)

@@ -148,14 +148,12 @@ class ReviewScreen(AbpScreen):
 
     def _save_and_test(self, text: str, version: int, seq: int | None) -> Job:
         self.orchestrator.set_prompt(self._number, text, based_on=version)
-        if self.orchestrator.status(self._number).status is JobStatus.TESTING:
-            self.orchestrator.reject(self._number)
         return self.orchestrator.launch_test(self._number, seq)
 
     @work(thread=True, group="result", exclusive=True, exit_on_error=False)
     def _read_result(self) -> None:
         result = self.orchestrator.test_result(self._number)
-        self.app.call_from_thread(self._show_result, result)
+        self.show_from_thread(self._show_result, result)
 
     @work(thread=True, group="permissions", exit_on_error=False)
     def _read_permissions(self) -> None:
@@ -164,7 +162,7 @@ class ReviewScreen(AbpScreen):
             words = make_worker(job.worker, job.recipe.worker_options).permissions()
         except AbpError as error:
             words = [f"not known here: {error.message}"]
-        self.app.call_from_thread(self._show_permissions, tuple(words))
+        self.show_from_thread(self._show_permissions, tuple(words))
 
     # Back on the app's own thread
 

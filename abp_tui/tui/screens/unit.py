@@ -107,7 +107,7 @@ class UnitScreen(AbpScreen):
         repository = self.orchestrator.repository
         unit = repository.units.get(self._number, self._seq)
         attempts = repository.attempts.of_unit(self._number, self._seq)
-        self.app.call_from_thread(self._show, unit, attempts)
+        self.show_from_thread(self._show, unit, attempts)
 
     def _show(self, unit: WorkUnit, attempts: list[Attempt]) -> None:
         self._unit, self._attempts = unit, attempts
