@@ -175,10 +175,10 @@ class Orchestrator:
             raise IllegalTransition(
                 f"the test of job {job.name} broke off", f"test again: `abp test {job.name}`"
             )
-        failed = self._tested_unit(job, UnitStatus.FAILED)
-        if failed is not None:
-            self.repository.units.put_back(job.id, [failed])
-        return self._run(job)
+        with self.repository.transaction():
+            job = self.repository.jobs.move(job.id, JobStatus.RUNNING, expect=JobStatus.TESTING)
+            self._put_tested_back(job, UnitStatus.FAILED)
+        return self._launch_or_pause(job)
 
     def reject(self, job_id: Ref) -> Job:
         """Put the tested unit back and make the job CREATED again; the next test takes the same unit."""
@@ -187,10 +187,10 @@ class Orchestrator:
             raise IllegalTransition(f"job {job.name} is {job.status}: there is no test to reject", _next(job))
         self._refuse_while_testing(job, "rejected")
         self._recover(job)
-        for status in (UnitStatus.COMPLETED, UnitStatus.FAILED):
-            if (seq := self._tested_unit(job, status)) is not None:
-                self.repository.units.put_back(job.id, [seq])
-        return self.repository.jobs.move(job.id, JobStatus.CREATED, expect=JobStatus.TESTING)
+        with self.repository.transaction():
+            job = self.repository.jobs.move(job.id, JobStatus.CREATED, expect=JobStatus.TESTING)
+            self._put_tested_back(job, UnitStatus.COMPLETED, UnitStatus.FAILED)
+        return job
 
     def skip_test(self, job_id: Ref) -> Job:
         """Run the whole batch of a CREATED job without a test."""
@@ -225,13 +225,15 @@ class Orchestrator:
         return self._end(job_id, Desired.STOP)
 
     def resume(self, job_id: Ref, *, force: bool = False) -> Job:
-        """Go on with a paused or interrupted job; on one that runs, nothing happens.
+        """Go on with a paused or interrupted job. One that runs goes on, also where it was about to pause.
 
         `force` ends an executor that lives but does not answer.
         """
         job = self.repository.jobs.find(job_id)
         if job.status is JobStatus.RUNNING:
-            return job if lease_lives(job) and not force else self._launch(job, force=force)
+            if not lease_lives(job) or force:
+                return self._launch(job, force=force)
+            return job if job.desired is Desired.RUN else self._ask(job, Desired.RUN)
         if job.status is not JobStatus.PAUSED:
             raise IllegalTransition(f"job {job.name} is {job.status}, not PAUSED", _next(job))
         return self._run(job)
@@ -248,8 +250,12 @@ class Orchestrator:
             raise InvalidInput(f"job {job.name} has no failed or suspect units", "name one with --unit")
         for seq in seqs:
             self.repository.units.get(job.id, seq)
-        self.repository.units.put_back(job.id, seqs)
-        return self._run(job) if job.status is not JobStatus.RUNNING else self.resume(job.id)
+        with self.repository.transaction():
+            job = self.repository.jobs.get(job.id)  # it may have ended in the meantime
+            runs = job.status is JobStatus.RUNNING
+            job = job if runs else self.repository.jobs.move(job.id, JobStatus.RUNNING)
+            self.repository.units.put_back(job.id, seqs)
+        return self.resume(job.id) if runs else self._launch_or_pause(job)
 
     def set_workers(self, job_id: Ref, workers: int) -> Job:
         """Change how many units run at a time, at once if the job runs."""
@@ -318,11 +324,11 @@ class Orchestrator:
             raise NotFound(f"no unit of job {job.name} waits", "see `abp units`")
         return first.seq
 
-    def _tested_unit(self, job: Job, status: UnitStatus) -> int | None:
+    def _put_tested_back(self, job: Job, *statuses: UnitStatus) -> None:
+        """Make the unit of the last test wait again, if it is in one of these states."""
         last = self.repository.attempts.latest_test(job.id)
-        if last and self.repository.units.get(job.id, last.seq).status is status:
-            return last.seq
-        return None
+        if last and self.repository.units.get(job.id, last.seq).status in statuses:
+            self.repository.units.put_back(job.id, [last.seq])
 
     def _refuse_while_testing(self, job: Job, what: str) -> None:
         if lease_lives(job):
@@ -342,8 +348,11 @@ class Orchestrator:
             self.repository.leases.release(job.id, lease.executor)
 
     def _run(self, job: Job) -> Job:
-        """Make the job RUNNING and start its executor; where that fails the job is PAUSED, saying why."""
         job = self.repository.jobs.move(job.id, JobStatus.RUNNING, expect=job.status)
+        return self._launch_or_pause(job)
+
+    def _launch_or_pause(self, job: Job) -> Job:
+        """Start the executor of a job just made RUNNING; where that fails it is PAUSED, saying why."""
         try:
             return self._launch(job)
         except AbpError as error:

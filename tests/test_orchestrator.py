@@ -1,15 +1,17 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from abp_tui.domain.model import Job, TestResult
-from abp_tui.domain.status import AttemptStatus, JobStatus, Phase, UnitStatus
+from abp_tui.domain.status import AttemptStatus, Desired, JobStatus, Phase, UnitStatus
 from abp_tui.errors import AbpError, IllegalTransition, InvalidInput, NotFound
 from abp_tui.execution.executor import JobExecutor
 from abp_tui.orchestrator import Orchestrator
@@ -290,6 +292,47 @@ def test_pause_resume_and_stop(repository: Repository, notes: Path) -> None:
     orchestrator.pause(job.id)
     orchestrator.stop(job.id)
     wait_until(lambda: status_of(orchestrator, job) is JobStatus.PAUSED)
+    assert_counters_match(repository, job.id)
+
+
+def test_resuming_a_job_that_is_about_to_pause_takes_the_pause_back(
+    repository: Repository, notes: Path
+) -> None:
+    orchestrator = Orchestrator(repository)
+    job = create_naps(orchestrator, notes, 1, max_workers=2)
+    orchestrator.skip_test(job.id)
+    wait_until(lambda: repository.jobs.get(job.id).counters.processing == 2)
+    orchestrator.pause(job.id)
+    assert orchestrator.resume(job.id).desired is Desired.RUN
+    wait_until(lambda: status_of(orchestrator, job) is not JobStatus.RUNNING)
+    assert status_of(orchestrator, job) is JobStatus.COMPLETED
+    assert_counters_match(repository, job.id)
+
+
+@pytest.mark.parametrize("round_", range(5))
+def test_of_two_people_who_decide_at_once_one_is_heard(
+    repository: Repository, notes: Path, round_: int
+) -> None:
+    orchestrator = Orchestrator(repository, InProcessWorker())
+    job = create(orchestrator, notes)
+    run_test(orchestrator, job)
+    heard: list[str] = []
+    together = threading.Barrier(2)
+
+    def decide(verb: Callable[[int], Job]) -> None:
+        together.wait()
+        with contextlib.suppress(IllegalTransition):
+            heard.append(verb(job.id).status)
+
+    verbs = (orchestrator.approve, orchestrator.reject)
+    threads = [threading.Thread(target=decide, args=(verb,)) for verb in verbs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert heard == [status_of(orchestrator, job)]
+    tested = repository.units.get(job.id, 0).status
+    assert tested is (UnitStatus.COMPLETED if heard == ["RUNNING"] else UnitStatus.PENDING)
     assert_counters_match(repository, job.id)
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from abp_tui.domain.status import JobStatus, Purpose
 from abp_tui.store.journal import Claim, Journal, Render
+
+Held = Callable[[], str | None]
+"""Why nothing more may be claimed at this moment, or None."""
 
 
 class Assignment(Protocol):
@@ -14,11 +18,8 @@ class Assignment(Protocol):
     def claim(self, limit: int) -> list[Claim]:
         """Take up to `limit` units, within a transaction of the journal."""
 
-    def settled(self, hold: str | None) -> JobStatus | None:
-        """The state the job has now been given if the work is over, else None.
-
-        Asked when no slot is busy. `hold` is why nothing more may be claimed, or None.
-        """
+    def settled(self, held: Held) -> JobStatus | None:
+        """The state the job has now been given if the work is over, else None. Asked when no slot is busy."""
 
 
 class WholeJob:
@@ -33,12 +34,13 @@ class WholeJob:
         """Take up to `limit` units, those whose backoff is over first."""
         return self._journal.claim(limit, Purpose.RUN, self._recipe_version, self._render)
 
-    def settled(self, hold: str | None) -> JobStatus | None:
+    def settled(self, held: Held) -> JobStatus | None:
         """PAUSED if held, else COMPLETED or FAILED once every unit has ended."""
-        if self._verdict(hold) is None:
+        if self._verdict(held()) is None:
             return None
         with self._journal.transaction(durable=True):
-            status = self._verdict(hold)  # again: a retry may have come in between
+            hold = held()  # again: a person may have said otherwise in between
+            status = self._verdict(hold)
             if status is not None:
                 self._journal.settle(status, hold if status is JobStatus.PAUSED else None)
         return status
@@ -69,11 +71,11 @@ class OneTest:
         claim = self._journal.claim_unit(seq, Purpose.TEST, self._recipe_version, self._render)
         return [claim] if claim else []
 
-    def settled(self, hold: str | None) -> JobStatus | None:
+    def settled(self, held: Held) -> JobStatus | None:
         """TESTING or CREATED once the attempt's end is recorded."""
         if self._journal.counters()["processing"]:
             return None
-        status = JobStatus.TESTING if hold is None else JobStatus.CREATED
+        status = JobStatus.CREATED if held() else JobStatus.TESTING
         with self._journal.transaction(durable=True):
             self._journal.settle(status)
         return status

@@ -58,8 +58,9 @@ class Loop:
         self._stop_asked = stop_asked
         self._budget = Budget(job.budget_usd, *journal.spending())
         self._workers = job.desired_workers
-        self._hold: str | None = None
-        self._stopped = False
+        self._hold: str | None = None  # of its own accord, for good
+        self._asked: str | None = None  # by a person, who may think better of it
+        self._ending = False
         self._nothing_until: float | None = 0.0
         self._seen = -1
         self._written = 0.0
@@ -71,13 +72,14 @@ class Loop:
             self._look()
             if mail or self._wanted() or time.monotonic() - self._written >= BEAT_S:
                 self._write(mail)
-            if not self._pool.busy and (status := self._work.settled(self._hold)):
+            if not self._pool.busy and (status := self._work.settled(self._held)):
                 return status
 
     def _look(self) -> None:
         """See what the faces want; another connection's commit may also have made units wait again."""
         if self._stop_asked():
-            self._stop("stopped")
+            self._hold = self._hold or "stopped"
+            self._end_agents(self._hold)
         if (version := self._journal.data_version()) != self._seen:
             self._seen = version
             self._nothing_until = 0.0
@@ -87,16 +89,23 @@ class Loop:
         if orders.workers != self._workers:
             self._workers = orders.workers
             self._pool.resize(orders.workers)
-        if orders.desired is Desired.STOP:
-            self._stop("stopped by a person")
+        if orders.desired is Desired.RUN:
+            self._asked, self._ending = None, False
         elif orders.desired is Desired.PAUSE:
-            self._hold = self._hold or "paused by a person"
+            self._asked = "paused by a person"
+        else:
+            self._asked = "stopped by a person"
+            self._end_agents(self._asked)
 
-    def _stop(self, reason: str) -> None:
-        self._hold = self._hold or reason
-        if not self._stopped:
-            self._stopped = True
+    def _end_agents(self, reason: str) -> None:
+        if not self._ending:
+            self._ending = True
             self._pool.cancel(reason)
+
+    def _held(self) -> str | None:
+        """Why nothing more may be claimed, by what the faces want at this moment; None if it may."""
+        self._obey(self._journal.orders_now())
+        return self._hold or self._asked
 
     def _write(self, mail: Mail) -> None:
         with self._journal.transaction(durable=bool(mail.finished)):
@@ -133,7 +142,7 @@ class Loop:
 
     def _wanted(self) -> int:
         """How many units to claim now: what the pool can use and the budget allows."""
-        if self._hold is not None or self._nothing_until is None or time.time() < self._nothing_until:
+        if self._hold or self._asked or self._nothing_until is None or time.time() < self._nothing_until:
             return 0
         wanted, affordable = self._pool.demand(), self._budget.affordable(self._pool.busy)
         if affordable is None:

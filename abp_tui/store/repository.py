@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 
@@ -43,6 +45,12 @@ class Repository:
         row = self.database.row(Meta.select().where(Meta.key == "uuid"))
         assert row is not None, "every store is given its uuid when it is made"
         return str(row["value"])
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Several changes as one: all of them, or none where something in it raises."""
+        with self.database.writing():
+            yield
 
     def journal(self, job_id: int, executor: str, host: str, boot_id: str) -> Journal:
         """The write path of one executor of a job, which must hold the job's lease."""
