@@ -17,6 +17,7 @@ from abp_tui.execution.executor import JobExecutor, recovered_journal
 from abp_tui.execution.launch import launch_executor
 from abp_tui.execution.lease import lease_lives, take_lease
 from abp_tui.execution.loop import Callbacks
+from abp_tui.liveness import Liveness, judge
 from abp_tui.settings import Settings, load_settings
 from abp_tui.store.repository import Repository
 from abp_tui.views import JobView, view_job
@@ -227,11 +228,12 @@ class Orchestrator:
     def resume(self, job_id: Ref, *, force: bool = False) -> Job:
         """Go on with a paused or interrupted job. One that runs goes on, also where it was about to pause.
 
-        `force` ends an executor that lives but does not answer.
+        `force` ends an executor that lives but does not answer, and puts another one in its place.
         """
         job = self.repository.jobs.find(job_id)
         if job.status is JobStatus.RUNNING:
-            if not lease_lives(job) or force:
+            state = judge(job.lease) if job.lease else Liveness.DEAD
+            if state is Liveness.DEAD or (force and state is Liveness.STALLED):
                 return self._launch(job, force=force)
             return job if job.desired is Desired.RUN else self._ask(job, Desired.RUN)
         if job.status is not JobStatus.PAUSED:

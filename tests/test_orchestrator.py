@@ -14,6 +14,7 @@ from abp_tui.domain.model import Job, TestResult
 from abp_tui.domain.status import AttemptStatus, Desired, JobStatus, Phase, UnitStatus
 from abp_tui.errors import AbpError, IllegalTransition, InvalidInput, NotFound
 from abp_tui.execution.executor import JobExecutor
+from abp_tui.liveness import Liveness, started_at
 from abp_tui.orchestrator import Orchestrator
 from abp_tui.store.repository import Repository
 from tests.factories import InProcessWorker, assert_counters_match, fail, wait_for_cancel
@@ -348,6 +349,23 @@ def test_a_dead_executor_shows_as_interrupted_and_is_resumed(repository: Reposit
     wait_until(lambda: status_of(orchestrator, job) is JobStatus.COMPLETED)
     assert_counters_match(repository, job.id)
     assert [a.status for a in repository.attempts.of_unit(job.id, 0)] == ["INTERRUPTED", "COMPLETED"]
+
+
+def test_a_stopped_executor_is_replaced_by_force_only(repository: Repository, notes: Path) -> None:
+    orchestrator = Orchestrator(repository)
+    job = create_naps(orchestrator, notes, 1, max_workers=5)
+    executor = orchestrator.skip_test(job.id).lease
+    assert executor is not None
+    wait_until(lambda: repository.jobs.get(job.id).counters.processing == 5)
+    os.kill(executor.pid, signal.SIGSTOP)
+    wait_until(lambda: orchestrator.list_jobs()[0].executor.state is Liveness.STALLED)
+    assert orchestrator.resume(job.id).lease == repository.jobs.get(job.id).lease
+    replaced = orchestrator.resume(job.id, force=True).lease
+    assert replaced is not None
+    assert replaced.pid != executor.pid
+    assert started_at(executor.pid) is None
+    wait_until(lambda: status_of(orchestrator, job) is JobStatus.COMPLETED)
+    assert_counters_match(repository, job.id)
 
 
 def test_pausing_a_job_whose_executor_died_puts_its_units_back(repository: Repository, notes: Path) -> None:
