@@ -19,6 +19,7 @@ from abp_tui.cli.common import (
 )
 from abp_tui.cli.layout import dim, money, span
 from abp_tui.cli.text import one_line
+from abp_tui.cli.watching import LEFT, after_launch, follow_test
 
 if TYPE_CHECKING:
     from abp_tui.domain.model import Event, TestResult
@@ -56,7 +57,8 @@ def approve(job: str, wait: bool) -> int:
     \b
     abp approve docs --wait
     """
-    return _goes_on(open_orchestrator(), job, wait)
+    orchestrator = open_orchestrator()
+    return after_launch(orchestrator, orchestrator.approve(job), wait)
 
 
 @click.command()
@@ -102,7 +104,6 @@ def prompt(job: str, text: str | None, as_json: bool) -> None:
 def run_test(orchestrator: Orchestrator, ref: str, seq: int | None, as_json: bool = False) -> int:
     """Test a unit as `abp test` does; returns its exit code."""
     from abp_tui.cli.summary import INTERRUPTED
-    from abp_tui.cli.watching import LEFT, follow_test
     from abp_tui.domain.status import JobStatus, Phase
 
     repository = orchestrator.repository
@@ -165,9 +166,3 @@ def _document(result: TestResult) -> dict[str, Any]:
         "attempt": result.attempt.model_dump(mode="json"),
         "conversation": [event.model_dump(mode="json") for event in result.events],
     }
-
-
-def _goes_on(orchestrator: Orchestrator, ref: str, wait: bool) -> int:
-    from abp_tui.cli.run import after_launch
-
-    return after_launch(orchestrator, orchestrator.approve(ref), wait)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import click
 
 from abp_tui.cli.common import job_argument, open_orchestrator, open_repository, say, wait_option
+from abp_tui.cli.watching import after_launch, wait_for
 
 if TYPE_CHECKING:
     from abp_tui.domain.model import Job
-    from abp_tui.orchestrator import Orchestrator
 
 
 @click.command()
@@ -35,7 +35,7 @@ def start(job: str, skip_test: bool, wait: bool) -> int:
 
     code = run_test(orchestrator, job, None)
     if wait:
-        return _wait(orchestrator, job)
+        return wait_for(orchestrator.repository, job)
     advise(orchestrator, job)
     return code
 
@@ -82,7 +82,7 @@ def resume(job: str, force: bool, wait: bool) -> int:
     same = before.lease and after.lease and before.lease.executor == after.lease.executor
     if before.status is JobStatus.RUNNING and same:
         say(f"{after.name} runs already")
-        return _wait(orchestrator, after.id) if wait else 0
+        return wait_for(orchestrator.repository, after.id) if wait else 0
     return after_launch(orchestrator, after, wait)
 
 
@@ -126,23 +126,7 @@ def wait(job: str, timeout: float | None) -> int:
     \b
     abp wait docs --timeout 3600
     """
-    from abp_tui.cli.watching import wait_for
-
     return wait_for(open_repository(), job, timeout)
-
-
-def after_launch(orchestrator: Orchestrator, job: Job, wait: bool) -> int:
-    """Say that a job runs, or wait for it; returns the exit code."""
-    if wait:
-        return _wait(orchestrator, job.id)
-    say(f"{job.name} runs, with {job.counters.pending} units to go. Watch it: abp, or abp wait {job.name}")
-    return 0
-
-
-def _wait(orchestrator: Orchestrator, ref: str | int) -> int:
-    from abp_tui.cli.watching import wait_for
-
-    return wait_for(orchestrator.repository, ref)
 
 
 def _ending(job: Job, how: str) -> str:

@@ -7,15 +7,19 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from abp_tui.cli.common import say
 from abp_tui.cli.conversation import events_of
 from abp_tui.cli.summary import exit_code, next_step, summary
 from abp_tui.cli.text import cut
-from abp_tui.domain.model import Event
+from abp_tui.domain.model import Event, Job
 from abp_tui.domain.status import Phase
 from abp_tui.store.repository import Repository
 from abp_tui.views import JobView, view_job
+
+if TYPE_CHECKING:
+    from abp_tui.orchestrator import Orchestrator
 
 LOOK_S = 0.05
 LOOK_ANYWAY_S = 1.0
@@ -24,6 +28,14 @@ DEAD_S = 0.5
 
 TIMED_OUT = 124
 LEFT = 130
+
+
+def after_launch(orchestrator: Orchestrator, job: Job, wait: bool) -> int:
+    """Say that a job runs, or wait for it; returns the exit code."""
+    if wait:
+        return wait_for(orchestrator.repository, job.id)
+    say(f"{job.name} runs, with {job.counters.pending} units to go. Watch it: abp, or abp wait {job.name}")
+    return 0
 
 
 def changes(repository: Repository, seconds: float | None = None) -> Iterator[None]:
