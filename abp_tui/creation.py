@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from abp_tui.domain.model import Job, Recipe, Timers
+from abp_tui.domain.model import MAX_RETRIES, MAX_WORKERS, Job, Recipe, Timers
 from abp_tui.domain.prompt import PromptSynthesizer, PromptTemplate
 from abp_tui.enumerators.base import Enumerator, Item
 from abp_tui.errors import InvalidInput
@@ -79,6 +80,7 @@ def create(repository: Repository, plan: Plan, synthesizer: PromptSynthesizer) -
     try:
         total = _write_units(repository, job_id, chain(head, items))
         repository.jobs.make_ready(job_id, total)
+        repository.logs.add(job_id, f"created with {total} units")
         for warning in plan.enumerator.warnings():
             repository.logs.add(job_id, warning, level="warning")
     except BaseException:
@@ -92,18 +94,31 @@ def _check(plan: Plan) -> None:
         raise InvalidInput(
             f"{plan.name!r} can't be the name of a job", "1 to 100 characters, no slash, no leading space"
         )
-    if plan.max_workers < 1:
-        raise InvalidInput(f"max_workers is {plan.max_workers}", "at least one worker is needed")
-    if plan.max_retries < 0:
-        raise InvalidInput(f"max_retries is {plan.max_retries}", "0 means one attempt")
-    if plan.timers.total_s < 0:
-        raise InvalidInput(f"the timeout is {plan.timers.total_s} s", "0 means none")
-    if plan.budget_usd is not None and plan.budget_usd <= 0:
-        raise InvalidInput(f"the budget is {plan.budget_usd}", "leave it out for none")
+    check_limits(plan.max_workers, plan.max_retries, plan.budget_usd)
+    if plan.prompt_template is not None:
+        check_prompt(plan.prompt_template)
     if not Path(plan.cwd).is_dir():
         raise InvalidInput(
             f"there is no folder {plan.cwd}", "the agents would run there: name one that exists"
         )
+
+
+def check_limits(
+    max_workers: int | None = None, max_retries: int | None = None, budget_usd: float | None = None
+) -> None:
+    """Raise `InvalidInput` for limits of a job that make no sense; None is not looked at."""
+    if max_workers is not None and not 1 <= max_workers <= MAX_WORKERS:
+        raise InvalidInput(f"max_workers is {max_workers}", f"it can be 1 to {MAX_WORKERS}")
+    if max_retries is not None and not 0 <= max_retries <= MAX_RETRIES:
+        raise InvalidInput(f"max_retries is {max_retries}", f"it can be 0 (one attempt) to {MAX_RETRIES}")
+    if budget_usd is not None and not (math.isfinite(budget_usd) and budget_usd > 0):
+        raise InvalidInput(f"the budget is {budget_usd}", "it is an amount above 0, or left out for none")
+
+
+def check_prompt(text: str) -> None:
+    """Raise `InvalidInput` for a prompt that says nothing."""
+    if not text.strip():
+        raise InvalidInput("the prompt is empty", "say what is to be done with each item")
 
 
 def _checked_items(enumerator: Enumerator[Any]) -> Iterator[Item]:

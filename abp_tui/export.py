@@ -23,18 +23,26 @@ def export_jsonl(
     """Write a job's units, in the order of its items, as JSON lines; returns how many.
 
     Works while the job runs: each page shows its units as they are then. A file appears whole or not at
-    all. Raises `InvalidInput` where the file can't be written.
+    all. Raises `InvalidInput` where the file can't be written or is an item of the job.
     """
     units = repository.units.stream(job_id, status=status)
     if not isinstance(target, Path):
         return _write(units, target)
     with _opened(target) as file:
-        return _write(units, file)
+        return _write(_sparing(units, target.resolve()), file)
 
 
 def json_line(unit: WorkUnit) -> str:
     """A unit as one line of JSON. Lone surrogates, as in broken file names, are left to the encoder."""
     return json.dumps(view_unit(unit).model_dump(mode="json"), ensure_ascii=False)
+
+
+def _sparing(units: Iterator[WorkUnit], target: Path) -> Iterator[WorkUnit]:
+    """The units, as long as none of them is the file that is about to be replaced."""
+    for unit in units:
+        if unit.payload.get("file_path") == str(target):
+            raise InvalidInput(f"{target} is one of the job's own items", "name another file")
+        yield unit
 
 
 def _write(units: Iterator[WorkUnit], file: TextIO) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import deque
@@ -13,6 +14,8 @@ from abp_tui.domain.model import Bucket, Event, Job, UnitLine
 from abp_tui.domain.status import Phase
 from abp_tui.store.repository import Repository
 from abp_tui.views import JobView, view_job
+
+log = logging.getLogger(__name__)
 
 LOOK_S = 1.0
 MIN_GAP_S = 0.15
@@ -104,8 +107,10 @@ class Feed:
             jobs: tuple[JobView, ...] = ()
             while not stop.is_set():
                 self._wake.clear()
-                now, asked = self._repository.database.data_version(), self._asked
-                version, unchanged, self._asked = now, now == version and not asked, False
+                with self._lock:
+                    asked, self._asked = self._asked, False
+                now = self._repository.database.data_version()
+                version, unchanged = now, now == version and not asked
                 read_at = time.monotonic()
                 snapshot = self._look_again(jobs) if unchanged else self._read()
                 if snapshot is not None:
@@ -133,8 +138,11 @@ class Feed:
             recursive=False,
             raise_interrupt=False,
         )
-        for _ in changes:
-            self._wake.set()
+        try:
+            for _ in changes:
+                self._wake.set()
+        except (OSError, RuntimeError) as error:  # no watches left, a file system that has none
+            log.info("changes are looked for every second: %s", error)
 
     def _look_again(self, before: tuple[JobView, ...]) -> Snapshot | None:
         """A snapshot if an executor has died or stalled in silence, else None."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from abp_tui.creation import Plan, Preview, create, preview
-from abp_tui.domain.model import Job, Recipe, TestResult
+from pydantic import ValidationError
+
+from abp_tui.creation import Plan, Preview, check_limits, check_prompt, create, preview
+from abp_tui.domain.model import Job, Recipe, TestResult, Timers
 from abp_tui.domain.prompt import PromptSynthesizer, PromptTemplate
 from abp_tui.domain.status import Desired, JobStatus, Phase, UnitStatus
 from abp_tui.enumerators.base import make_enumerator
@@ -18,12 +21,16 @@ from abp_tui.execution.launch import launch_executor
 from abp_tui.execution.lease import lease_lives, take_lease
 from abp_tui.execution.loop import Callbacks
 from abp_tui.liveness import Liveness, judge
+from abp_tui.plugins import explain
 from abp_tui.settings import Settings, load_settings
 from abp_tui.store.repository import Repository
 from abp_tui.views import JobView, view_job
 from abp_tui.workers.base import Worker, make_worker
 
 Ref = int | str
+
+LAUNCH_S = 3.0  # within which an executor just started owns its job
+LOOK_S = 0.05
 
 
 class Orchestrator:
@@ -44,7 +51,7 @@ class Orchestrator:
         self.repository = repository
         self._worker = worker
         self._synthesizer = synthesizer or PromptSynthesizer()
-        self._settings = settings or load_settings()
+        self.settings = settings or load_settings()
 
     # Making a job
 
@@ -72,7 +79,7 @@ class Orchestrator:
         by default this process's folder. What is left out comes from the settings.
         """
         agent = self._build_worker(worker, worker_options or {})
-        total_s = self._settings.timeout_s if timeout is None else float(timeout)
+        total_s = self.settings.timeout_s if timeout is None else float(timeout)
         return Plan(
             name=name.strip(),
             user_intent=user_intent,
@@ -80,10 +87,10 @@ class Orchestrator:
             enumerator_config=enumerator_config,
             worker=agent,
             worker_options=agent.options.model_dump(mode="json", exclude_defaults=True),
-            timers=agent.default_timers.model_copy(update={"total_s": total_s}),
+            timers=_timers(agent, total_s),
             cwd=str(Path(cwd or os.getcwd()).expanduser().absolute()),  # noqa: PTH109
-            max_workers=self._settings.max_workers if max_workers is None else max_workers,
-            max_retries=self._settings.max_retries if max_retries is None else max_retries,
+            max_workers=self.settings.max_workers if max_workers is None else max_workers,
+            max_retries=self.settings.max_retries if max_retries is None else max_retries,
             prompt_template=prompt_template,
             budget_usd=budget_usd,
             output_schema=output_schema,
@@ -104,10 +111,36 @@ class Orchestrator:
         user_intent: str,
         enumerator_type: str,
         enumerator_config: Mapping[str, Any],
-        **more: Any,
+        *,
+        prompt_template: str | None = None,
+        worker: str | None = None,
+        worker_options: Mapping[str, Any] | None = None,
+        max_workers: int | None = None,
+        max_retries: int | None = None,
+        timeout: float | None = None,
+        budget_usd: float | None = None,
+        output_schema: Mapping[str, Any] | None = None,
+        post_processing_prompt: str | None = None,
+        cwd: str | Path | None = None,
     ) -> Job:
         """`plan` and `create_planned` in one: returns the job with its prompt and counts."""
-        return self.create_planned(self.plan(name, user_intent, enumerator_type, enumerator_config, **more))
+        plan = self.plan(
+            name,
+            user_intent,
+            enumerator_type,
+            enumerator_config,
+            prompt_template=prompt_template,
+            worker=worker,
+            worker_options=worker_options,
+            max_workers=max_workers,
+            max_retries=max_retries,
+            timeout=timeout,
+            budget_usd=budget_usd,
+            output_schema=output_schema,
+            post_processing_prompt=post_processing_prompt,
+            cwd=cwd,
+        )
+        return self.create_planned(plan)
 
     # Testing
 
@@ -125,7 +158,7 @@ class Orchestrator:
             return self.approve(job.id) if approve else self.reject(job.id)
         if job.status is JobStatus.CREATED and approve is not None:
             raise IllegalTransition(f"job {job.name} has not been tested", "start it without `approve` first")
-        if skip_test or (job.status is JobStatus.CREATED and self._settings.skip_test):
+        if skip_test or (job.status is JobStatus.CREATED and self.settings.skip_test):
             return self.skip_test(job.id)
         return self.test(job.id)
 
@@ -176,8 +209,18 @@ class Orchestrator:
             raise IllegalTransition(
                 f"the test of job {job.name} broke off", f"test again: `abp test {job.name}`"
             )
+        last = self.repository.attempts.latest_test(job.id)
+        if last is not None and last.recipe_version != job.recipe.version:
+            hint = f"`abp reject {job.name}`, then `abp test {job.name}`"
+            raise IllegalTransition(f"the prompt of job {job.name} was edited after its test", hint)
         with self.repository.transaction():
-            job = self.repository.jobs.move(job.id, JobStatus.RUNNING, expect=JobStatus.TESTING)
+            job = self.repository.jobs.move(
+                job.id,
+                JobStatus.RUNNING,
+                expect=JobStatus.TESTING,
+                said="approved",
+                approved_at=time.time(),
+            )
             self._put_tested_back(job, UnitStatus.FAILED)
         return self._launch_or_pause(job)
 
@@ -189,7 +232,9 @@ class Orchestrator:
         self._refuse_while_testing(job, "rejected")
         self._recover(job)
         with self.repository.transaction():
-            job = self.repository.jobs.move(job.id, JobStatus.CREATED, expect=JobStatus.TESTING)
+            job = self.repository.jobs.move(
+                job.id, JobStatus.CREATED, expect=JobStatus.TESTING, said="the test was rejected"
+            )
             self._put_tested_back(job, UnitStatus.COMPLETED, UnitStatus.FAILED)
         return job
 
@@ -198,7 +243,8 @@ class Orchestrator:
         job = self._ready(job_id)
         if job.status is not JobStatus.CREATED:
             raise IllegalTransition(f"job {job.name} is {job.status}, not CREATED", _next(job))
-        return self._run(job)
+        self._require_worker(job)
+        return self._run(job, "started without a test")
 
     def set_prompt(self, job_id: Ref, prompt_template: str, *, based_on: int | None = None) -> Recipe:
         """Save a new version of the prompt; it is used from the next start on.
@@ -209,11 +255,14 @@ class Orchestrator:
         job = self.repository.jobs.find(job_id)
         if job.status.ended:
             raise IllegalTransition(f"job {job.name} is {job.status}", "make a new job with the new prompt")
+        check_prompt(prompt_template)
         first = self.repository.units.page(job.id, limit=100)
         template = PromptTemplate(prompt_template)
         template.check(tuple(dict.fromkeys(field for unit in first for field in unit.payload)))
         base = job.recipe if based_on is None else self.repository.recipes.get(job.id, based_on)
-        return self.repository.recipes.add(base, prompt_template=template.text)
+        recipe = self.repository.recipes.add(base, prompt_template=template.text)
+        self.repository.logs.add(job.id, f"version {recipe.version} of the prompt was saved")
+        return recipe
 
     # Steering
 
@@ -233,12 +282,15 @@ class Orchestrator:
         job = self.repository.jobs.find(job_id)
         if job.status is JobStatus.RUNNING:
             state = judge(job.lease) if job.lease else Liveness.DEAD
-            if state is Liveness.DEAD or (force and state is Liveness.STALLED):
-                return self._launch(job, force=force)
-            return job if job.desired is Desired.RUN else self._ask(job, Desired.RUN)
+            if state is Liveness.STALLED and not force:
+                hint = f"wait, or end it with `abp resume {job.name} --force`"
+                raise LeaseHeld(f"the executor of job {job.name} lives but does not answer", hint)
+            job = job if job.desired is Desired.RUN else self._ask(job, Desired.RUN)
+            goes_on = state in (Liveness.ALIVE, Liveness.ELSEWHERE) and not force
+            return job if goes_on else self._launch(job, force=force)
         if job.status is not JobStatus.PAUSED:
             raise IllegalTransition(f"job {job.name} is {job.status}, not PAUSED", _next(job))
-        return self._run(job)
+        return self._run(job, "resumed")
 
     def retry(self, job_id: Ref, seqs: Sequence[int] | None = None) -> Job:
         """Run ended units again, by default all failed and suspect ones."""
@@ -257,14 +309,23 @@ class Orchestrator:
             runs = job.status is JobStatus.RUNNING
             job = job if runs else self.repository.jobs.move(job.id, JobStatus.RUNNING)
             self.repository.units.put_back(job.id, seqs)
+            self.repository.logs.add(job.id, f"{len(seqs)} ended units are run again")
         return self.resume(job.id) if runs else self._launch_or_pause(job)
 
     def set_workers(self, job_id: Ref, workers: int) -> Job:
         """Change how many units run at a time, at once if the job runs."""
-        if workers < 1:
-            raise InvalidInput(f"{workers} workers can't do anything", "at least one is needed")
+        check_limits(max_workers=workers)
         job = self.repository.jobs.find(job_id)
         self.repository.jobs.ask(job.id, workers=workers)
+        return self.repository.jobs.get(job.id)
+
+    def set_limits(
+        self, job_id: Ref, *, max_retries: int | None = None, budget_usd: float | None = None
+    ) -> Job:
+        """Change how often units are tried and what the job may cost; holds from the next start on."""
+        check_limits(max_retries=max_retries, budget_usd=budget_usd)
+        job = self.repository.jobs.find(job_id)
+        self.repository.jobs.set_limits(job.id, max_retries=max_retries, budget_usd=budget_usd)
         return self.repository.jobs.get(job.id)
 
     def remove(self, job_id: Ref) -> Job:
@@ -293,6 +354,11 @@ class Orchestrator:
             return self._worker
         return make_worker(name or "claude", options)
 
+    def _require_worker(self, job: Job) -> None:
+        """Raise `WorkerUnavailable` where the job's agent is not on this machine."""
+        if self._worker is None:
+            make_worker(job.worker, job.recipe.worker_options).require()
+
     def _ready(self, job_id: Ref) -> Job:
         job = self.repository.jobs.find(job_id)
         if job.ready_at is None:
@@ -304,12 +370,16 @@ class Orchestrator:
         """The job, CREATED, and the unit to test; a test that waits for review is rejected first."""
         job = self._ready(job_id)
         if job.status is JobStatus.TESTING:
+            if lease_lives(job):
+                hint = f"watch it with `abp`, or end it with `abp stop {job.name}`"
+                raise IllegalTransition(f"a test of job {job.name} runs already", hint)
             if seq is None and view_job(job).phase is Phase.REVIEW:
                 hint = f"`abp approve {job.name}` or `abp reject {job.name}`"
                 raise IllegalTransition(f"the test of job {job.name} waits for your review", hint)
             job = self.reject(job.id)
         if job.status is not JobStatus.CREATED:
             raise IllegalTransition(f"job {job.name} is {job.status}, not CREATED", _next(job))
+        self._require_worker(job)
         if seq is None:
             seq = self._unit_to_test(job)
         elif self.repository.units.get(job.id, seq).status is not UnitStatus.PENDING:
@@ -340,7 +410,7 @@ class Orchestrator:
 
     def _recover(self, job: Job) -> None:
         """Put back what a dead executor left behind, as this process; nothing where nobody died."""
-        if job.lease is None:
+        if job.lease is None and not self.repository.attempts.running(job.id):
             return
         lease = take_lease(self.repository, job)
         try:
@@ -349,8 +419,8 @@ class Orchestrator:
         finally:
             self.repository.leases.release(job.id, lease.executor)
 
-    def _run(self, job: Job) -> Job:
-        job = self.repository.jobs.move(job.id, JobStatus.RUNNING, expect=job.status)
+    def _run(self, job: Job, said: str) -> Job:
+        job = self.repository.jobs.move(job.id, JobStatus.RUNNING, expect=job.status, said=said)
         return self._launch_or_pause(job)
 
     def _launch_or_pause(self, job: Job) -> Job:
@@ -358,7 +428,8 @@ class Orchestrator:
         try:
             return self._launch(job)
         except AbpError as error:
-            self.repository.jobs.move(job.id, JobStatus.PAUSED, pause_reason=error.message)
+            reason = error.message
+            self.repository.jobs.move(job.id, JobStatus.PAUSED, pause_reason=reason, said=f"paused: {reason}")
             raise
 
     def _launch(self, job: Job, *, force: bool = False) -> Job:
@@ -372,17 +443,35 @@ class Orchestrator:
             return self.cancel_test(job.id)
         if job.status is not JobStatus.RUNNING:
             raise IllegalTransition(f"job {job.name} is {job.status}, not RUNNING", _next(job))
-        if lease_lives(job):
-            return self._ask(job, desired)
+        job = self._ask(job, desired)
+        if lease_lives(job) or self._begins(job):
+            return self.repository.jobs.get(job.id)
         self._recover(job)
         reason = "its executor had died"
         return self.repository.jobs.move(
-            job.id, JobStatus.PAUSED, expect=JobStatus.RUNNING, pause_reason=reason
+            job.id, JobStatus.PAUSED, expect=JobStatus.RUNNING, pause_reason=reason, said=f"paused: {reason}"
         )
+
+    def _begins(self, job: Job) -> bool:
+        """Whether an executor that is being launched takes a job without one, or has even ended it."""
+        deadline = time.monotonic() + (LAUNCH_S if job.lease is None and self._worker is None else 0.0)
+        while time.monotonic() < deadline:
+            now = self.repository.jobs.get(job.id)
+            if now.lease is not None or now.status is not JobStatus.RUNNING:
+                return True
+            time.sleep(LOOK_S)
+        return False
 
     def _ask(self, job: Job, desired: Desired) -> Job:
         self.repository.jobs.ask(job.id, desired=desired)
         return self.repository.jobs.get(job.id)
+
+
+def _timers(worker: Worker[Any], total_s: float) -> Timers:
+    try:
+        return Timers(**{**worker.default_timers.model_dump(), "total_s": total_s})
+    except ValidationError as error:
+        raise InvalidInput(f"the timeout: {explain(error)}", "seconds up to 30 days; 0 means none") from None
 
 
 def _next(job: Job) -> str:

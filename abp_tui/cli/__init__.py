@@ -15,11 +15,12 @@ from abp_tui.plugins import suggest
 VERBS = {
     "abp_tui.cli.new": "new",
     "abp_tui.cli.review": "test approve reject prompt",
-    "abp_tui.cli.run": "start pause stop resume retry workers wait",
+    "abp_tui.cli.run": "start pause stop resume retry workers set wait",
     "abp_tui.cli.look": "ls show units events log",
     "abp_tui.cli.results": "export rm",
     "abp_tui.cli.demo": "demo",
 }
+ATTRIBUTE_OF = {"set": "set_"}  # where Python has the name already
 MODULE_OF = {verb: module for module, verbs in VERBS.items() for verb in verbs.split()}
 
 
@@ -36,7 +37,7 @@ class Verbs(click.Group):
             raise click.UsageError(
                 f"there is no verb {cmd_name!r}: {suggest(cmd_name, list(MODULE_OF))}", ctx
             )
-        command = getattr(import_module(MODULE_OF[cmd_name]), cmd_name)
+        command = getattr(import_module(MODULE_OF[cmd_name]), ATTRIBUTE_OF.get(cmd_name, cmd_name))
         assert isinstance(command, click.Command)
         return command
 

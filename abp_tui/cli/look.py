@@ -103,8 +103,8 @@ def events(job: str, seq: int, as_json: bool) -> None:
     unit = repository.units.get(repository.jobs.find(job).id, seq)
     attempts = repository.attempts.of_unit(unit.job_id, seq)
     if as_json:
-        found = (event for attempt in attempts for event in events_of(repository, attempt.id))
-        put_json([event.model_dump(mode="json") for event in found])
+        found = ((attempt, event) for attempt in attempts for event in events_of(repository, attempt.id))
+        put_json([{"attempt": a.number, **event.model_dump(mode="json")} for a, event in found])
         return
     for attempt in attempts:
         cost, began = money(attempt.usage.cost_usd), local(attempt.started_at)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from abp_tui.cli.common import json_object, open_orchestrator, put, put_text, read_text, say, text_or_file
+from abp_tui.cli.common import json_object, open_orchestrator, put, put_text, say, text_or_file
 from abp_tui.cli.text import one_line
 from abp_tui.errors import InvalidInput
 
@@ -49,8 +49,6 @@ class WithCommand(click.Command):
 @click.option(
     "--prompt", metavar="TEXT|@FILE", help="The prompt, with {field}s, instead of the standard one."
 )
-@click.option("--schema", metavar="FILE", help="A JSON schema that each result must have.")
-@click.option("--post", metavar="TEXT|@FILE", help="A prompt to run once over all the results.")
 @click.option("--cwd", metavar="DIR", help="Where the agents run; by default here.")
 @click.option("--worker", metavar="NAME", help="The agent: `claude`, or `command` if there is one behind --.")
 @click.option("--worker-option", "options", multiple=True, metavar="K=V", help="Repeatable; V may be JSON.")
@@ -85,7 +83,6 @@ def new(ctx: click.Context, /, name: str, dry_run: bool, **given: Any) -> None:
 def _plan(orchestrator: Orchestrator, name: str, command: list[str] | None, given: dict[str, Any]) -> Plan:
     source, config = _source(given)
     worker, options = _worker(given["worker"], given["options"], command)
-    schema = given["schema"]
     return orchestrator.plan(
         name,
         text_or_file(given["intent"]) or "",
@@ -98,8 +95,6 @@ def _plan(orchestrator: Orchestrator, name: str, command: list[str] | None, give
         max_retries=given["max_retries"],
         timeout=given["timeout"],
         budget_usd=given["budget"],
-        output_schema=json_object(read_text(Path(schema)), schema) if schema else None,
-        post_processing_prompt=text_or_file(given["post"]),
         cwd=given["cwd"],
     )
 

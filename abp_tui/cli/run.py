@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from abp_tui.cli.common import job_argument, open_orchestrator, open_repository, say, wait_option
 from abp_tui.cli.watching import after_launch, wait_for
+from abp_tui.errors import InvalidInput
+from abp_tui.plugins import suggest
 
 if TYPE_CHECKING:
     from abp_tui.domain.model import Job
@@ -114,6 +116,28 @@ def workers(job: str, count: int) -> None:
     say(f"{found.name}: {found.max_workers} {'worker' if found.max_workers == 1 else 'workers'}")
 
 
+@click.command("set")
+@job_argument
+@click.argument("settings", nargs=-1, required=True, metavar="K=V..")
+def set_(job: str, settings: tuple[str, ...]) -> None:
+    """Change what a job may cost or how often it tries: budget_usd, max_retries, max_workers.
+
+    The number of workers changes at once, the others from the next start or resume on.
+
+    \b
+    abp set docs budget_usd=25
+    abp set docs max_retries=1 max_workers=8
+    """
+    given = dict(_setting(text) for text in settings)
+    orchestrator = open_orchestrator()
+    found = orchestrator.repository.jobs.find(job)
+    if (count := given.pop("max_workers", None)) is not None:
+        orchestrator.set_workers(found.id, count)
+    found = orchestrator.set_limits(found.id, **given)
+    budget = "no budget" if found.budget_usd is None else f"a budget of ${found.budget_usd:g}"
+    say(f"{found.name}: {budget}, {found.max_retries} retries, {found.max_workers} workers")
+
+
 @click.command()
 @job_argument
 @click.option("--timeout", type=float, metavar="S", help="Wait no longer than this many seconds.")
@@ -127,6 +151,20 @@ def wait(job: str, timeout: float | None) -> int:
     abp wait docs --timeout 3600
     """
     return wait_for(open_repository(), job, timeout)
+
+
+SETTINGS = ("budget_usd", "max_retries", "max_workers")
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    name, _, value = text.partition("=")
+    if name not in SETTINGS:
+        raise InvalidInput(f"a job has no setting {name!r}", suggest(name, list(SETTINGS)))
+    try:
+        number = float(value) if name == "budget_usd" else int(value)
+    except ValueError:
+        raise InvalidInput(f"{name} is {value!r}", f"write a number: {name}=4") from None
+    return name, number
 
 
 def _ending(job: Job, how: str) -> str:

@@ -44,10 +44,17 @@ def next_step(view: JobView) -> str:
         return f"Its process is gone. Go on: abp {verb} {name}"
     return {
         JobStatus.CREATED: f"Next: abp test {name}",
-        JobStatus.TESTING: f"Next: abp approve {name}, or abp reject {name}",
+        JobStatus.TESTING: _after_test(view),
         JobStatus.PAUSED: f"Next: abp resume {name}",
         JobStatus.FAILED: f"Next: abp units {name} --status failed, then abp retry {name}",
     }.get(view.status, "")
+
+
+def _after_test(view: JobView) -> str:
+    name = view.name
+    if view.failed_units:
+        return f"Next: abp reject {name}, then test again. abp approve {name} runs the rest all the same"
+    return f"Next: abp approve {name}, or abp reject {name}"
 
 
 def _reason(view: JobView) -> str:

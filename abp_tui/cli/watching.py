@@ -34,7 +34,8 @@ def after_launch(orchestrator: Orchestrator, job: Job, wait: bool) -> int:
     """Say that a job runs, or wait for it; returns the exit code."""
     if wait:
         return wait_for(orchestrator.repository, job.id)
-    say(f"{job.name} runs, with {job.counters.pending} units to go. Watch it: abp, or abp wait {job.name}")
+    left = job.counters.pending + job.counters.processing
+    say(f"{job.name} runs, with {left} units to go. Watch it: abp, or abp wait {job.name}")
     return 0
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -28,14 +28,21 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Timers(Frozen):
-    """How long an attempt may take, in seconds; 0 switches a timer off."""
+MAX_SECONDS = 30 * 24 * 3600.0
+MAX_WORKERS = 1024
+MAX_RETRIES = 1000
 
-    first_event_s: float = Field(default=180.0, ge=0, description="Until the agent's first sign of life.")
-    idle_s: float = Field(default=600.0, ge=0, description="Longest silence between two signs of life.")
-    total_s: float = Field(default=1800.0, ge=0, description="The whole attempt.")
-    grace_s: float = Field(default=10.0, ge=0, description="From the result until the program must be gone.")
-    backoff_s: float = Field(default=1.0, ge=0, description="Wait before the first retry; doubles each time.")
+Seconds = Annotated[float, Field(ge=0, le=MAX_SECONDS, allow_inf_nan=False)]
+
+
+class Timers(Frozen):
+    """How long an attempt may take, in seconds up to 30 days; 0 switches a timer off."""
+
+    first_event_s: Seconds = Field(default=180.0, description="Until the agent's first sign of life.")
+    idle_s: Seconds = Field(default=600.0, description="Longest silence between two signs of life.")
+    total_s: Seconds = Field(default=1800.0, description="The whole attempt.")
+    grace_s: Seconds = Field(default=10.0, description="From the result until the program must be gone.")
+    backoff_s: Seconds = Field(default=1.0, description="Wait before the first retry; doubles each time.")
 
 
 class Recipe(Frozen):

@@ -10,6 +10,7 @@ from types import FrameType
 
 from abp_tui.errors import AbpError, LeaseHeld
 from abp_tui.execution.executor import JobExecutor
+from abp_tui.execution.launch import ALREADY_RUN
 from abp_tui.store.repository import Repository
 
 
@@ -26,7 +27,7 @@ def main() -> int:
             executor.run(force=arguments.force)
     except LeaseHeld as error:
         print(f"abp: {error}", file=sys.stderr)  # noqa: T201 - its log is its terminal
-        return 2
+        return ALREADY_RUN
     except AbpError as error:
         print(f"abp: {error}", file=sys.stderr)  # noqa: T201
         return 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from abp_tui.domain.status import JobStatus, Purpose
+from abp_tui.domain.status import JobStatus, Purpose, UnitStatus
 from abp_tui.store.journal import Claim, Journal, Render
 
 Held = Callable[[], str | None]
@@ -42,7 +42,9 @@ class WholeJob:
             hold = held()  # again: a person may have said otherwise in between
             status = self._verdict(hold)
             if status is not None:
-                self._journal.settle(status, hold if status is JobStatus.PAUSED else None)
+                reason = hold if status is JobStatus.PAUSED else None
+                said = f"paused: {reason}" if reason else status.lower()
+                self._journal.settle(status, said, reason)
         return status
 
     def _verdict(self, hold: str | None) -> JobStatus | None:
@@ -61,21 +63,25 @@ class OneTest:
         self._journal = journal
         self._render = render
         self._recipe_version = recipe_version
-        self._seq: int | None = seq
+        self._seq = seq
+        self._claimed = False
 
     def claim(self, limit: int) -> list[Claim]:
         """Take the unit, the first time."""
-        seq, self._seq = self._seq, None
-        if not limit or seq is None:
+        if not limit or self._claimed:
             return []
-        claim = self._journal.claim_unit(seq, Purpose.TEST, self._recipe_version, self._render)
+        self._claimed = True
+        claim = self._journal.claim_unit(self._seq, Purpose.TEST, self._recipe_version, self._render)
         return [claim] if claim else []
 
     def settled(self, held: Held) -> JobStatus | None:
-        """TESTING or CREATED once the attempt's end is recorded."""
+        """TESTING once the unit has ended, CREATED where it was kept from that."""
         if self._journal.counters()["processing"]:
             return None
-        status = JobStatus.CREATED if held() else JobStatus.TESTING
+        ended = self._journal.unit_status(self._seq) is not UnitStatus.PENDING
+        if not ended and not self._claimed and held() is None:
+            return None  # not begun
+        status = JobStatus.TESTING if ended else JobStatus.CREATED
         with self._journal.transaction(durable=True):
-            self._journal.settle(status)
+            self._journal.settle(status, "the test has ended" if ended else f"no test: {held() or 'stopped'}")
         return status

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from abp_tui.domain.failure import Decision, FailureKind, GiveUp, HoldJob, RetryIn, decide, fingerprint
-from abp_tui.domain.model import Event, EventKind, Job, Outcome
+from abp_tui.domain.model import Event, EventKind, Job, Outcome, Usage
 from abp_tui.domain.prompt import PromptTemplate
 from abp_tui.domain.status import AttemptStatus, Purpose, UnitStatus, Verdict
 from abp_tui.errors import AbpError, WorkerUnavailable
@@ -20,6 +20,7 @@ from abp_tui.workers.base import Sink, Task, Worker
 from abp_tui.workers.cancel import Cancel
 
 ATTEMPT_MARK = "ABP_ATTEMPT"
+NEVER_BEGAN = frozenset({FailureKind.REFUSED_TO_START, FailureKind.BAD_INPUT})  # and so cost nothing
 
 log = logging.getLogger(__name__)
 
@@ -72,14 +73,15 @@ class AttemptRunner:
 
     def _outcome(self, claim: Claim, sink: Sink, cancel: Cancel) -> Outcome:
         if cancel.requested:
-            return Outcome.failed(FailureKind.INTERRUPTED, "ended before it began")
+            nothing = Usage(cost_usd=0.0)
+            return Outcome.failed(FailureKind.INTERRUPTED, "ended before it began", usage=nothing)
         try:
             return self._worker.run(self._task(claim), sink, cancel)
         except WorkerUnavailable as error:
             return Outcome.failed(FailureKind.REFUSED_TO_START, str(error))
         except AbpError as error:
             return Outcome.failed(FailureKind.AGENT_ERROR, str(error))
-        except Exception as error:  # a worker may be anyone's: its fault fails its unit only
+        except BaseException as error:  # a worker may be anyone's: its fault fails its unit only
             log.exception("worker %s failed on unit %s", self._job.worker, claim.seq)
             return Outcome.failed(FailureKind.AGENT_ERROR, f"{type(error).__name__}: {error}")
 
@@ -98,8 +100,12 @@ class AttemptRunner:
 def conclude(claim: Claim, outcome: Outcome, job: Job, jitter: float) -> Finished:
     """What becomes of a unit whose attempt ended like this. `jitter` in 0..1 spreads the backoff."""
     end = Finished(claim, outcome, AttemptStatus.COMPLETED, UnitStatus.COMPLETED, ended_at=time.time())
+    if outcome.ok and outcome.denials:
+        denied = ", ".join(dict.fromkeys(f"{d.tool} {d.detail}".strip() for d in outcome.denials))
+        blocked = outcome.model_copy(update={"error": outcome.error or f"permission denied: {denied}"})
+        return replace(end, outcome=blocked, verdict=Verdict.BLOCKED)
     if outcome.ok:
-        return replace(end, verdict=Verdict.BLOCKED if outcome.denials else Verdict.OK)
+        return replace(end, verdict=Verdict.OK)
     kind = outcome.failure or FailureKind.AGENT_ERROR
     failures = claim.failures + 1
     match _decision(claim, kind, failures, job, jitter):
@@ -110,8 +116,11 @@ def conclude(claim: Claim, outcome: Outcome, job: Job, jitter: float) -> Finishe
             unit, not_before, spent = UnitStatus.FAILED, None, failures
         case HoldJob():
             unit, not_before, spent = UnitStatus.PENDING, None, claim.failures
+    if kind in NEVER_BEGAN and outcome.usage.cost_usd is None:
+        outcome = outcome.model_copy(update={"usage": Usage(cost_usd=0.0)})
     return replace(
         end,
+        outcome=outcome,
         status=AttemptStatus.INTERRUPTED if kind is FailureKind.INTERRUPTED else AttemptStatus.FAILED,
         unit_status=unit,
         failures=spent,

@@ -7,7 +7,7 @@ class Budget:
     """Keeps account of a job's spending in USD. No limit where there is none, or while no cost is known."""
 
     def __init__(self, limit_usd: float | None, known: int, spent_usd: float) -> None:
-        self._limit = limit_usd
+        self.limit_usd = limit_usd
         self._known = known
         self._spent = spent_usd
 
@@ -22,10 +22,10 @@ class Budget:
 
     def affordable(self, in_flight: int) -> int | None:
         """How many more attempts may start now; None means any number."""
-        if self._limit is None or not self._known:
+        if self.limit_usd is None or not self._known:
             return None
         mean = self._spent / self._known
-        left = self._limit - self._spent - in_flight * mean
+        left = self.limit_usd - self._spent - in_flight * mean
         if mean <= 0:
             return None if left > 0 else 0
-        return max(0, int(left / mean))
+        return max(0, int(left / mean + 1e-9))  # 0.3 is three times 0.1

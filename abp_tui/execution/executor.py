@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from abp_tui.domain.model import Job, Lease
 from abp_tui.domain.status import JobStatus
-from abp_tui.errors import IllegalTransition
+from abp_tui.errors import IllegalTransition, LeaseLost
 from abp_tui.execution.assignment import Assignment, OneTest, WholeJob
 from abp_tui.execution.attempt import AttemptRunner
 from abp_tui.execution.lease import take_lease
@@ -54,6 +55,8 @@ class JobExecutor:
             if job.status is not JobStatus.RUNNING:
                 hint = "approve it, start it or resume it first"
                 raise IllegalTransition(f"job {job.name} is {job.status}, not RUNNING", hint)
+            words = f"process {os.getpid()} runs it with {job.desired_workers} workers"
+            self._repository.logs.add(job.id, words)
             return self._drive(job, journal)
 
     def run_test(self, seq: int) -> None:
@@ -64,7 +67,7 @@ class JobExecutor:
         with self._tenancy(force=False) as (job, journal):
             if job.status is JobStatus.TESTING:  # a test whose process died
                 job = self._repository.jobs.move(job.id, JobStatus.CREATED)
-            job = self._repository.jobs.move(job.id, JobStatus.TESTING)
+            job = self._repository.jobs.move(job.id, JobStatus.TESTING, said=f"unit {seq} is tested")
             self._tell.job_changed(job)
             self._drive(job, journal, seq)
 
@@ -76,7 +79,13 @@ class JobExecutor:
         lease = take_lease(self._repository, job, force=force)
         try:
             with recovered_journal(self._repository, self._job_id, lease) as journal:
-                yield self._repository.jobs.get(self._job_id), journal
+                try:
+                    yield self._repository.jobs.get(self._job_id), journal
+                except LeaseLost:
+                    raise  # another executor has it all by now
+                except BaseException as error:
+                    self._abandon(journal, error)
+                    raise
         finally:
             self._repository.leases.release(self._job_id, lease.executor)
 
@@ -95,6 +104,19 @@ class JobExecutor:
             pool.close()
         self._tell.job_changed(self._repository.jobs.get(job.id))
         return status
+
+    def _abandon(self, journal: Journal, error: BaseException) -> None:
+        """Keep what the agents had finished, put the rest back, and hold the job, saying why."""
+        job = self._repository.jobs.get(self._job_id)
+        mail, reason = self._mailbox.collect(0), f"its executor failed: {type(error).__name__}: {error}"
+        with journal.transaction(durable=True):
+            journal.events(mail.events)
+            journal.finish(mail.finished)
+            journal.recover()
+            if job.status is JobStatus.RUNNING:
+                journal.settle(JobStatus.PAUSED, f"paused: {reason}", reason)
+            elif job.status is JobStatus.TESTING:
+                journal.settle(JobStatus.CREATED, f"no test: {reason}")
 
     def _worker(self, job: Job) -> Worker[Any]:
         return self._given_worker or make_worker(job.worker, job.recipe.worker_options)

@@ -18,7 +18,8 @@ from abp_tui.store.repository import Repository
 
 # What marks a program as started by an agent: with these set, an agent refuses to start as a nested one.
 NESTING_MARKS = ("CLAUDECODE", "CLAUDE_CODE_ENTRYPOINT", "CLAUDE_CODE_SSE_PORT", ATTEMPT_MARK)
-START_WAIT_S = 30.0
+START_WAIT_S = 60.0  # longer than it takes to see that an owner on another machine is dead
+ALREADY_RUN = 2  # the exit code of an executor that found another one
 LOOK_S = 0.02
 TAIL_BYTES = 4000
 
@@ -32,7 +33,6 @@ def launch_executor(
     where it could not begin.
     """
     log_file = executor_log(repository.path, job.id)
-    log_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     arguments = [
         sys.executable,
         "-P",
@@ -47,20 +47,35 @@ def launch_executor(
     if force:
         arguments.append("--force")
     repository.jobs.remember_environment(job.id, clean_environment(os.environ))
-    with log_file.open("ab") as log:
-        begin = log.tell()
-        process = subprocess.Popen(
-            arguments,
-            cwd=job.cwd,
-            env=clean_environment(os.environ),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
+    process, begin = _start(arguments, job, log_file)
     # Someone must wait for it, or it stays a zombie for as long as this process lives.
     threading.Thread(target=process.wait, name=f"wait-{process.pid}", daemon=True).start()
     return _wait_until_it_owns(repository, job, process, log_file, begin)
+
+
+def _start(arguments: list[str], job: Job, log_file: Path) -> tuple[subprocess.Popen[bytes], int]:
+    """Start it, printing to the end of its log; returns the process and where in the log it begins."""
+    try:
+        log_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with open(log_file, "ab", opener=_private) as log:
+            begin = log.tell()
+            process = subprocess.Popen(
+                arguments,
+                cwd=job.cwd,
+                env=clean_environment(os.environ),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+    except OSError as error:
+        hint = f"are {job.cwd} and {log_file.parent} there, and may you use them?"
+        raise AbpError(f"the executor of job {job.name} can't be started: {error.strerror}", hint) from error
+    return process, begin
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
@@ -85,6 +100,8 @@ def _wait_until_it_owns(
             return now
         if code == 0:
             return now  # it was that quick
+        if code == ALREADY_RUN and now.lease is not None:
+            return now  # another one was quicker
         if code is not None:
             raise _could_not_begin(job, log_file, begin)
         time.sleep(LOOK_S)

@@ -148,7 +148,7 @@ class Loop:
         if affordable is None:
             return wanted
         if not affordable and not self._pool.busy:
-            self._hold = "the budget is reached"
+            self._hold = f"the budget of ${self._budget.limit_usd:g} is reached; `abp set` raises it"
         return min(wanted, affordable)
 
     def _report(self, mail: Mail, finished: list[Finished], claims: list[Claim]) -> None:

@@ -17,6 +17,7 @@ from abp_tui.store.migrations import MIGRATIONS, migrate
 
 APPLICATION_ID = 0x61627031  # "abp1"
 MAGIC = b"SQLite format 3\x00"
+HEADER_SIZE = 100
 BUSY_TIMEOUT_S = 10.0
 WAL_LIMIT_BYTES = 64 * 1024 * 1024
 
@@ -110,12 +111,13 @@ def _version_of(path: Path) -> int:
     if path.stat().st_size == 0:
         return 0
     with path.open("rb") as file:
-        if file.read(len(MAGIC)) != MAGIC:
-            raise _foreign(path, "it is not an SQLite database")
-    connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=BUSY_TIMEOUT_S)
+        header = file.read(HEADER_SIZE)
+    if header[: len(MAGIC)] != MAGIC:
+        raise _foreign(path, "it is not an SQLite database")
+    if int.from_bytes(header[68:72], "big") != APPLICATION_ID:  # where SQLite keeps it
+        raise _foreign(path, "another program's database")
+    connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S)
     try:
-        if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
-            raise _foreign(path, "another program's database")
         return int(connection.execute("PRAGMA user_version").fetchone()[0])
     finally:
         connection.close()

@@ -14,6 +14,7 @@ from abp_tui.domain.status import Desired, JobStatus, check_job_step
 from abp_tui.errors import IllegalTransition, InvalidInput, LeaseHeld, NotFound
 from abp_tui.plugins import suggest
 from abp_tui.store.database import Database
+from abp_tui.store.logs import Logs
 from abp_tui.store.recipes import recipe_columns
 from abp_tui.store.records import bucket_from, dump, job_from, now, recipe_from
 from abp_tui.store.tables import BucketRow, JobRow, RecipeRow
@@ -28,6 +29,7 @@ class Jobs:
 
     def __init__(self, database: Database) -> None:
         self._db = database
+        self._logs = Logs(database)
 
     def get(self, job_id: int) -> Job:
         """The job with this number; raises `NotFound`."""
@@ -94,7 +96,9 @@ class Jobs:
         try:
             with self._db.writing() as db:
                 db.connection().executemany(insert, ((job_id, *row) for row in rows))
-        except sqlite3.IntegrityError:
+        except sqlite3.IntegrityError as error:
+            if "UNIQUE" not in str(error):
+                raise NotFound(f"job j{job_id} was removed while its items were written", "") from None
             raise InvalidInput("two items have the same key", "name a column that differs in each") from None
 
     def make_ready(self, job_id: int, total: int) -> None:
@@ -110,10 +114,19 @@ class Jobs:
                 total=total, pending=total, bucket_width=width, ready_at=now(), change=JobRow.change + 1
             ).where(JobRow.id == job_id).execute(db)
 
-    def move(self, job_id: int, new: JobStatus, *, expect: JobStatus | None = None, **columns: Any) -> Job:
+    def move(
+        self,
+        job_id: int,
+        new: JobStatus,
+        *,
+        expect: JobStatus | None = None,
+        said: str | None = None,
+        **columns: Any,
+    ) -> Job:
         """Move a job to another state; raises `IllegalTransition` and changes nothing if it can't go there.
 
         `expect` is the state the caller saw; where it is no longer true, that is an illegal transition too.
+        `said` is what the job's log says of it.
         """
         with self._db.writing() as db:
             row = JobRow.select(JobRow.name, JobRow.status).where(JobRow.id == job_id).bind(db).first()
@@ -125,6 +138,8 @@ class Jobs:
                 raise IllegalTransition(f"job {row.name} is {old} by now", "look at it again")
             values = {"status": new, "change": JobRow.change + 1, **_stamps(new), **columns}
             JobRow.update(values).where(JobRow.id == job_id).execute(db)
+            if said is not None:
+                self._logs.add(job_id, said)
         return self.get(job_id)
 
     def ask(self, job_id: int, *, desired: Desired | None = None, workers: int | None = None) -> None:
@@ -137,6 +152,12 @@ class Jobs:
             values[JobRow.max_workers] = workers
         with self._db.writing() as db:
             JobRow.update(values).where(JobRow.id == job_id).execute(db)
+
+    def set_limits(self, job_id: int, **limits: float | None) -> None:
+        """Change `max_retries` or `budget_usd`; None leaves one as it is."""
+        values = {name: value for name, value in limits.items() if value is not None}
+        with self._db.writing() as db:
+            JobRow.update({**values, "change": JobRow.change + 1}).where(JobRow.id == job_id).execute(db)
 
     def remember_environment(self, job_id: int, names: Iterable[str]) -> None:
         """Keep the names (never the values) of the variables the job was launched with."""

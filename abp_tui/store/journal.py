@@ -109,7 +109,7 @@ _END_UNIT = (
     "UPDATE unit SET status = ?, verdict = ?, failures = ?, not_before = ?, output = ?, result = ?, "
     "error = ?, failure_kind = ?, fingerprint = ?, session_id = coalesce(?, session_id), "
     "cost_usd = CASE WHEN ? IS NULL THEN cost_usd ELSE coalesce(cost_usd, 0) + ? END, duration_s = ?, "
-    "changed = ? WHERE job_id = ? AND seq = ? AND status = 'PROCESSING'"
+    "changed = ? WHERE job_id = ? AND seq = ? AND status = 'PROCESSING' AND attempts = ?"
 )
 
 
@@ -175,6 +175,11 @@ class Journal:
         due = self._connection.execute(query, (self._job_id,)).fetchone()[0]
         return None if due is None else float(due)
 
+    def unit_status(self, seq: int) -> UnitStatus:
+        """The state of one unit."""
+        query = "SELECT status FROM unit WHERE job_id = ? AND seq = ?"
+        return UnitStatus(self._rows(query, self._job_id, seq)[0][0])
+
     def counters(self) -> dict[str, int]:
         """The job's counters as they stand."""
         names = ("total", "pending", "processing", "completed", "failed", "suspect")
@@ -216,8 +221,9 @@ class Journal:
         count, total = self._rows(query, self._job_id)[0]
         return int(count), float(total)
 
-    def settle(self, status: JobStatus, reason: str | None = None) -> None:
-        """Give the job its final or paused state and the lease back, in one step."""
+    def settle(self, status: JobStatus, said: str, reason: str | None = None) -> None:
+        """Give the job its state and the lease back, in one step; `said` goes to its log."""
+        self.log(said)
         self._connection.execute(
             "UPDATE job SET status = ?, pause_reason = ?, finished_at = ?, executor = NULL, host = NULL, "
             "boot_id = NULL, pid = NULL, pid_started = NULL, beat_at = NULL, beat_clock = NULL WHERE id = ?",
@@ -232,13 +238,12 @@ class Journal:
         )
 
     def recover(self) -> list[int]:
-        """End the attempts that a dead executor left running and put their units back; returns their ids."""
+        """End all attempts that the store has as running and put their units back; returns their ids."""
         rows = self._rows(
             "SELECT a.id, a.seq, u.status FROM attempt a "
             "JOIN unit u ON u.job_id = a.job_id AND u.seq = a.seq "
-            "WHERE a.job_id = ? AND a.status = 'RUNNING' AND a.executor != ?",
+            "WHERE a.job_id = ? AND a.status = 'RUNNING'",
             self._job_id,
-            self._executor,
         )
         for attempt_id, seq, status in rows:
             self._connection.execute(
@@ -303,7 +308,7 @@ class Journal:
 
     def _end_unit(self, end: Finished) -> None:
         outcome, claim = end.outcome, end.claim
-        self._connection.execute(
+        done = self._connection.execute(
             _END_UNIT,
             (
                 end.unit_status,
@@ -322,9 +327,11 @@ class Journal:
                 self._change,
                 self._job_id,
                 claim.seq,
+                claim.number,
             ),
         )
-        self._tally.move(claim.seq, "processing", counted_as(end.unit_status, end.verdict))
+        if done.rowcount == 1:
+            self._tally.move(claim.seq, "processing", counted_as(end.unit_status, end.verdict))
 
 
 def _event_row(item: tuple[int, float, Event]) -> tuple[Any, ...]:

@@ -8,8 +8,8 @@ from typing import Any
 from peewee import SqliteDatabase, fn
 
 from abp_tui.domain.model import UnitLine, WorkUnit
-from abp_tui.domain.status import UnitKind, UnitStatus, Verdict, check_unit_step
-from abp_tui.errors import NotFound
+from abp_tui.domain.status import UnitKind, UnitStatus, Verdict
+from abp_tui.errors import IllegalTransition, NotFound
 from abp_tui.store.database import Database
 from abp_tui.store.records import unit_from
 from abp_tui.store.tables import JobRow, UnitRow
@@ -127,7 +127,10 @@ def _put_back(db: SqliteDatabase, job_id: int, seqs: Sequence[int]) -> int:
     columns = (UnitRow.seq, UnitRow.status, UnitRow.verdict)
     for row in UnitRow.select(*columns).where(which).bind(db).dicts():
         status = UnitStatus(row["status"])
-        check_unit_step(row["seq"], status, UnitStatus.PENDING)
+        if status not in (UnitStatus.COMPLETED, UnitStatus.FAILED):
+            raise IllegalTransition(
+                f"unit {row['seq']} is {status}: it has not ended", "only ended units are put back"
+            )
         verdict = Verdict(row["verdict"]) if row["verdict"] else None
         tally.move(row["seq"], counted_as(status, verdict), "pending")
     cleared = dict.fromkeys(

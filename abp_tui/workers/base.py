@@ -92,6 +92,9 @@ class Worker(ABC, Generic[OptionsT]):
     def check(self, fields: Sequence[str]) -> None:
         """Raise `InvalidInput` where the options can't work for items with these payload fields."""
 
+    def require(self) -> None:
+        """Raise `WorkerUnavailable` where what this worker runs is not on this machine; starts nothing."""
+
     def permissions(self) -> list[str]:
         """What the agent may do, in plain words, for the person who approves."""
         return []

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from abp_tui.domain.model import Timers
+from abp_tui.errors import WorkerUnavailable
 from abp_tui.workers.base import Probe, Task, WorkerOptions
 from abp_tui.workers.cancel import Cancel
 from abp_tui.workers.process import run_program
@@ -144,15 +145,25 @@ class ClaudeCliWorker(StreamJsonWorker[ClaudeOptions]):
             said.append("and what your own Claude Code settings allow")
         return [_MODES[options.permission_mode], *said]
 
-    def probe(self) -> Probe:
-        """Whether the program is here and starts, and which login it seems to have."""
+    def require(self) -> None:
+        """Raise `WorkerUnavailable` where the program is not there."""
+        self._find_program()
+
+    def _find_program(self) -> str:
         found = shutil.which(self.options.program)
         if found is None:
-            return Probe(
-                False,
+            raise WorkerUnavailable(
                 f"there is no program {self.options.program!r}",
-                hint="npm install -g @anthropic-ai/claude-code, then start it once and log in",
+                "npm install -g @anthropic-ai/claude-code, then start it once and log in",
             )
+        return found
+
+    def probe(self) -> Probe:
+        """Whether the program is here and starts, and which login it seems to have."""
+        try:
+            found = self._find_program()
+        except WorkerUnavailable as error:
+            return Probe(False, error.message, hint=error.hint)
         said = bytearray()
         try:
             with Cancel() as cancel:

@@ -114,6 +114,10 @@ class CommandWorker(Worker[CommandOptions]):
             )
         return found
 
+    def require(self) -> None:
+        """Raise `WorkerUnavailable` where the program is not there."""
+        self._find_program()
+
     def probe(self) -> Probe:
         """Whether the program is there."""
         try:

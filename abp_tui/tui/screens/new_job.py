@@ -106,7 +106,10 @@ class NewJobScreen(AbpScreen):
         yield _field("exclude", Input(id="exclude", compact=True, placeholder="patterns, blanks between"))
         yield _field("worker", Select(WORKERS, value="claude", allow_blank=False, id="worker", compact=True))
         yield _field("command", Input(id="command", compact=True, placeholder="wc -w {file_path}"))
-        yield _field("at a time", Input("4", id="workers", compact=True, type="integer"))
+        yield _field(
+            "at a time",
+            Input(str(self.orchestrator.settings.max_workers), id="workers", compact=True, type="integer"),
+        )
 
     def _show_command(self) -> None:
         self.query_one("#field-command").display = self._worker == "command"

@@ -111,7 +111,7 @@ class JobList(LineList):
             "name": (one_line(job.name), BOLD if marked else ""),
             "status": (str(mark), mark.style),
             "bar": (filled, mark.style if done else FAINT),
-            "done": (f"{job.ended_units:,}/{job.total_units:,}", ""),
+            "done": (f"{job.completed_units:,}/{job.total_units:,}", ""),
             "failed": (f"{job.failed_units:,}" if job.ended_units else "", BAD if job.failed_units else DIM),
             "rate": (rate(pace.per_s), DIM),
             "left": (span(pace.left_s) if pace.left_s else "", DIM),
