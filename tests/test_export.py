@@ -108,3 +108,13 @@ def test_what_can_not_be_written_is_said(tmp_path: Path, target: str) -> None:
     job = make_job(repository, 1)
     with pytest.raises(InvalidInput):
         export_jsonl(repository, job.id, tmp_path / target)
+
+
+def test_an_item_of_the_job_is_never_written_over(tmp_path: Path) -> None:
+    repository = make_repository(tmp_path)
+    item = tmp_path / "item.md"
+    item.write_text("precious")
+    job = make_job(repository, payloads=[{"file_path": str(item)}])
+    with pytest.raises(InvalidInput, match="own items"):
+        export_jsonl(repository, job.id, item)
+    assert item.read_text() == "precious"

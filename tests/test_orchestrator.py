@@ -435,3 +435,43 @@ def test_removing(repository: Repository, notes: Path) -> None:
     wait_until(lambda: status_of(orchestrator, job) is JobStatus.PAUSED)
     orchestrator.remove("words")
     assert repository.jobs.all() == []
+
+
+def test_a_prompt_edited_after_its_test_is_not_approved(repository: Repository, notes: Path) -> None:
+    orchestrator = Orchestrator(repository, InProcessWorker())
+    job = create(orchestrator, notes)
+    run_test(orchestrator, job)
+    orchestrator.set_prompt(job.id, "Something else with {file_name}")
+    with pytest.raises(IllegalTransition, match="edited after its test"):
+        orchestrator.approve(job.id)
+
+
+def test_a_job_whose_folder_is_gone_is_paused_and_says_so(repository: Repository, notes: Path) -> None:
+    (notes.parent / "gone").mkdir()
+    orchestrator = Orchestrator(repository)
+    job = create_naps(orchestrator, notes, 0.01, cwd=str(notes.parent / "gone"))
+    (notes.parent / "gone").rmdir()
+    with pytest.raises(AbpError, match="can't be started"):
+        orchestrator.skip_test(job.id)
+    assert status_of(orchestrator, job) is JobStatus.PAUSED
+
+
+def test_resuming_twice_at_once_starts_one_executor(repository: Repository, notes: Path) -> None:
+    orchestrator = Orchestrator(repository)
+    job = create_naps(orchestrator, notes, 1, max_workers=5)
+    repository.jobs.move(job.id, JobStatus.RUNNING)
+    owners: list[int] = []
+
+    def resume() -> None:
+        lease = orchestrator.resume(job.id).lease
+        owners.append(lease.pid if lease else 0)
+
+    threads = [threading.Thread(target=resume) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(owners) == 2
+    assert len(set(owners)) == 1
+    wait_until(lambda: status_of(orchestrator, job) is JobStatus.COMPLETED)
+    assert {a.number for n in range(5) for a in repository.attempts.of_unit(job.id, n)} == {1}

@@ -48,11 +48,16 @@ def test_bad_input(abp: Abp, arguments: tuple[str, ...], words: tuple[str, ...])
         ((*NEW, "texts", "--", "sh", "-c", "wc {file_path}"), ("file_path", "$1")),
         ((*NEW, "texts", "--prompt", "@no-such-file", *WC), ("no-such-file", "(")),
         ((*NEW, "texts", "--prompt", "@texts/picture.png", *WC), ("not UTF-8", "(")),
-        ((*NEW, "texts", "--schema", "texts/1.md", *WC), ("JSON", "(")),
         ((*NEW, "texts", "--worker", "clade"), ("clade", "did you mean 'claude'?")),
         ((*NEW, "texts", "--worker-option", "x", *WC), ("KEY=VALUE",)),
         ((*NEW, "texts", "--worker-option", "modl=x"), ("modl", "(")),
-        ((*NEW, "texts", "--max-workers", "0", *WC), ("at least one",)),
+        ((*NEW, "texts", "--max-workers", "0", *WC), ("max_workers", "1 to 1024")),
+        ((*NEW, "texts", "--max-retries", "99999999999999999999", *WC), ("max_retries", "(")),
+        ((*NEW, "texts", "--budget", "nan", *WC), ("budget", "(")),
+        ((*NEW, "texts", "--budget", "inf", *WC), ("budget", "(")),
+        ((*NEW, "texts", "--timeout", "nan", *WC), ("timeout", "(")),
+        ((*NEW, "texts", "--timeout", "1e300", *WC), ("timeout", "30 days")),
+        ((*NEW, "texts", "--prompt", " ", *WC), ("prompt is empty", "(")),
         ((*NEW, "texts", "--budget", "-1", *WC), ("budget",)),
         ((*NEW, "texts", "--timeout", "-1", *WC), ("timeout", "(")),
         ((*NEW, "texts", "--cwd", "no-such-folder", *WC), ("no-such-folder", "(")),
@@ -135,10 +140,12 @@ def test_a_wrong_setting_names_its_variable(abp: Abp) -> None:
     assert_refused(abp.run("ls", code=None, ABP_MAX_WORKERS="many"), "max_workers")
 
 
-def test_a_worker_whose_program_has_gone_fails_the_test_and_says_so(abp: Abp, texts: Path) -> None:
+def test_a_worker_whose_program_is_not_there_is_refused_at_once(abp: Abp, texts: Path) -> None:
     abp.run(*NEW, texts, "--worker", "claude", "--worker-option", "program=no-such-claude", "--limit", "1")
-    done = abp.run("test", "job", code=1)
-    assert "no-such-claude" in done.stderr
+    for arguments in (("test", "job"), ("start", "job", "--skip-test")):
+        assert_refused(abp.run(*arguments, code=None), "no-such-claude", "npm install")
+    assert abp.json("show", "job")["status"] == "CREATED"
+    assert abp.sql("SELECT count(*) FROM attempt") == [(0,)]
 
 
 def test_what_nobody_foresaw_is_one_line_and_a_file(abp: Abp) -> None:

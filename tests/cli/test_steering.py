@@ -151,3 +151,25 @@ def test_an_illegal_transition_says_what_can_be_done_instead(abp: Abp, texts: Pa
 def assert_one_line(refused: Result) -> None:
     assert refused.stderr.startswith("abp: ") and refused.stderr.count("\n") == 1
     assert "(" in refused.stderr
+
+
+def test_a_budget_that_is_reached_can_be_raised(abp: Abp, texts: Path) -> None:
+    abp.use_standins()
+    more = ("--pattern", "*.md", "--budget", "0.02", "--max-workers", "1")
+    abp.run("new", "dear", "--intent", "Read", "--files", texts, *more)
+    assert "abp set" in abp.run("start", "dear", "--skip-test", "--wait", code=3).stderr
+    assert "$5" in abp.run("set", "dear", "budget_usd=5", "max_retries=1").stderr
+    abp.run("resume", "dear", "--wait")
+    assert_counters_match(abp, "dear")
+
+
+def test_the_log_tells_the_story(abp: Abp, texts: Path) -> None:
+    abp.run("new", "words", "--intent", "Count", "--files", texts, "--", "wc", "-w", "{file_path}")
+    abp.run("test", "words")
+    abp.run("reject", "words")
+    abp.run("test", "words")
+    abp.run("approve", "words", "--wait")
+    told = abp.run("log", "words").stdout
+    story = ("created with", "unit 0 is tested", "the test has ended", "rejected", "approved", "completed")
+    places = [told.index(words) for words in story]
+    assert places == sorted(places)

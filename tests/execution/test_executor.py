@@ -358,3 +358,86 @@ def test_a_stopped_test_makes_the_job_created_again(repository: Repository) -> N
     assert repository.jobs.get(job.id).status is JobStatus.CREATED
     assert repository.units.get(job.id, 0).status is UnitStatus.PENDING
     assert_counters_match(repository, job.id)
+
+
+def test_a_unit_that_runs_can_not_be_put_back(repository: Repository) -> None:
+    job = make_job(repository, 2, status=JobStatus.RUNNING, desired_workers=1)
+    thread, executor, _ = run_in_thread(repository, job.id, InProcessWorker(wait_for_cancel))
+    wait_until(lambda: processing(repository, job.id) == 1)
+    with pytest.raises(IllegalTransition, match="has not ended"):
+        repository.units.put_back(job.id, [0])
+    executor.stop()
+    thread.join(20)
+    assert_counters_match(repository, job.id)
+
+
+def test_a_test_that_uses_the_budget_up_still_comes_to_review(repository: Repository) -> None:
+    job = make_job(repository, 3, budget_usd=0.01)
+    JobExecutor(repository, job.id, InProcessWorker()).run_test(0)
+    assert repository.jobs.get(job.id).status is JobStatus.TESTING
+    assert repository.units.get(job.id, 0).status is UnitStatus.COMPLETED
+
+
+def test_a_test_whose_agent_ends_well_though_it_was_stopped_comes_to_review(repository: Repository) -> None:
+    def ends_well(task: Task, sink: Sink, cancel: Cancel) -> Outcome:
+        wait_for_cancel(task, sink, cancel)
+        return answer(task, sink, cancel)
+
+    job = make_job(repository, 3)
+    executor = JobExecutor(repository, job.id, InProcessWorker(ends_well))
+    thread = threading.Thread(target=executor.run_test, args=(0,))
+    thread.start()
+    wait_until(lambda: processing(repository, job.id) == 1)
+    executor.stop()
+    thread.join(20)
+    assert repository.jobs.get(job.id).status is JobStatus.TESTING
+    assert_counters_match(repository, job.id)
+
+
+def test_an_executor_that_fails_leaves_nothing_half_done(repository: Repository) -> None:
+    def breaks(claim: object) -> None:
+        raise ZeroDivisionError("a callback's fault")
+
+    job = make_job(repository, 5, status=JobStatus.RUNNING)
+    with pytest.raises(ZeroDivisionError):
+        JobExecutor(repository, job.id, InProcessWorker(), Callbacks(unit_started=breaks)).run()
+    after = repository.jobs.get(job.id)
+    assert (after.status, after.lease, after.counters.processing) == (JobStatus.PAUSED, None, 0)
+    assert "a callback's fault" in (after.pause_reason or "")
+    assert repository.attempts.running(job.id) == []
+    assert_counters_match(repository, job.id)
+
+
+def test_a_test_that_is_interrupted_leaves_the_job_created(repository: Repository) -> None:
+    def interrupts(attempt_id: int, event: Event) -> None:
+        raise KeyboardInterrupt
+
+    job = make_job(repository, 3)
+    with pytest.raises(KeyboardInterrupt):
+        JobExecutor(repository, job.id, InProcessWorker(), Callbacks(event=interrupts)).run_test(0)
+    assert repository.jobs.get(job.id).status is JobStatus.CREATED
+    assert_counters_match(repository, job.id)
+
+
+def test_a_worker_that_exits_fails_its_unit_only(repository: Repository) -> None:
+    def exits(task: Task, sink: Sink, cancel: Cancel) -> Outcome:
+        raise SystemExit("goodbye")
+
+    job = make_job(repository, 2, status=JobStatus.RUNNING)
+    assert run(repository, job.id, InProcessWorker(exits)) is JobStatus.FAILED
+    assert_counters_match(repository, job.id)
+
+
+def test_the_lease_beats_while_an_agent_thinks(repository: Repository) -> None:
+    job = make_job(repository, 1, status=JobStatus.RUNNING)
+    thread, executor, _ = run_in_thread(repository, job.id, InProcessWorker(wait_for_cancel))
+    wait_until(lambda: processing(repository, job.id) == 1)
+
+    def beat() -> int:
+        lease = repository.jobs.get(job.id).lease
+        return lease.beat if lease else 0
+
+    first = wait_until(beat)
+    wait_until(lambda: beat() >= first + 2)
+    executor.stop()
+    thread.join(20)

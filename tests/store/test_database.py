@@ -58,6 +58,7 @@ def test_a_file_that_is_no_database_is_refused_untouched(tmp_path: Path) -> None
 def test_another_programs_database_is_refused_untouched(tmp_path: Path) -> None:
     path = tmp_path / "places.sqlite"
     with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA journal_mode = wal")
         connection.execute("CREATE TABLE job (id INTEGER)")
     connection.close()
     before = digest(tmp_path)

@@ -127,3 +127,20 @@ def test_a_body_over_the_cap_is_cut_with_a_mark(repository: Repository, journal:
     (stored,) = repository.attempts.events(taken.attempt_id)
     assert stored.body.endswith("[… cut by abp: 10 more characters]")
     assert stored.raw is None
+
+
+def test_outcomes_are_durable_and_every_transaction_takes_the_lock_at_its_start(journal: Journal) -> None:
+    said: list[str] = []
+    journal._connection.set_trace_callback(said.append)
+    (taken,) = claim(journal)
+    finish(journal, end(taken))
+    assert said.count("BEGIN IMMEDIATE") == 2
+    assert said.index("PRAGMA synchronous = NORMAL") < said.index("PRAGMA synchronous = FULL")
+
+
+def test_the_faces_take_the_lock_at_the_start_too(repository: Repository, job: Job) -> None:
+    said: list[str] = []
+    with repository.database.connected() as db:
+        db.connection().set_trace_callback(said.append)
+        repository.jobs.ask(job.id, workers=2)
+    assert "BEGIN IMMEDIATE" in said
