@@ -475,3 +475,21 @@ def test_resuming_twice_at_once_starts_one_executor(repository: Repository, note
     assert len(set(owners)) == 1
     wait_until(lambda: status_of(orchestrator, job) is JobStatus.COMPLETED)
     assert {a.number for n in range(5) for a in repository.attempts.of_unit(job.id, n)} == {1}
+
+
+@pytest.mark.parametrize("workers", [8, 64])
+def test_five_hundred_real_programs_that_exit_at_once(
+    repository: Repository, tmp_path: Path, workers: int
+) -> None:
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for n in range(500):
+        (folder / f"{n:03}.txt").touch()
+    orchestrator = Orchestrator(repository)
+    job = create(
+        orchestrator, folder, worker="command", worker_options={"argv": ["true"]}, max_workers=workers
+    )
+    orchestrator.skip_test(job.id)
+    wait_until(lambda: status_of(orchestrator, job).ended, seconds=60)
+    assert orchestrator.status(job.id).completed_units == 500
+    assert_counters_match(repository, job.id)

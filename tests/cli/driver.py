@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import signal
@@ -14,7 +16,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
+import pytest
+
+from abp_tui.cli import main
 from abp_tui.liveness import started_at
 
 PYTHON = [sys.executable, "-m", "abp_tui"]
@@ -63,8 +69,25 @@ class Abp:
         assert "Traceback" not in done.stderr, done.stderr
         return done
 
+    def quick(self, *arguments: str | Path) -> str:
+        """Run a verb in this process, which is what a test prepares and looks with; returns its stdout."""
+        out, err = io.TextIOWrapper(io.BytesIO(), "utf-8"), io.TextIOWrapper(io.BytesIO(), "utf-8")
+        with (
+            mock.patch.dict(os.environ, self.env, clear=True),
+            mock.patch.object(sys, "argv", ["abp", *map(str, arguments)]),
+            contextlib.chdir(self.folder),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+            pytest.raises(SystemExit) as ended,
+        ):
+            main()
+        for stream in (out, err):
+            stream.seek(0)
+        assert ended.value.code in (None, 0), err.read()
+        return out.read()
+
     def json(self, *arguments: str | Path) -> Any:
-        return json.loads(self.run(*arguments, "--json").stdout)
+        return json.loads(self.quick(*arguments, "--json"))
 
     def start(self, *arguments: str) -> Background:
         """Run a verb in the background, its talk going to a file."""
@@ -84,7 +107,7 @@ class Abp:
         """Make the job `gated`, whose units run until the returned file is there."""
         gate = self.folder / "gate"
         command = ("sh", "-c", WAIT_FOR_GATE, "sh", str(gate), "{file_path}")
-        self.run(
+        self.quick(
             "new", "gated", "--intent", "Wait", "--files", texts, "--pattern", "*.md", *more, "--", *command
         )
         return gate

@@ -13,7 +13,7 @@ from tests.cli.driver import Abp, assert_counters_match
 @pytest.fixture
 def docs(abp: Abp, texts: Path) -> Path:
     abp.use_standins()
-    abp.run("new", "docs", "--intent", "Sum it up", "--files", texts, "--pattern", "*.md")
+    abp.quick("new", "docs", "--intent", "Sum it up", "--files", texts, "--pattern", "*.md")
     return texts
 
 
@@ -97,7 +97,7 @@ def test_an_option_of_the_worker_reaches_the_agent(abp: Abp, texts: Path) -> Non
     abp.use_standins()
     log = abp.folder / "log.jsonl"
     abp.env["STANDIN_LOG"] = str(log)
-    abp.run(
+    abp.quick(
         "new", "m", "--intent", "Sum up", "--files", texts, "--limit", "1", "--worker-option", "model=opus"
     )
     abp.run("test", "m")

@@ -96,7 +96,7 @@ def test_ctrl_c_leaves_the_wait_and_not_the_job(abp: Abp, texts: Path) -> None:
 
 def test_retry_runs_what_failed_or_one_unit(abp: Abp, texts: Path) -> None:
     mended = abp.folder / "mended"
-    abp.run(
+    abp.quick(
         "new", "r", "--intent", "Look", "--files", texts, "--pattern", "*.md", "--max-retries", "0",
         "--", "test", "-e", str(mended),
     )  # fmt: skip
@@ -156,7 +156,7 @@ def assert_one_line(refused: Result) -> None:
 def test_a_budget_that_is_reached_can_be_raised(abp: Abp, texts: Path) -> None:
     abp.use_standins()
     more = ("--pattern", "*.md", "--budget", "0.02", "--max-workers", "1")
-    abp.run("new", "dear", "--intent", "Read", "--files", texts, *more)
+    abp.quick("new", "dear", "--intent", "Read", "--files", texts, *more)
     assert "abp set" in abp.run("start", "dear", "--skip-test", "--wait", code=3).stderr
     assert "$5" in abp.run("set", "dear", "budget_usd=5", "max_retries=1").stderr
     abp.run("resume", "dear", "--wait")
@@ -164,7 +164,7 @@ def test_a_budget_that_is_reached_can_be_raised(abp: Abp, texts: Path) -> None:
 
 
 def test_the_log_tells_the_story(abp: Abp, texts: Path) -> None:
-    abp.run("new", "words", "--intent", "Count", "--files", texts, "--", "wc", "-w", "{file_path}")
+    abp.quick("new", "words", "--intent", "Count", "--files", texts, "--", "wc", "-w", "{file_path}")
     abp.run("test", "words")
     abp.run("reject", "words")
     abp.run("test", "words")
