@@ -94,4 +94,4 @@ def _bullets(lines: Sequence[str], width: int) -> list[Content]:
 def _caution(result: TestResult | None) -> str:
     if result is None:
         return "The test still runs. What it costs and takes will be shown here."
-    return "Time and cost are rough guesses from one unit: others may be longer, or fail. t tests another."
+    return "Rough guesses from one unit: others may take longer, or fail."
