@@ -21,10 +21,11 @@ def report(error: BaseException) -> int:
 
 def _save(story: str) -> Path:
     """Beside the database if that works, else among the temporary files."""
+    from abp_tui.paths import log_folder
     from abp_tui.settings import load_settings
 
     try:
-        folder = load_settings().database.parent / "logs"
+        folder = log_folder(load_settings().database)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return _write(folder, story)
     except Exception:  # noqa: BLE001 - perhaps this is what went wrong in the first place

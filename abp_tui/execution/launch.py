@@ -14,10 +14,10 @@ from abp_tui.domain.model import Job
 from abp_tui.domain.status import JobStatus
 from abp_tui.errors import AbpError
 from abp_tui.execution.attempt import ATTEMPT_MARK
+from abp_tui.paths import log_folder
 from abp_tui.store.repository import Repository
+from abp_tui.workers.base import NESTING_MARKS
 
-# What marks a program as started by an agent: with these set, an agent refuses to start as a nested one.
-NESTING_MARKS = ("CLAUDECODE", "CLAUDE_CODE_ENTRYPOINT", "CLAUDE_CODE_SSE_PORT", ATTEMPT_MARK)
 START_WAIT_S = 60.0  # longer than it takes to see that an owner on another machine is dead
 ALREADY_RUN = 2  # the exit code of an executor that found another one
 LOOK_S = 0.02
@@ -80,12 +80,12 @@ def _private(path: str, flags: int) -> int:
 
 def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """The environment for an executor: all of it, less what marks this process as an agent's child."""
-    return {name: value for name, value in environment.items() if name not in NESTING_MARKS}
+    return {name: value for name, value in environment.items() if name not in {*NESTING_MARKS, ATTEMPT_MARK}}
 
 
 def executor_log(store: Path, job_id: int) -> Path:
     """The file that a job's executors print to."""
-    return store.parent / "logs" / f"{store.stem}-j{job_id}.log"
+    return log_folder(store) / f"{store.stem}-j{job_id}.log"
 
 
 def _wait_until_it_owns(

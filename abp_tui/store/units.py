@@ -8,7 +8,7 @@ from typing import Any
 from peewee import SqliteDatabase, fn
 
 from abp_tui.domain.model import UnitLine, WorkUnit
-from abp_tui.domain.status import UnitKind, UnitStatus, Verdict
+from abp_tui.domain.status import UnitKind, UnitStatus, Verdict, check_unit_step
 from abp_tui.errors import IllegalTransition, NotFound
 from abp_tui.store.database import Database
 from abp_tui.store.records import unit_from
@@ -127,7 +127,8 @@ def _put_back(db: SqliteDatabase, job_id: int, seqs: Sequence[int]) -> int:
     columns = (UnitRow.seq, UnitRow.status, UnitRow.verdict)
     for row in UnitRow.select(*columns).where(which).bind(db).dicts():
         status = UnitStatus(row["status"])
-        if status not in (UnitStatus.COMPLETED, UnitStatus.FAILED):
+        check_unit_step(row["seq"], status, UnitStatus.PENDING)
+        if status is UnitStatus.PROCESSING:  # only its executor may put a running unit back
             raise IllegalTransition(
                 f"unit {row['seq']} is {status}: it has not ended", "only ended units are put back"
             )

@@ -16,6 +16,9 @@ from abp_tui.workers.cancel import Cancel
 
 ENTRY_POINTS = "abp_tui.workers"
 
+NESTING_MARKS = frozenset({"CLAUDECODE", "CLAUDE_CODE_ENTRYPOINT", "CLAUDE_CODE_SSE_PORT"})
+"""Variables by which an agent knows that another one started it, and refuses to run."""
+
 
 @dataclass(frozen=True, slots=True)
 class Task:

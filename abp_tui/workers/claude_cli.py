@@ -13,14 +13,11 @@ from pydantic import AfterValidator, Field
 
 from abp_tui.domain.model import Timers
 from abp_tui.errors import WorkerUnavailable
-from abp_tui.workers.base import Probe, Task, WorkerOptions
+from abp_tui.workers.base import NESTING_MARKS, Probe, Task, WorkerOptions
 from abp_tui.workers.cancel import Cancel
 from abp_tui.workers.process import run_program
 from abp_tui.workers.process_end import StartFailure
 from abp_tui.workers.stream_json import StreamJsonWorker
-
-NESTED_MARKERS = frozenset({"CLAUDECODE", "CLAUDE_CODE_ENTRYPOINT", "CLAUDE_CODE_SSE_PORT"})
-"""Variables by which Claude Code knows, and refuses, to run inside itself."""
 
 PROBE_TIMERS = Timers(first_event_s=0, idle_s=0, total_s=20)
 
@@ -123,7 +120,7 @@ class ClaudeCliWorker(StreamJsonWorker[ClaudeOptions]):
 
     def environment(self, task: Task) -> Mapping[str, str]:
         """Ours and the task's, less the markers of a Claude Code around us."""
-        own = {name: value for name, value in os.environ.items() if name not in NESTED_MARKERS}
+        own = {name: value for name, value in os.environ.items() if name not in NESTING_MARKS}
         return {**own, **task.env}
 
     def permissions(self) -> list[str]:
