@@ -18,6 +18,7 @@ from abp_tui.liveness import BEAT_S, started_at
 from abp_tui.store.journal import Claim, Finished, Journal, Orders, Started
 
 TICK_S = 0.1
+GAP_S = 0.005  # between two transactions: what ends meanwhile shares one way to the disk
 
 
 def _ignore(*_: Any) -> None:
@@ -68,6 +69,7 @@ class Loop:
     def run(self) -> JobStatus:
         """Loop until the work is over; returns the state that the job was given."""
         while True:
+            time.sleep(max(0.0, self._written + GAP_S - time.monotonic()))
             mail = self._mailbox.collect(TICK_S)
             self._look()
             if mail or self._wanted() or time.monotonic() - self._written >= BEAT_S:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
+from math import ceil
 from queue import SimpleQueue
 
 from abp_tui.store.journal import Claim, Finished
@@ -15,6 +16,8 @@ Run = Callable[[Claim, Cancel], Finished]
 Done = Callable[[Finished], None]
 
 AHEAD_BELOW_S = 0.2
+LEAD_S = 0.03  # work for about as long as the writer needs from one round to the next
+MOST_AHEAD = 8
 RECENT = 20
 
 
@@ -39,11 +42,11 @@ class WorkerPool:
     def demand(self) -> int:
         """How many more claims can be used now.
 
-        Slots that run very short programs are given one claim ahead, so that they need not wait for the
-        disk between two; an agent's unit is claimed only when a slot is free for it.
+        Slots that run very short programs are given claims ahead, so that they need not wait for the disk
+        between two; an agent's unit is claimed only when a slot is free for it.
         """
         with self._lock:
-            return max(0, self._size * (2 if self._short() else 1) - len(self._given))
+            return max(0, self._size * (1 + self._ahead()) - len(self._given))
 
     def give(self, claims: Iterable[Claim]) -> None:
         """Hand over claims to be run."""
@@ -78,8 +81,12 @@ class WorkerPool:
         for thread in threads:
             thread.join()
 
-    def _short(self) -> bool:
-        return len(self._durations) == RECENT and sum(self._durations) < RECENT * AHEAD_BELOW_S
+    def _ahead(self) -> int:
+        """How many claims a slot can have beside the one that it runs, by how long units take of late."""
+        if len(self._durations) < RECENT:
+            return 0
+        mean_s = sum(self._durations) / RECENT
+        return min(MOST_AHEAD, ceil(LEAD_S / mean_s)) if mean_s < AHEAD_BELOW_S else 0
 
     def _start_thread(self) -> None:
         thread = threading.Thread(target=self._slot, name=f"slot-{len(self._threads) + 1}", daemon=True)
@@ -88,18 +95,19 @@ class WorkerPool:
 
     def _slot(self) -> None:
         while (claim := self._queue.get()) is not None:
+            began = time.monotonic()
             with self._given[claim.attempt_id] as cancel:
                 end = self._run(claim, cancel)
-            leave = self._book(claim)  # first, so that whoever reads of the end finds the slot free
+            leave = self._book(claim, time.monotonic() - began)  # first, so that whoever reads of the end finds the slot free
             self._done(end)
             if leave:
                 return
 
-    def _book(self, claim: Claim) -> bool:
+    def _book(self, claim: Claim, seconds: float) -> bool:
         """Book a claim's end; says whether this slot is one too many now."""
         with self._lock:
             del self._given[claim.attempt_id]
-            self._durations.append(time.time() - claim.started_at)
+            self._durations.append(seconds)
             if len(self._threads) <= self._size:
                 return False
             self._threads.discard(threading.current_thread())

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from pydantic_core import PydanticSerializationError
@@ -22,6 +23,7 @@ from abp_tui.store.records import dump, load, now, storable
 from abp_tui.store.tally import Tally, counted_as
 
 BODY_CAP = 256 * 1024
+BULK_ROWS = 500  # of 16 values at most: SQLite binds 32,766
 CUT_MARK = "\n[… cut by abp: {} more characters]"
 
 Render = Callable[[Mapping[str, Any]], str]
@@ -93,23 +95,28 @@ _FRESH = (
 _ONE = f"{_UNIT} WHERE job_id = ? AND seq = ? AND status = 'PENDING'"
 _TAKE = (
     "UPDATE unit SET status = 'PROCESSING', attempts = attempts + 1, not_before = NULL, changed = ? "
-    "WHERE job_id = ? AND seq = ?"
+    "WHERE job_id = ? AND seq IN ({marks})"
 )
 _ATTEMPT = (
-    "INSERT INTO attempt (job_id, seq, number, purpose, recipe_version, executor, host, boot_id, "
-    "status, started_at, prompt) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'RUNNING', ?, ?)"
+    "INSERT INTO attempt (id, job_id, seq, number, purpose, recipe_version, executor, host, boot_id, "
+    "status, started_at, prompt) VALUES {rows}"
 )
 _STARTED = "UPDATE attempt SET pid = ?, pid_started = ?, pgid = ? WHERE id = ?"
-_EVENT = "INSERT INTO event (attempt_id, at, kind, title, ref, is_error, body, raw) VALUES (?,?,?,?,?,?,?,?)"
+_EVENT = "INSERT INTO event (attempt_id, at, kind, title, ref, is_error, body, raw) VALUES {rows}"
 _END_ATTEMPT = (
-    "UPDATE attempt SET status = ?, outcome = ?, session_id = coalesce(?, session_id), cost_usd = ?, "
-    "input_tokens = ?, output_tokens = ?, turns = ?, ended_at = ? WHERE id = ? AND status = 'RUNNING'"
+    "UPDATE attempt SET status = e.column2, outcome = e.column3, session_id = coalesce(e.column4, session_id), "
+    "cost_usd = e.column5, input_tokens = e.column6, output_tokens = e.column7, turns = e.column8, "
+    "ended_at = e.column9 FROM (VALUES {rows}) AS e "
+    "WHERE attempt.id = e.column1 AND attempt.status = 'RUNNING' RETURNING attempt.id"
 )
 _END_UNIT = (
-    "UPDATE unit SET status = ?, verdict = ?, failures = ?, not_before = ?, output = ?, result = ?, "
-    "error = ?, failure_kind = ?, fingerprint = ?, session_id = coalesce(?, session_id), "
-    "cost_usd = CASE WHEN ? IS NULL THEN cost_usd ELSE coalesce(cost_usd, 0) + ? END, duration_s = ?, "
-    "changed = ? WHERE job_id = ? AND seq = ? AND status = 'PROCESSING' AND attempts = ?"
+    "UPDATE unit SET status = e.column3, verdict = e.column4, failures = e.column5, not_before = e.column6, "
+    "output = e.column7, result = e.column8, error = e.column9, failure_kind = e.column10, "
+    "fingerprint = e.column11, session_id = coalesce(e.column12, session_id), "
+    "cost_usd = CASE WHEN e.column13 IS NULL THEN cost_usd ELSE coalesce(cost_usd, 0) + e.column13 END, "
+    "duration_s = e.column14, changed = e.column15 FROM (VALUES {rows}) AS e "
+    "WHERE unit.job_id = e.column16 AND unit.seq = e.column1 AND unit.status = 'PROCESSING' "
+    "AND unit.attempts = e.column2 RETURNING unit.seq"
 )
 
 
@@ -162,12 +169,12 @@ class Journal:
         rows = self._rows(_DUE, self._job_id, now(), limit)
         if len(rows) < limit:
             rows += self._rows(_FRESH, self._job_id, limit - len(rows))
-        return [self._take(row, purpose, recipe_version, render) for row in rows]
+        return self._take(rows, purpose, recipe_version, render)
 
     def claim_unit(self, seq: int, purpose: Purpose, recipe_version: int, render: Render) -> Claim | None:
         """Take this unit if it waits; None if it does not."""
         rows = self._rows(_ONE, self._job_id, seq)
-        return self._take(rows[0], purpose, recipe_version, render) if rows else None
+        return next(iter(self._take(rows, purpose, recipe_version, render)), None)
 
     def next_due(self) -> float | None:
         """When the earliest backoff ends, in seconds since the epoch; None if no unit is in one."""
@@ -199,11 +206,21 @@ class Journal:
 
     def events(self, events: Iterable[tuple[int, float, Event]]) -> None:
         """Append events, as (attempt id, seconds since the epoch, event)."""
-        self._connection.executemany(_EVENT, map(_event_row, events))
+        self._bulk(_EVENT, [_event_row(event) for event in events])
 
     def finish(self, ends: Iterable[Finished]) -> list[Finished]:
         """Record how attempts ended; returns those recorded. One that was ended before is left as it is."""
-        return [end for end in ends if self._finish(end)]
+        ends = list(ends)
+        done = {row[0] for row in self._bulk(_END_ATTEMPT, [_attempt_row(end) for end in ends])}
+        recorded = [end for end in ends if end.claim.attempt_id in done]
+        by_seq = {end.claim.seq: end for end in recorded}
+        rows = [(*_unit_row(end), self._change, self._job_id) for end in recorded]
+        for (seq,) in self._bulk(_END_UNIT, rows):
+            end = by_seq[seq]
+            self._tally.move(seq, "processing", counted_as(end.unit_status, end.verdict))
+        for end in recorded:
+            self._tally.spend(end.outcome.usage.cost_usd)
+        return recorded
 
     def data_version(self) -> int:
         """A number that changes when another connection has committed."""
@@ -273,65 +290,77 @@ class Journal:
         self._change, width = rows[0]
         self._tally = Tally(width)
 
-    def _take(self, row: tuple[Any, ...], purpose: Purpose, recipe_version: int, render: Render) -> Claim:
-        seq, payload_json, attempts, failures = row
-        payload = load(payload_json)
-        prompt, at = render(payload), now()
-        values = (self._job_id, seq, attempts + 1, purpose, recipe_version, self._executor, self._host)
-        cursor = self._connection.execute(_ATTEMPT, (*values, self._boot_id, at, storable(prompt)))
-        self._connection.execute(_TAKE, (self._change, self._job_id, seq))
-        self._tally.move(seq, "pending", "processing")
-        attempt_id = int(cursor.lastrowid or 0)
-        return Claim(attempt_id, seq, attempts + 1, failures, purpose, payload, prompt, at)
+    def _bulk(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+        """Run a statement once for many rows, each a list of values at its `{rows}`; returns what it returns.
 
-    def _finish(self, end: Finished) -> bool:
-        outcome, usage, claim = end.outcome, end.outcome.usage, end.claim
-        done = self._connection.execute(
-            _END_ATTEMPT,
-            (
-                end.status,
-                _outcome_json(outcome),
-                outcome.session_id,
-                usage.cost_usd,
-                usage.input_tokens,
-                usage.output_tokens,
-                usage.turns,
-                end.ended_at,
-                claim.attempt_id,
-            ),
-        )
-        if done.rowcount != 1:
-            return False
-        self._tally.spend(usage.cost_usd)
-        self._end_unit(end)
-        return True
+        SQLite works on one statement without holding the interpreter, and the slots run meanwhile.
+        """
+        returned = []
+        for start in range(0, len(rows), BULK_ROWS):
+            chunk = rows[start : start + BULK_ROWS]
+            marks = f"({','.join('?' * len(chunk[0]))})"
+            query = statement.format(rows=",".join([marks] * len(chunk)))
+            returned += self._connection.execute(query, tuple(chain.from_iterable(chunk))).fetchall()
+        return returned
 
-    def _end_unit(self, end: Finished) -> None:
-        outcome, claim = end.outcome, end.claim
-        done = self._connection.execute(
-            _END_UNIT,
-            (
-                end.unit_status,
-                end.verdict,
-                end.failures,
-                end.not_before,
-                storable(outcome.output) or None,
-                None if outcome.result is None else dump(outcome.result),
-                storable(outcome.error) or None,
-                outcome.failure,
-                end.fingerprint,
-                outcome.session_id,
-                outcome.usage.cost_usd,
-                outcome.usage.cost_usd,
-                end.ended_at - claim.started_at,
-                self._change,
-                self._job_id,
-                claim.seq,
-                claim.number,
-            ),
-        )
-        if done.rowcount == 1:
-            self._tally.move(claim.seq, "processing", counted_as(end.unit_status, end.verdict))
+    def _take(
+        self, rows: Sequence[tuple[Any, ...]], purpose: Purpose, recipe_version: int, render: Render
+    ) -> list[Claim]:
+        if not rows:
+            return []
+        first = self._next_attempt_id()
+        claims = [
+            self._claimed(first + n, row, purpose, load(row[1]), render) for n, row in enumerate(rows)
+        ]
+        fixed = (purpose, recipe_version, self._executor, self._host, self._boot_id, "RUNNING")
+        attempts = [
+            (c.attempt_id, self._job_id, c.seq, c.number, *fixed, c.started_at, storable(c.prompt)) for c in claims
+        ]
+        self._bulk(_ATTEMPT, attempts)
+        seqs = [claim.seq for claim in claims]
+        query = _TAKE.format(marks=",".join("?" * len(seqs)))
+        self._connection.execute(query, (self._change, self._job_id, *seqs))
+        for seq in seqs:
+            self._tally.move(seq, "pending", "processing")
+        return claims
+
+    def _claimed(
+        self, attempt_id: int, row: tuple[Any, ...], purpose: Purpose, payload: Mapping[str, Any], render: Render
+    ) -> Claim:
+        seq, _, attempts, failures = row
+        return Claim(attempt_id, seq, attempts + 1, failures, purpose, payload, render(payload), now())
+
+    def _next_attempt_id(self) -> int:
+        """The id that the next attempt gets; the write lock is ours, so nobody else can take it."""
+        rows = self._rows("SELECT seq FROM sqlite_sequence WHERE name = 'attempt'")
+        return int(rows[0][0]) + 1 if rows else 1
+
+
+def _attempt_row(end: Finished) -> tuple[Any, ...]:
+    outcome, usage = end.outcome, end.outcome.usage
+    tokens = (usage.input_tokens, usage.output_tokens, usage.turns)
+    text = _outcome_json(outcome)
+    return (end.claim.attempt_id, end.status, text, outcome.session_id, usage.cost_usd, *tokens, end.ended_at)
+
+
+def _unit_row(end: Finished) -> tuple[Any, ...]:
+    outcome, claim = end.outcome, end.claim
+    return (
+        claim.seq,
+        claim.number,
+        end.unit_status,
+        end.verdict,
+        end.failures,
+        end.not_before,
+        storable(outcome.output) or None,
+        None if outcome.result is None else dump(outcome.result),
+        storable(outcome.error) or None,
+        outcome.failure,
+        end.fingerprint,
+        outcome.session_id,
+        outcome.usage.cost_usd,
+        end.ended_at - claim.started_at,
+    )
 
 
 def _event_row(item: tuple[int, float, Event]) -> tuple[Any, ...]:

@@ -26,6 +26,7 @@ TERMINATE: Ending = ((signal.SIGTERM, 5.0), (signal.SIGKILL, 0.0))
 INTERRUPT: Ending = ((signal.SIGINT, 5.0), (signal.SIGTERM, 2.0), (signal.SIGKILL, 0.0))
 
 LINGER_S = 0.25  # for output that outlives the program, through a child that holds the pipe
+QUICK_MS = 5  # a program that has ended by then is read once, not at each line that it prints
 POLL_WITHOUT_PIDFD_S = 0.05
 READ_SIZE = 65536  # what a pipe holds
 STDERR_TAIL = 8192
@@ -75,7 +76,14 @@ class _Child:
             self.stderr, err = self._output_pipe(theirs)
             source = self._input_pipe(theirs) if stdin else subprocess.DEVNULL
             self._popen = subprocess.Popen(
-                argv, cwd=cwd, env=env, stdin=source, stdout=out, stderr=err, start_new_session=True
+                argv,
+                cwd=cwd,
+                env=env,
+                stdin=source,
+                stdout=out,
+                stderr=err,
+                start_new_session=True,
+                close_fds=False,  # all of ours close by themselves: PEP 446
             )
         except (OSError, ValueError) as error:
             self._close_ours()
@@ -183,27 +191,33 @@ class _Watch:
         self.tail = b""
         self.cancel_fd = cancel.fileno()
         self.poller = select.poll()
-        self._register()
 
-    def _register(self) -> None:
-        for fd in (self.child.stdout, self.child.stderr, self.cancel_fd):
-            self.poller.register(fd, select.POLLIN)
+    def _wait_for_end(self) -> None:
+        """Give the program a moment to end before its outputs are looked at."""
+        self.poller.register(self.cancel_fd, select.POLLIN)
         if self.child.pidfd is not None:
             self.poller.register(self.child.pidfd, select.POLLIN)
         if self.child.stdin is not None:
             self.poller.register(self.child.stdin, select.POLLOUT)
+        self._handle_ready(QUICK_MS)
+        for fd in (self.child.stdout, self.child.stderr):
+            self.poller.register(fd, select.POLLIN)
 
     def until_end(self) -> ProcessEnd:
         """Go round until the program is gone and its output is at an end, or has lingered long enough."""
+        self._wait_for_end()
         while not self._finished():
-            ready = self.poller.poll(self._wait_ms())
-            self.now = time.monotonic()
-            for fd, _ in ready:
-                self._handle(fd)
+            self._handle_ready(self._wait_ms())
             if self.child.pidfd is None and self.exited_at is None and self.child.has_ended():
                 self.exited_at = self.now
             self._keep_time()
         return self._end(self.child.reap())
+
+    def _handle_ready(self, wait_ms: float | None) -> None:
+        ready = self.poller.poll(wait_ms)
+        self.now = time.monotonic()
+        for fd, _ in ready:
+            self._handle(fd)
 
     def _finished(self) -> bool:
         if self.exited_at is None:
