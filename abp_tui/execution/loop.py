@@ -154,8 +154,9 @@ class Loop:
         return min(wanted, affordable)
 
     def _report(self, mail: Mail, finished: list[Finished], claims: list[Claim]) -> None:
-        for attempt_id, _, event in mail.events:
-            self._tell.event(attempt_id, event)
+        if self._tell.event is not _ignore:
+            for attempt_id, _, event in mail.events:
+                self._tell.event(attempt_id, event)
         for end in finished:
             self._tell.unit_finished(end)
         for claim in claims:

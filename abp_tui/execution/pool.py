@@ -98,7 +98,9 @@ class WorkerPool:
             began = time.monotonic()
             with self._given[claim.attempt_id] as cancel:
                 end = self._run(claim, cancel)
-            leave = self._book(claim, time.monotonic() - began)  # first, so that whoever reads of the end finds the slot free
+            leave = self._book(
+                claim, time.monotonic() - began
+            )  # first, so that whoever reads of the end finds the slot free
             self._done(end)
             if leave:
                 return

@@ -104,7 +104,8 @@ _ATTEMPT = (
 _STARTED = "UPDATE attempt SET pid = ?, pid_started = ?, pgid = ? WHERE id = ?"
 _EVENT = "INSERT INTO event (attempt_id, at, kind, title, ref, is_error, body, raw) VALUES {rows}"
 _END_ATTEMPT = (
-    "UPDATE attempt SET status = e.column2, outcome = e.column3, session_id = coalesce(e.column4, session_id), "
+    "UPDATE attempt SET status = e.column2, outcome = e.column3, "
+    "session_id = coalesce(e.column4, session_id), "
     "cost_usd = e.column5, input_tokens = e.column6, output_tokens = e.column7, turns = e.column8, "
     "ended_at = e.column9 FROM (VALUES {rows}) AS e "
     "WHERE attempt.id = e.column1 AND attempt.status = 'RUNNING' RETURNING attempt.id"
@@ -309,12 +310,11 @@ class Journal:
         if not rows:
             return []
         first = self._next_attempt_id()
-        claims = [
-            self._claimed(first + n, row, purpose, load(row[1]), render) for n, row in enumerate(rows)
-        ]
+        claims = [self._claimed(first + n, row, purpose, load(row[1]), render) for n, row in enumerate(rows)]
         fixed = (purpose, recipe_version, self._executor, self._host, self._boot_id, "RUNNING")
         attempts = [
-            (c.attempt_id, self._job_id, c.seq, c.number, *fixed, c.started_at, storable(c.prompt)) for c in claims
+            (c.attempt_id, self._job_id, c.seq, c.number, *fixed, c.started_at, storable(c.prompt))
+            for c in claims
         ]
         self._bulk(_ATTEMPT, attempts)
         seqs = [claim.seq for claim in claims]
@@ -325,7 +325,12 @@ class Journal:
         return claims
 
     def _claimed(
-        self, attempt_id: int, row: tuple[Any, ...], purpose: Purpose, payload: Mapping[str, Any], render: Render
+        self,
+        attempt_id: int,
+        row: tuple[Any, ...],
+        purpose: Purpose,
+        payload: Mapping[str, Any],
+        render: Render,
     ) -> Claim:
         seq, _, attempts, failures = row
         return Claim(attempt_id, seq, attempts + 1, failures, purpose, payload, render(payload), now())

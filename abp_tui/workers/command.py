@@ -23,8 +23,11 @@ from abp_tui.workers.item_file import ItemFolder
 from abp_tui.workers.output import Output, to_bytes
 from abp_tui.workers.process import run_program
 from abp_tui.workers.process_end import ProcessEnd, StartFailure
+from abp_tui.workers.spawn import as_bytes
 
 ITEM_IN_ENV_MAX = 100_000  # bytes; the system takes 128 KiB for one variable
+
+_ENCODE = json.JSONEncoder(default=str).encode
 
 
 class CommandOptions(WorkerOptions):
@@ -73,7 +76,7 @@ class CommandWorker(Worker[CommandOptions]):
         self._code = code_arguments(options.argv) | {0}
         self._items = ItemFolder()
         # as bytes, because turning the environment to text and back for each item costs as much as the rest
-        self._env = {**os.environb, **_as_bytes(self.options.env)}
+        self._env = {**os.environb, **as_bytes(self.options.env)}
         self._env.pop(b"ABP_ITEM", None)
 
     def check(self, fields: Sequence[str]) -> None:
@@ -140,8 +143,8 @@ class CommandWorker(Worker[CommandOptions]):
         return self._outcome(task, end, output.text())
 
     def _run(self, task: Task, sink: Sink, cancel: Cancel, output: Output) -> ProcessEnd:
-        item = json.dumps(task.payload, default=str).encode()
-        env = {**self._env, **_as_bytes(task.env)}
+        item = _ENCODE(task.payload).encode()
+        env = {**self._env, **as_bytes(task.env)}
         if len(item) <= ITEM_IN_ENV_MAX:
             env[b"ABP_ITEM"] = item
         with self._items.holding(item) as path:
@@ -180,7 +183,3 @@ class CommandWorker(Worker[CommandOptions]):
         except (ValueError, RecursionError) as error:
             problem = f"the output is no JSON: {error}"
             return Outcome.failed(FailureKind.BAD_OUTPUT, problem, output=text, exit_code=end.exit_code)
-
-
-def _as_bytes(env: Mapping[str, str]) -> dict[bytes, bytes]:
-    return {os.fsencode(name): os.fsencode(value) for name, value in env.items()}

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
+from pathlib import Path
 
 from abp_tui.domain.failure import FailureKind
+from abp_tui.liveness import started_at
 from abp_tui.workers.process_end import StartFailure
+
+PREFIX = "abp-items-"
 
 
 class ItemFolder:
@@ -33,7 +38,7 @@ class ItemFolder:
                 raise StartFailure(
                     FailureKind.TRANSIENT,
                     f"the item's file can't be written: {error.strerror}",
-                    f"is there room in {tempfile.gettempdir()}?",
+                    f"is there room in {self._folder.name if self._folder else tempfile.gettempdir()}?",
                 ) from error
             yield path
         finally:
@@ -44,8 +49,33 @@ class ItemFolder:
     def _path(self) -> str:
         with self._lock:
             if self._folder is None:
-                self._folder = tempfile.TemporaryDirectory(prefix="abp-items-", ignore_cleanup_errors=True)
+                self._folder = _make_folder()
             return self._folder.name
+
+
+def _make_folder() -> tempfile.TemporaryDirectory[str]:
+    """In memory where that can be had, so that items never reach a disk and cost no time there.
+
+    Folders of programs that were killed are removed on the way.
+    """
+    for place in _places():
+        with suppress(OSError):
+            _sweep(place)
+            return tempfile.TemporaryDirectory(f"-{os.getpid()}", PREFIX, place, ignore_cleanup_errors=True)
+    return tempfile.TemporaryDirectory(f"-{os.getpid()}", PREFIX, ignore_cleanup_errors=True)
+
+
+def _places() -> list[str]:
+    if "TMPDIR" in os.environ:
+        return [tempfile.gettempdir()]  # a person has said where
+    return [os.environ.get("XDG_RUNTIME_DIR") or "/dev/shm", tempfile.gettempdir()]
+
+
+def _sweep(place: str) -> None:
+    for left in Path(place).glob(f"{PREFIX}*"):
+        owner = left.name.rpartition("-")[2]
+        if owner.isdecimal() and left.stat().st_uid == os.getuid() and started_at(int(owner)) is None:
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _write(path: str, data: bytes) -> None:

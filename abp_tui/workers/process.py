@@ -8,17 +8,16 @@ from __future__ import annotations
 import os
 import select
 import signal
-import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from abp_tui.domain.failure import FailureKind
 from abp_tui.domain.model import Timers
 from abp_tui.workers.cancel import Cancel
 from abp_tui.workers.process_end import ProcessEnd, start_failure
+from abp_tui.workers.spawn import Environment, start
 
-Environment = Mapping[str, str] | Mapping[bytes, bytes]
 Ending = tuple[tuple[signal.Signals, float], ...]
 """Signals to a process group, each with the seconds to wait before the next."""
 
@@ -74,24 +73,15 @@ class _Child:
         try:
             self.stdout, out = self._output_pipe(theirs)
             self.stderr, err = self._output_pipe(theirs)
-            source = self._input_pipe(theirs) if stdin else subprocess.DEVNULL
-            self._popen = subprocess.Popen(
-                argv,
-                cwd=cwd,
-                env=env,
-                stdin=source,
-                stdout=out,
-                stderr=err,
-                start_new_session=True,
-                close_fds=False,  # all of ours close by themselves: PEP 446
-            )
+            source = self._input_pipe(theirs) if stdin else self._no_input(theirs)
+            self._program = start(argv, cwd, env, source, out, err)
         except (OSError, ValueError) as error:
             self._close_ours()
             raise start_failure(argv, cwd, error) from error
         finally:
             for fd in theirs:
                 os.close(fd)
-        self.pid = self._popen.pid
+        self.pid = self._program.pid
         self.pidfd = self._pidfd = _open_pidfd(self.pid)
 
     def _output_pipe(self, theirs: list[int]) -> tuple[int, int]:
@@ -107,6 +97,10 @@ class _Child:
         self.send()  # most prompts fit into the pipe: then there is nothing left to watch
         return other
 
+    def _no_input(self, theirs: list[int]) -> int:
+        theirs.append(os.open(os.devnull, os.O_RDONLY))
+        return theirs[-1]
+
     def send(self) -> bool:
         """Write as much of the input as fits now; True once it is closed: all sent, or nobody reads it."""
         assert self.stdin is not None
@@ -121,17 +115,20 @@ class _Child:
         self.stdin = None
         return True
 
-    def read(self, fd: int) -> bytes:
-        """What an output holds; b"" once, at its end, when it is closed."""
-        data = os.read(fd, READ_SIZE)
-        if not data:
+    def read(self, fd: int, ready: int) -> bytes:
+        """What an output that is `ready`, as poll says, holds; it is closed at its end.
+
+        Once nobody can write to it any more, whatever is read short of a whole buffer is the last of it.
+        """
+        data = os.read(fd, READ_SIZE) if ready & select.POLLIN else b""
+        if not data or (ready & select.POLLHUP and len(data) < READ_SIZE):
             self.outputs.discard(fd)
             os.close(fd)
         return data
 
     def has_ended(self) -> bool:
         """Whether the program is gone, where no pidfd tells it."""
-        return self._popen.poll() is not None
+        return self._program.poll() is not None
 
     def signal_group(self, number: signal.Signals) -> None:
         """Send a signal to all of the process group, if any of it is left."""
@@ -143,13 +140,13 @@ class _Child:
 
         In this order, because the number of the group is ours only until its leader is reaped.
         """
-        if self._popen.returncode is None or self._pidfd is None:
+        if self._program.returncode is None or self._pidfd is None:
             self.signal_group(signal.SIGKILL)
-        return self._popen.wait()
+        return self._program.wait()
 
     def end(self) -> None:
         """Leave nothing behind: no process of the group, no zombie, no descriptor."""
-        if self._popen.returncode is None:
+        if self._program.returncode is None:
             self.reap()
         self._close_ours()
 
@@ -216,17 +213,17 @@ class _Watch:
     def _handle_ready(self, wait_ms: float | None) -> None:
         ready = self.poller.poll(wait_ms)
         self.now = time.monotonic()
-        for fd, _ in ready:
-            self._handle(fd)
+        for fd, event in ready:
+            self._handle(fd, event)
 
     def _finished(self) -> bool:
         if self.exited_at is None:
             return False
         return not self.child.outputs or self.now >= self.exited_at + self.linger_s
 
-    def _handle(self, fd: int) -> None:
+    def _handle(self, fd: int, event: int) -> None:
         if fd == self.child.stdout or fd == self.child.stderr:
-            self._read(fd)
+            self._read(fd, event)
         elif fd == self.child.pidfd:
             self.poller.unregister(fd)
             self.exited_at = self.now
@@ -238,10 +235,11 @@ class _Watch:
         elif fd == self.child.stdin and self.child.send():
             self.poller.unregister(fd)
 
-    def _read(self, fd: int) -> None:
-        data = self.child.read(fd)
-        if not data:
+    def _read(self, fd: int, event: int) -> None:
+        data = self.child.read(fd, event)
+        if fd not in self.child.outputs:
             self.poller.unregister(fd)
+        if not data:
             return
         self.silent = False
         self.heard = self.now

@@ -10,10 +10,11 @@ import pytest
 
 from abp_tui.domain.failure import FailureKind
 from abp_tui.domain.model import Timers
-from abp_tui.workers import process
+from abp_tui.workers import process, spawn
 from abp_tui.workers.cancel import Cancel
 from abp_tui.workers.process import Ending, run_program
 from abp_tui.workers.process_end import ProcessEnd, StartFailure
+from abp_tui.workers.spawn import as_bytes
 from tests.workers.helpers import OFF, is_alive, python, running, wait_for
 
 QUICK: Ending = ((signal.SIGTERM, 0.2), (signal.SIGKILL, 0.0))
@@ -26,6 +27,15 @@ CHILD_IGNORES_TERM = (
     "    time.sleep(60)\n"
     "print(pid, flush=True)\n"
 )
+
+
+@pytest.fixture(autouse=True, params=["native", "subprocess"])
+def way_to_start(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything here holds for both ways to start a program."""
+    if request.param == "subprocess":
+        monkeypatch.setattr(spawn, "_NATIVE", None)
+    elif spawn._NATIVE is None:
+        pytest.skip("this system's C library can't start a program in another folder")
 
 
 class Run:
@@ -45,7 +55,7 @@ class Run:
             self.end = run_program(
                 self.argv,
                 cwd=self.more.pop("cwd", "/"),
-                env=self.more.pop("env", dict(os.environ)),
+                env=as_bytes(self.more.pop("env", dict(os.environ))),
                 timers=self.timers,
                 cancel=self.cancel,
                 on_stdout=self._stdout,
