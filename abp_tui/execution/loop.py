@@ -18,7 +18,7 @@ from abp_tui.liveness import BEAT_S, started_at
 from abp_tui.store.journal import Claim, Finished, Journal, Orders, Started
 
 TICK_S = 0.1
-GAP_S = 0.005  # between two transactions: what ends meanwhile shares one way to the disk
+GAP_S = 0.01  # between two transactions: what ends meanwhile shares one way to the disk
 
 
 def _ignore(*_: Any) -> None:
