@@ -1,0 +1,1 @@
+"""The orchestrator's verbs, a file per group."""

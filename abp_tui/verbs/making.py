@@ -1,0 +1,116 @@
+"""Making a job."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from abp_tui.creation import Plan, Preview, create, preview
+from abp_tui.domain.model import Job, Timers
+from abp_tui.enumerators.base import make_enumerator
+from abp_tui.errors import InvalidInput
+from abp_tui.plugins import explain
+from abp_tui.verbs.base import Verbs
+from abp_tui.workers.base import Worker
+
+
+class Making(Verbs):
+    """Plan, preview and write jobs."""
+
+    def plan(
+        self,
+        name: str,
+        user_intent: str,
+        enumerator_type: str,
+        enumerator_config: Mapping[str, Any],
+        *,
+        prompt_template: str | None = None,
+        worker: str | None = None,
+        worker_options: Mapping[str, Any] | None = None,
+        max_workers: int | None = None,
+        max_retries: int | None = None,
+        timeout: float | None = None,
+        budget_usd: float | None = None,
+        output_schema: Mapping[str, Any] | None = None,
+        post_processing_prompt: str | None = None,
+        cwd: str | Path | None = None,
+    ) -> Plan:
+        """Build what a job is made of and write nothing; raises `NotFound` or `InvalidInput`.
+
+        `timeout` is the longest that one attempt may take, in seconds. `cwd` is where the agents run,
+        by default this process's folder. What is left out comes from the settings.
+        """
+        agent = self._build_worker(worker, worker_options or {})
+        total_s = self.settings.timeout_s if timeout is None else float(timeout)
+        return Plan(
+            name=name.strip(),
+            user_intent=user_intent,
+            enumerator=make_enumerator(enumerator_type, enumerator_config),
+            enumerator_config=enumerator_config,
+            worker=agent,
+            worker_options=agent.options.model_dump(mode="json", exclude_defaults=True),
+            timers=_timers(agent, total_s),
+            cwd=str(Path(cwd or os.getcwd()).expanduser().absolute()),  # noqa: PTH109
+            max_workers=self.settings.max_workers if max_workers is None else max_workers,
+            max_retries=self.settings.max_retries if max_retries is None else max_retries,
+            prompt_template=prompt_template,
+            budget_usd=budget_usd,
+            output_schema=output_schema,
+            post_processing_prompt=post_processing_prompt,
+        )
+
+    def preview(self, plan: Plan, first: int = 5) -> Preview:
+        """What `create_planned` would make of a plan: count, first items, their prompts, warnings."""
+        return preview(plan, self._synthesizer, first)
+
+    def create_planned(self, plan: Plan) -> Job:
+        """Write the job of a plan with all its units; raises `InvalidInput` and then leaves nothing."""
+        return create(self.repository, plan, self._synthesizer)
+
+    def create_job(
+        self,
+        name: str,
+        user_intent: str,
+        enumerator_type: str,
+        enumerator_config: Mapping[str, Any],
+        *,
+        prompt_template: str | None = None,
+        worker: str | None = None,
+        worker_options: Mapping[str, Any] | None = None,
+        max_workers: int | None = None,
+        max_retries: int | None = None,
+        timeout: float | None = None,
+        budget_usd: float | None = None,
+        output_schema: Mapping[str, Any] | None = None,
+        post_processing_prompt: str | None = None,
+        cwd: str | Path | None = None,
+    ) -> Job:
+        """`plan` and `create_planned` in one: returns the job with its prompt and counts."""
+        plan = self.plan(
+            name,
+            user_intent,
+            enumerator_type,
+            enumerator_config,
+            prompt_template=prompt_template,
+            worker=worker,
+            worker_options=worker_options,
+            max_workers=max_workers,
+            max_retries=max_retries,
+            timeout=timeout,
+            budget_usd=budget_usd,
+            output_schema=output_schema,
+            post_processing_prompt=post_processing_prompt,
+            cwd=cwd,
+        )
+        return self.create_planned(plan)
+
+
+def _timers(worker: Worker[Any], total_s: float) -> Timers:
+    try:
+        return Timers(**{**worker.default_timers.model_dump(), "total_s": total_s})
+    except ValidationError as error:
+        raise InvalidInput(f"the timeout: {explain(error)}", "seconds up to 30 days; 0 means none") from None

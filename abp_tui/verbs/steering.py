@@ -1,0 +1,115 @@
+"""Steering a batch: pause, stop, go on, try again, change its limits."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from abp_tui.creation import check_limits
+from abp_tui.domain.model import Job
+from abp_tui.domain.status import Desired, JobStatus
+from abp_tui.errors import IllegalTransition, InvalidInput, LeaseHeld
+from abp_tui.execution.lease import lease_lives
+from abp_tui.liveness import Liveness, judge
+from abp_tui.verbs.base import Ref, Verbs, next_step
+
+LAUNCH_S = 3.0  # within which an executor just started owns its job
+LOOK_S = 0.05
+
+
+class Steering(Verbs):
+    """What a person does to a batch while it runs, or after."""
+
+    def pause(self, job_id: Ref) -> Job:
+        """Let running units finish and claim no more."""
+        return self._end(job_id, Desired.PAUSE)
+
+    def stop(self, job_id: Ref) -> Job:
+        """End running agents now; their units wait again."""
+        return self._end(job_id, Desired.STOP)
+
+    def cancel_test(self, job_id: Ref) -> Job:
+        """End a running test; the job becomes CREATED again."""
+        job = self.repository.jobs.find(job_id)
+        if job.status is not JobStatus.TESTING or job.lease is None:
+            raise IllegalTransition(f"job {job.name} has no test running", "start one with `abp test`")
+        return self._ask(job, Desired.STOP)
+
+    def resume(self, job_id: Ref, *, force: bool = False) -> Job:
+        """Go on with a paused or interrupted job. One that runs goes on, also where it was about to pause.
+
+        `force` ends an executor that lives but does not answer, and puts another one in its place.
+        """
+        job = self.repository.jobs.find(job_id)
+        if job.status is JobStatus.RUNNING:
+            state = judge(job.lease) if job.lease else Liveness.DEAD
+            if state is Liveness.STALLED and not force:
+                hint = f"wait, or end it with `abp resume {job.name} --force`"
+                raise LeaseHeld(f"the executor of job {job.name} lives but does not answer", hint)
+            job = job if job.desired is Desired.RUN else self._ask(job, Desired.RUN)
+            goes_on = state in (Liveness.ALIVE, Liveness.ELSEWHERE) and not force
+            return job if goes_on else self._launch(job, force=force)
+        if job.status is not JobStatus.PAUSED:
+            raise IllegalTransition(f"job {job.name} is {job.status}, not PAUSED", next_step(job))
+        return self._run(job, "resumed")
+
+    def retry(self, job_id: Ref, seqs: Sequence[int] | None = None) -> Job:
+        """Run ended units again, by default all failed and suspect ones."""
+        job = self.repository.jobs.find(job_id)
+        if job.status not in (JobStatus.RUNNING, JobStatus.PAUSED, JobStatus.COMPLETED, JobStatus.FAILED):
+            raise IllegalTransition(f"job {job.name} is {job.status}: nothing has failed yet", next_step(job))
+        if seqs is None:
+            states = ("failed", "suspect")
+            seqs = [seq for state in states for seq in self.repository.units.seqs_in(job.id, state)]
+        if not seqs:
+            raise InvalidInput(f"job {job.name} has no failed or suspect units", "name one with --unit")
+        for seq in seqs:
+            self.repository.units.get(job.id, seq)
+        with self.repository.transaction():
+            job = self.repository.jobs.get(job.id)  # it may have ended in the meantime
+            runs = job.status is JobStatus.RUNNING
+            job = job if runs else self.repository.jobs.move(job.id, JobStatus.RUNNING)
+            self.repository.units.put_back(job.id, seqs)
+            self.repository.logs.add(job.id, f"{len(seqs)} ended units are run again")
+        return self.resume(job.id) if runs else self._launch_or_pause(job)
+
+    def set_workers(self, job_id: Ref, workers: int) -> Job:
+        """Change how many units run at a time, at once if the job runs."""
+        check_limits(max_workers=workers)
+        job = self.repository.jobs.find(job_id)
+        self.repository.jobs.ask(job.id, workers=workers)
+        return self.repository.jobs.get(job.id)
+
+    def set_limits(
+        self, job_id: Ref, *, max_retries: int | None = None, budget_usd: float | None = None
+    ) -> Job:
+        """Change how often units are tried and what the job may cost; holds from the next start on."""
+        check_limits(max_retries=max_retries, budget_usd=budget_usd)
+        job = self.repository.jobs.find(job_id)
+        self.repository.jobs.set_limits(job.id, max_retries=max_retries, budget_usd=budget_usd)
+        return self.repository.jobs.get(job.id)
+
+    def _end(self, job_id: Ref, desired: Desired) -> Job:
+        job = self.repository.jobs.find(job_id)
+        if job.status is JobStatus.TESTING and lease_lives(job):
+            return self.cancel_test(job.id)
+        if job.status is not JobStatus.RUNNING:
+            raise IllegalTransition(f"job {job.name} is {job.status}, not RUNNING", next_step(job))
+        job = self._ask(job, desired)
+        if lease_lives(job) or self._begins(job):
+            return self.repository.jobs.get(job.id)
+        self._recover(job)
+        reason = "its executor had died"
+        return self.repository.jobs.move(
+            job.id, JobStatus.PAUSED, expect=JobStatus.RUNNING, pause_reason=reason, said=f"paused: {reason}"
+        )
+
+    def _begins(self, job: Job) -> bool:
+        """Whether an executor that is being launched takes a job without one, or has even ended it."""
+        deadline = time.monotonic() + (LAUNCH_S if job.lease is None and self._worker is None else 0.0)
+        while time.monotonic() < deadline:
+            now = self.repository.jobs.get(job.id)
+            if now.lease is not None or now.status is not JobStatus.RUNNING:
+                return True
+            time.sleep(LOOK_S)
+        return False

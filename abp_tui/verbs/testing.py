@@ -1,0 +1,170 @@
+"""Testing one unit, and deciding on what came of it."""
+
+from __future__ import annotations
+
+import time
+
+from abp_tui.creation import check_prompt
+from abp_tui.domain.model import Job, Recipe, TestResult
+from abp_tui.domain.prompt import PromptTemplate
+from abp_tui.domain.status import JobStatus, Phase, UnitStatus
+from abp_tui.errors import IllegalTransition, NotFound
+from abp_tui.execution.executor import JobExecutor
+from abp_tui.execution.launch import launch_executor
+from abp_tui.execution.lease import lease_lives
+from abp_tui.execution.loop import Callbacks
+from abp_tui.verbs.base import Ref, Verbs, next_step
+from abp_tui.views import view_job
+
+
+class Testing(Verbs):
+    """Test, look at the result, approve, reject, edit the prompt."""
+
+    def start_job(
+        self, job_id: Ref, approve: bool | None = None, skip_test: bool = False
+    ) -> TestResult | Job:
+        """Take the next step of a job: test a CREATED one, or approve or reject one that was tested.
+
+        The test runs in this process, to its end, and its whole result is returned. With `skip_test`, or
+        where the settings say so, a CREATED job goes straight to RUNNING; then, and after an approval or
+        a rejection, the job is returned.
+        """
+        job = self.repository.jobs.find(job_id)
+        if job.status is JobStatus.TESTING and approve is not None:
+            return self.approve(job.id) if approve else self.reject(job.id)
+        if job.status is JobStatus.CREATED and approve is not None:
+            raise IllegalTransition(f"job {job.name} has not been tested", "start it without `approve` first")
+        if skip_test or (job.status is JobStatus.CREATED and self.settings.skip_test):
+            return self.skip_test(job.id)
+        return self.test(job.id)
+
+    def test(self, job_id: Ref, seq: int | None = None, callbacks: Callbacks | None = None) -> TestResult:
+        """Run one unit in this process, by default the first that waits, and return all that came of it.
+
+        A test that waits for review is rejected first if another unit is named.
+        """
+        job, seq = self._prepare_test(job_id, seq)
+        JobExecutor(self.repository, job.id, self._worker, callbacks).run_test(seq)
+        result = self.test_result(job.id)
+        assert result is not None, "run_test has recorded an attempt"
+        return result
+
+    def launch_test(self, job_id: Ref, seq: int | None = None) -> Job:
+        """Run one unit as `test` does, but in a detached process: follow it in the store."""
+        job, seq = self._prepare_test(job_id, seq)
+        return launch_executor(self.repository, job, test_seq=seq)
+
+    def test_result(self, job_id: Ref) -> TestResult | None:
+        """The newest test of a job, running or ended; None if there was none."""
+        job = self.repository.jobs.find(job_id)
+        attempt = self.repository.attempts.latest_test(job.id)
+        if attempt is None:
+            return None
+        unit = self.repository.units.get(job.id, attempt.seq)
+        events = tuple(self.repository.attempts.events(attempt.id))
+        return TestResult(job=job, unit=unit, attempt=attempt, events=events)
+
+    def approve(self, job_id: Ref) -> Job:
+        """Let the batch run after its test. A completed test unit is a result; a failed one goes back."""
+        job = self.repository.jobs.find(job_id)
+        if job.status is not JobStatus.TESTING:
+            raise IllegalTransition(
+                f"job {job.name} is {job.status}: there is no test to approve", next_step(job)
+            )
+        self._refuse_while_testing(job, "approved")
+        if job.lease is not None:
+            raise IllegalTransition(
+                f"the test of job {job.name} broke off", f"test again: `abp test {job.name}`"
+            )
+        last = self.repository.attempts.latest_test(job.id)
+        if last is not None and last.recipe_version != job.recipe.version:
+            hint = f"`abp reject {job.name}`, then `abp test {job.name}`"
+            raise IllegalTransition(f"the prompt of job {job.name} was edited after its test", hint)
+        with self.repository.transaction():
+            job = self.repository.jobs.move(
+                job.id,
+                JobStatus.RUNNING,
+                expect=JobStatus.TESTING,
+                said="approved",
+                approved_at=time.time(),
+            )
+            self._put_tested_back(job, UnitStatus.FAILED)
+        return self._launch_or_pause(job)
+
+    def reject(self, job_id: Ref) -> Job:
+        """Put the tested unit back and make the job CREATED again; the next test takes the same unit."""
+        job = self.repository.jobs.find(job_id)
+        if job.status is not JobStatus.TESTING:
+            raise IllegalTransition(
+                f"job {job.name} is {job.status}: there is no test to reject", next_step(job)
+            )
+        self._refuse_while_testing(job, "rejected")
+        self._recover(job)
+        with self.repository.transaction():
+            job = self.repository.jobs.move(
+                job.id, JobStatus.CREATED, expect=JobStatus.TESTING, said="the test was rejected"
+            )
+            self._put_tested_back(job, UnitStatus.COMPLETED, UnitStatus.FAILED)
+        return job
+
+    def skip_test(self, job_id: Ref) -> Job:
+        """Run the whole batch of a CREATED job without a test."""
+        job = self._ready(job_id)
+        if job.status is not JobStatus.CREATED:
+            raise IllegalTransition(f"job {job.name} is {job.status}, not CREATED", next_step(job))
+        self._require_worker(job)
+        return self._run(job, "started without a test")
+
+    def set_prompt(self, job_id: Ref, prompt_template: str, *, based_on: int | None = None) -> Recipe:
+        """Save a new version of the prompt; it is used from the next start on.
+
+        Raises `InvalidInput` for a field that the items don't have, and `IllegalTransition` where
+        `based_on` is no longer the newest version.
+        """
+        job = self.repository.jobs.find(job_id)
+        if job.status.ended:
+            raise IllegalTransition(f"job {job.name} is {job.status}", "make a new job with the new prompt")
+        check_prompt(prompt_template)
+        first = self.repository.units.page(job.id, limit=100)
+        template = PromptTemplate(prompt_template)
+        template.check(tuple(dict.fromkeys(field for unit in first for field in unit.payload)))
+        base = job.recipe if based_on is None else self.repository.recipes.get(job.id, based_on)
+        recipe = self.repository.recipes.add(base, prompt_template=template.text)
+        self.repository.logs.add(job.id, f"version {recipe.version} of the prompt was saved")
+        return recipe
+
+    def _prepare_test(self, job_id: Ref, seq: int | None) -> tuple[Job, int]:
+        """The job, CREATED, and the unit to test; a test that waits for review is rejected first."""
+        job = self._ready(job_id)
+        if job.status is JobStatus.TESTING:
+            if lease_lives(job):
+                hint = f"watch it with `abp`, or end it with `abp stop {job.name}`"
+                raise IllegalTransition(f"a test of job {job.name} runs already", hint)
+            if seq is None and view_job(job).phase is Phase.REVIEW:
+                hint = f"`abp approve {job.name}` or `abp reject {job.name}`"
+                raise IllegalTransition(f"the test of job {job.name} waits for your review", hint)
+            job = self.reject(job.id)
+        if job.status is not JobStatus.CREATED:
+            raise IllegalTransition(f"job {job.name} is {job.status}, not CREATED", next_step(job))
+        self._require_worker(job)
+        if seq is None:
+            seq = self._unit_to_test(job)
+        elif self.repository.units.get(job.id, seq).status is not UnitStatus.PENDING:
+            raise IllegalTransition(f"unit {seq} of job {job.name} does not wait", "name another unit")
+        return job, seq
+
+    def _unit_to_test(self, job: Job) -> int:
+        """The unit of the last test, so that an edited prompt is judged on the same item; else the first."""
+        last = self.repository.attempts.latest_test(job.id)
+        if last and self.repository.units.get(job.id, last.seq).status is UnitStatus.PENDING:
+            return last.seq
+        first = self.repository.units.first_pending(job.id)
+        if first is None:
+            raise NotFound(f"no unit of job {job.name} waits", "see `abp units`")
+        return first.seq
+
+    def _put_tested_back(self, job: Job, *statuses: UnitStatus) -> None:
+        """Make the unit of the last test wait again, if it is in one of these states."""
+        last = self.repository.attempts.latest_test(job.id)
+        if last and self.repository.units.get(job.id, last.seq).status in statuses:
+            self.repository.units.put_back(job.id, [last.seq])
