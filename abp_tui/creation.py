@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from abp_tui.domain.model import MAX_RETRIES, MAX_WORKERS, Job, Recipe, Timers
-from abp_tui.domain.prompt import PromptSynthesizer, PromptTemplate
+from abp_tui.domain.prompt import RESULTS_FIELD, PromptSynthesizer, PromptTemplate
 from abp_tui.enumerators.base import Enumerator, Item
 from abp_tui.errors import InvalidInput
+from abp_tui.paths import results_path
 from abp_tui.store.records import dump, storable
 from abp_tui.store.repository import Repository
 from abp_tui.workers.base import Worker
@@ -38,6 +39,7 @@ class Plan:
     cwd: str
     max_workers: int
     max_retries: int
+    max_failures_in_row: int = 10
     prompt_template: str | None = None
     budget_usd: float | None = None
     output_schema: Mapping[str, Any] | None = None
@@ -79,7 +81,7 @@ def create(repository: Repository, plan: Plan, synthesizer: PromptSynthesizer) -
     job_id = repository.jobs.add(_columns(plan), _first_recipe(plan, template.text))
     try:
         total = _write_units(repository, job_id, chain(head, items))
-        repository.jobs.make_ready(job_id, total)
+        repository.jobs.make_ready(job_id, total, _synthesis_payload(repository, plan, job_id))
         repository.logs.add(job_id, f"created with {total} units")
         for warning in plan.enumerator.warnings():
             repository.logs.add(job_id, warning, level="warning")
@@ -94,7 +96,7 @@ def _check(plan: Plan) -> None:
         raise InvalidInput(
             f"{plan.name!r} can't be the name of a job", "1 to 100 characters, no slash, no leading space"
         )
-    check_limits(plan.max_workers, plan.max_retries, plan.budget_usd)
+    check_limits(plan.max_workers, plan.max_retries, plan.budget_usd, plan.max_failures_in_row)
     if plan.prompt_template is not None:
         check_prompt(plan.prompt_template)
     if not Path(plan.cwd).is_dir():
@@ -104,13 +106,19 @@ def _check(plan: Plan) -> None:
 
 
 def check_limits(
-    max_workers: int | None = None, max_retries: int | None = None, budget_usd: float | None = None
+    max_workers: int | None = None,
+    max_retries: int | None = None,
+    budget_usd: float | None = None,
+    max_failures_in_row: int | None = None,
 ) -> None:
     """Raise `InvalidInput` for limits of a job that make no sense; None is not looked at."""
     if max_workers is not None and not 1 <= max_workers <= MAX_WORKERS:
         raise InvalidInput(f"max_workers is {max_workers}", f"it can be 1 to {MAX_WORKERS}")
     if max_retries is not None and not 0 <= max_retries <= MAX_RETRIES:
         raise InvalidInput(f"max_retries is {max_retries}", f"it can be 0 (one attempt) to {MAX_RETRIES}")
+    if max_failures_in_row is not None and not 0 <= max_failures_in_row <= MAX_RETRIES:
+        hint = f"it can be 0 (never pause for that) to {MAX_RETRIES}"
+        raise InvalidInput(f"max_failures_in_row is {max_failures_in_row}", hint)
     if budget_usd is not None and not (math.isfinite(budget_usd) and budget_usd > 0):
         raise InvalidInput(f"the budget is {budget_usd}", "it is an amount above 0, or left out for none")
 
@@ -154,8 +162,15 @@ def _columns(plan: Plan) -> dict[str, Any]:
         "desired_workers": plan.max_workers,
         "max_retries": plan.max_retries,
         "budget_usd": plan.budget_usd,
+        "max_failures_in_row": plan.max_failures_in_row,
         "post_prompt": plan.post_processing_prompt,
     }
+
+
+def _synthesis_payload(repository: Repository, plan: Plan, job_id: int) -> str | None:
+    if plan.post_processing_prompt is None:
+        return None
+    return dump({RESULTS_FIELD: str(results_path(repository.path, job_id))})
 
 
 def _first_recipe(plan: Plan, prompt_template: str) -> Recipe:

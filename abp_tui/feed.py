@@ -181,7 +181,7 @@ class Feed:
             line.seq: line.key for line in self._repository.units.lines_in(job.id, "processing", limit=10_000)
         }
         return tuple(
-            RunningUnit(a.id, a.seq, keys.get(a.seq, str(a.seq)), a.started_at, last.get(a.id))
+            RunningUnit(a.id, a.seq, keys.get(a.seq, "the synthesis"), a.started_at, last.get(a.id))
             for a in attempts
         )
 

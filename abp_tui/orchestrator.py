@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from abp_tui.domain.model import Job
 from abp_tui.errors import LeaseHeld
+from abp_tui.execution.launch import executor_log
 from abp_tui.execution.lease import lease_lives
+from abp_tui.paths import results_path
 from abp_tui.verbs.base import Ref
 from abp_tui.verbs.making import Making
 from abp_tui.verbs.steering import Steering
@@ -27,6 +29,8 @@ class Orchestrator(Making, Testing, Steering):
             raise LeaseHeld(f"job {job.name} is being run", "stop it first")
         self._recover(job)
         self.repository.jobs.remove(job.id)
+        for left in (results_path(self.repository.path, job.id), executor_log(self.repository.path, job.id)):
+            left.unlink(missing_ok=True)
         return job
 
     def status(self, job_id: Ref) -> JobView:

@@ -29,6 +29,11 @@ def log_folder(database: Path) -> Path:
     return database.parent / "logs"
 
 
+def results_path(database: Path, job_id: int) -> Path:
+    """The results of a job as its synthesis step reads them."""
+    return database.parent / "results" / f"{database.stem}-j{job_id}.jsonl"
+
+
 def config_path() -> Path:
     """The settings file: `ABP_CONFIG` if that is set, else `config.toml` in the person's settings folder."""
     if named := os.environ.get(CONFIG_VARIABLE):

@@ -36,6 +36,11 @@ class Settings(BaseSettings):
     max_retries: int = Field(
         default=3, ge=0, description="How often a failed unit is tried again; 0 means one attempt."
     )
+    max_failures_in_row: int = Field(
+        default=10,
+        ge=0,
+        description="Pause a job when so many units in a row have failed; 0 means never.",
+    )
     skip_test: bool = Field(default=False, description="Start jobs without testing one unit first.")
     timeout_s: float = Field(
         default=Timers().total_s, ge=0, description="Seconds that one attempt may take; 0 for no limit."

@@ -55,11 +55,20 @@ class JobView(View):
     cwd: str
     max_workers: int
     max_retries: int
+    max_failures_in_row: int = Field(description="So many failures in a row pause the job; 0: never.")
     pause_reason: str | None
+    waiting: str | None = Field(description="What a running job waits for before it starts more units.")
+    post_processing_prompt: str | None
+    synthesis: UnitStatus | None = Field(description="State of the step over all results, if there is one.")
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
     executor: ExecutorView | None
+
+    @property
+    def retryable(self) -> bool:
+        """Whether something has failed, or is doubtful, that could be run again."""
+        return self.failed_units + self.suspect_units > 0 or self.synthesis is UnitStatus.FAILED
 
     @property
     def ended_units(self) -> int:
@@ -134,5 +143,6 @@ def _view_executor(job: Job) -> ExecutorView | None:
 
 _SAME = (
     "name intent status cost_usd cost_is_floor budget_usd prompt_template enumerator_type enumerator_config "
-    "worker cwd max_workers max_retries pause_reason created_at started_at finished_at"
+    "worker cwd max_workers max_retries max_failures_in_row pause_reason waiting post_processing_prompt "
+    "synthesis created_at started_at finished_at"
 ).split()

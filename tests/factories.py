@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -51,6 +52,24 @@ def fail(task: Task, sink: Sink, cancel: Cancel) -> Outcome:
     return Outcome.failed(FailureKind.AGENT_ERROR, "it did not work", usage=Usage(cost_usd=0.02))
 
 
+class FailAnew:
+    """Fail each time for another cause, up to `times` times a unit; then answer."""
+
+    def __init__(self, times: int = 100) -> None:
+        self._times = times
+        self._lock = threading.Lock()
+        self._tries: Counter[str] = Counter()
+
+    def __call__(self, task: Task, sink: Sink, cancel: Cancel) -> Outcome:
+        with self._lock:
+            self._tries[task.prompt] += 1
+            tries = self._tries[task.prompt]
+        if tries > self._times:
+            return answer(task, sink, cancel)
+        cause = "it did not work, " + "very " * tries
+        return Outcome.failed(FailureKind.AGENT_ERROR, cause, usage=Usage(cost_usd=0.02))
+
+
 def wait_for_cancel(task: Task, sink: Sink, cancel: Cancel) -> Outcome:
     """Run until it is ended, however long that takes."""
     import select
@@ -93,6 +112,7 @@ def make_job(
         "max_workers": 4,
         "desired_workers": 4,
         "max_retries": 0,
+        "max_failures_in_row": 0,
         **columns,
     }
     job_id = repository.jobs.add(values, recipe)

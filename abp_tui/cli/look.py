@@ -162,6 +162,7 @@ def _facts(view: JobView) -> Iterator[tuple[str, str]]:
     yield "job", f"{one_line(view.name)} ({view.id})"
     yield "status", tinted(state(view))
     yield "reason", one_line(view.pause_reason or "")
+    yield "waits", one_line(view.waiting or "")
     yield "intent", one_line(view.intent, 200)
     for name in STATES:
         yield name, str(getattr(view, f"{name}_units"))
@@ -173,6 +174,8 @@ def _facts(view: JobView) -> Iterator[tuple[str, str]]:
     yield "folder", one_line(view.cwd)
     yield "workers", str(view.max_workers)
     yield "retries", str(view.max_retries)
+    yield "pauses after", f"{view.max_failures_in_row} failures in a row" if view.max_failures_in_row else ""
+    yield "synthesis", f"{view.synthesis}, unit {view.total_units}" if view.synthesis else ""
     yield "created", local(view.created_at)
     yield "started", local(view.started_at)
     yield "finished", local(view.finished_at)

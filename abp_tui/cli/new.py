@@ -56,16 +56,22 @@ class WithCommand(click.Command):
 @click.option("--max-retries", type=int, metavar="N", help="Further attempts after a failed one.")
 @click.option("--timeout", type=float, metavar="S", help="The longest that one attempt may take, in seconds.")
 @click.option("--budget", type=float, metavar="USD", help="Stop before more than this is spent.")
+@click.option(
+    "--max-failures-in-row", type=int, metavar="N", help="Pause once N units in a row have failed; 0: never."
+)
+@click.option("--post", metavar="TEXT|@FILE", help="A prompt that runs once over all results, at the end.")
 @click.option("--dry-run", is_flag=True, help="Show the count and the first prompt, and write nothing.")
 @click.pass_context
 def new(ctx: click.Context, /, name: str, dry_run: bool, **given: Any) -> None:
     """Make a job and print its id. Nothing runs yet: test one unit next.
 
     In the intent, the prompt and the command, {field} takes a field of the item; a file has file_path,
-    relative_path, file_name, file_stem, file_extension and file_size.
+    relative_path, file_name, file_stem, file_extension and file_size. The prompt of --post may name
+    {results_file}, a file with one JSON line per unit.
 
     \b
     abp new docs --intent "Find unclear sentences" --files docs --pattern '*.md' --budget 5
+    abp new talks --intent "Summarise {file_path}" --files talks --post "Write a programme of all talks"
     abp new words --intent "Count the words" --files texts -- wc -w {file_path}
     """
     orchestrator = open_orchestrator()
@@ -95,6 +101,8 @@ def _plan(orchestrator: Orchestrator, name: str, command: list[str] | None, give
         max_retries=given["max_retries"],
         timeout=given["timeout"],
         budget_usd=given["budget"],
+        max_failures_in_row=given["max_failures_in_row"],
+        post_processing_prompt=text_or_file(given["post"]),
         cwd=given["cwd"],
     )
 

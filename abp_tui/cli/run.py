@@ -56,12 +56,22 @@ def pause(job: str) -> None:
 
 @click.command()
 @job_argument
-def stop(job: str) -> None:
+@click.option("--unit", "seqs", type=int, multiple=True, metavar="SEQ", help="This unit only. Repeatable.")
+def stop(job: str, seqs: tuple[int, ...]) -> None:
     """End the running agents now; their units wait again. Ends a running test, too.
+
+    With --unit only the agents of these units are ended: the units have failed then, and the others go on.
 
     \b
     abp stop docs
+    abp stop docs --unit 12
     """
+    if seqs:
+        orchestrator = open_orchestrator()
+        for seq in seqs:
+            orchestrator.end_unit(job, seq)
+            say(f"unit {seq}: its agent is ended. Try it again: abp retry {job} --unit {seq}")
+        return
     found = open_orchestrator().stop(job)
     say(f"{found.name}: {_ending(found, 'ends its agents now')}")
 
@@ -93,7 +103,7 @@ def resume(job: str, force: bool, wait: bool) -> int:
 @click.option("--unit", "seqs", type=int, multiple=True, metavar="SEQ", help="This unit only. Repeatable.")
 @wait_option
 def retry(job: str, seqs: tuple[int, ...], wait: bool) -> int:
-    """Run ended units again, by default all that failed or are suspect.
+    """Run ended units again, by default all that failed or are suspect, and a failed synthesis step.
 
     \b
     abp retry docs --wait
@@ -101,6 +111,19 @@ def retry(job: str, seqs: tuple[int, ...], wait: bool) -> int:
     """
     orchestrator = open_orchestrator()
     return after_launch(orchestrator, orchestrator.retry(job, seqs or None), wait)
+
+
+@click.command()
+@job_argument
+@wait_option
+def waive(job: str, wait: bool) -> int:
+    """Let the synthesis step of a failed job run on the results that there are.
+
+    \b
+    abp waive docs --wait
+    """
+    orchestrator = open_orchestrator()
+    return after_launch(orchestrator, orchestrator.waive(job), wait)
 
 
 @click.command()
@@ -120,7 +143,7 @@ def workers(job: str, count: int) -> None:
 @job_argument
 @click.argument("settings", nargs=-1, required=True, metavar="K=V..")
 def set_(job: str, settings: tuple[str, ...]) -> None:
-    """Change what a job may cost or how often it tries: budget_usd, max_retries, max_workers.
+    """Change a job's limits: budget_usd, max_retries, max_failures_in_row, max_workers.
 
     The number of workers changes at once, the others from the next start or resume on.
 
@@ -135,7 +158,9 @@ def set_(job: str, settings: tuple[str, ...]) -> None:
         orchestrator.set_workers(found.id, count)
     found = orchestrator.set_limits(found.id, **given)
     budget = "no budget" if found.budget_usd is None else f"a budget of ${found.budget_usd:g}"
-    say(f"{found.name}: {budget}, {found.max_retries} retries, {found.max_workers} workers")
+    row = f"pauses after {found.max_failures_in_row} failures in a row"
+    row = row if found.max_failures_in_row else "never pauses for failures"
+    say(f"{found.name}: {budget}, {found.max_retries} retries, {found.max_workers} workers, {row}")
 
 
 @click.command()
@@ -153,7 +178,7 @@ def wait(job: str, timeout: float | None) -> int:
     return wait_for(open_repository(), job, timeout)
 
 
-SETTINGS = ("budget_usd", "max_retries", "max_workers")
+SETTINGS = ("budget_usd", "max_retries", "max_failures_in_row", "max_workers")
 
 
 def _setting(text: str) -> tuple[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abp_tui.cli.layout import money
 from abp_tui.cli.text import one_line
-from abp_tui.domain.status import JobStatus, Phase
+from abp_tui.domain.status import JobStatus, Phase, UnitStatus
 from abp_tui.views import JobView
 
 REASON_CELLS = 200
@@ -33,6 +33,8 @@ def summary(view: JobView) -> str:
         parts.append(f"{view.failed_units} failed")
     if view.cost_usd is not None:
         parts.append(money(view.cost_usd, view.cost_is_floor))
+    if view.synthesis:
+        parts.append(f"synthesis {view.synthesis.lower()}")
     return f"{view.name}: {state(view)}{_reason(view)}: {', '.join(parts)}"
 
 
@@ -46,8 +48,16 @@ def next_step(view: JobView) -> str:
         JobStatus.CREATED: f"Next: abp test {name}",
         JobStatus.TESTING: _after_test(view),
         JobStatus.PAUSED: f"Next: abp resume {name}",
-        JobStatus.FAILED: f"Next: abp units {name} --status failed, then abp retry {name}",
+        JobStatus.FAILED: _after_failure(view),
     }.get(view.status, "")
+
+
+def _after_failure(view: JobView) -> str:
+    name = view.name
+    if view.synthesis is UnitStatus.FAILED:
+        return f"Next: abp events {name} --unit {view.total_units}, then abp retry {name}"
+    waive = f". abp waive {name} runs the synthesis without them" if view.synthesis else ""
+    return f"Next: abp units {name} --status failed, then abp retry {name}{waive}"
 
 
 def _after_test(view: JobView) -> str:
@@ -58,6 +68,5 @@ def _after_test(view: JobView) -> str:
 
 
 def _reason(view: JobView) -> str:
-    if view.status is not JobStatus.PAUSED or not view.pause_reason:
-        return ""
-    return f" ({one_line(view.pause_reason, REASON_CELLS)})"
+    reason = view.pause_reason if view.status is JobStatus.PAUSED else view.waiting
+    return f" ({one_line(reason, REASON_CELLS)})" if reason else ""

@@ -50,6 +50,7 @@ class HoldJob:
 
 Decision = RetryIn | GiveUp | HoldJob
 
+TIMEOUTS = frozenset({FailureKind.TIMEOUT_FIRST, FailureKind.TIMEOUT_IDLE, FailureKind.TIMEOUT_TOTAL})
 _NEVER_AGAIN = frozenset({FailureKind.PERMANENT, FailureKind.BAD_INPUT, FailureKind.PERMISSION})
 _HOLDS = {
     FailureKind.USAGE_LIMIT: "usage limit reached",
@@ -66,13 +67,16 @@ def decide(
     failures: int,
     max_retries: int,
     *,
+    repeated: bool = False,
     jitter: float = 0.5,
     base_s: float = BACKOFF_BASE_S,
 ) -> Decision:
     """Say what follows from a failed attempt.
 
-    `failures` is the number of failed attempts of this unit that count, this one included. `jitter` in 0..1
-    spreads the backoff over half to all of its length (`base_s` seconds, doubled with each failure).
+    `failures` is the number of failed attempts of this unit that count, this one included. `repeated` says
+    that the attempt before failed on the same input for the same cause: only what comes from outside, and
+    so passes by itself, is worth a third attempt then. `jitter` in 0..1 spreads the backoff over half to
+    all of its length (`base_s` seconds, doubled with each failure).
     """
     if kind is FailureKind.INTERRUPTED:
         return RetryIn(0.0, spends=False)
@@ -80,6 +84,8 @@ def decide(
         return HoldJob(_HOLDS[kind])
     if kind in _NEVER_AGAIN:
         return GiveUp(kind.value)
+    if repeated and kind is not FailureKind.TRANSIENT:
+        return GiveUp("it failed twice in the same way")
     if failures > max_retries:
         return GiveUp(f"{failures} of {max_retries + 1} attempts failed")
     return RetryIn(backoff(failures, jitter=jitter, base_s=base_s))
@@ -89,6 +95,14 @@ def backoff(failures: int, *, jitter: float, base_s: float = BACKOFF_BASE_S) -> 
     """Seconds to wait after the n-th failure: doubling, capped, spread by `jitter` in 0..1."""
     full = min(BACKOFF_CAP_S, base_s * 2.0 ** min(failures - 1, 30))
     return full * (0.5 + 0.5 * jitter)
+
+
+_SAYS_NOTHING = re.compile(r"(exit code \d+|killed by (SIG\w+|signal \d+))?")
+
+
+def names_cause(error: str) -> bool:
+    """Whether an error says why: how a program ended is no cause, and two equal ends prove nothing."""
+    return not _SAYS_NOTHING.fullmatch(error.strip())
 
 
 _NOISE = (

@@ -88,7 +88,11 @@ class Counters(Frozen):
 
 
 class Job(Frozen):
-    """One batch: an intent applied to many items."""
+    """One batch: an intent applied to many items.
+
+    `synthesis` is the state of the step that `post_processing_prompt` adds after them. `waiting` is what a
+    running job waits for before it claims more units.
+    """
 
     id: int
     name: str
@@ -100,8 +104,10 @@ class Job(Frozen):
     cwd: str
     max_workers: int
     max_retries: int
+    max_failures_in_row: int = 10
     budget_usd: float | None = None
     post_processing_prompt: str | None = None
+    synthesis: UnitStatus | None = None
     recipe: Recipe
     counters: Counters
     cost_usd: float | None = None
@@ -112,10 +118,12 @@ class Job(Frozen):
     desired_workers: int
     lease: Lease | None = None
     pause_reason: str | None = None
+    waiting: str | None = None
     env_names: tuple[str, ...] = ()
     created_at: datetime
     ready_at: datetime | None = None
     approved_at: datetime | None = None
+    waived_at: datetime | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
 
@@ -186,7 +194,7 @@ class Denial(Frozen):
 
 
 class Outcome(Frozen):
-    """How one attempt ended, as its worker saw it."""
+    """How one attempt ended, as its worker saw it. `signal` is one that ended its program."""
 
     ok: bool
     output: str = ""
@@ -196,6 +204,7 @@ class Outcome(Frozen):
     usage: Usage = Usage()
     session_id: str | None = None
     exit_code: int | None = None
+    signal: int | None = None
     denials: tuple[Denial, ...] = ()
     last_tool: str = ""
     resets_at: datetime | None = None

@@ -68,6 +68,23 @@ class PromptTemplate:
         )
 
 
+RESULTS_FIELD = "results_file"
+_RESULTS = (
+    "\n\nThe results are in the file {results_file}: one JSON object per line and item, with the fields "
+    "key, status, verdict, payload, output, result and error."
+)
+
+
+def synthesis_prompt(text: str) -> str:
+    """The prompt of the synthesis step: a person's text, and where the results are if it does not say.
+
+    Raises `InvalidInput` where it names another field.
+    """
+    template = PromptTemplate(text)
+    template.check((RESULTS_FIELD,))
+    return text if RESULTS_FIELD in template.fields else text.rstrip() + _RESULTS
+
+
 def _near(name: str, fields: Collection[str]) -> str:
     near = suggest(name, list(fields))
     return near if near.endswith("?") else suggest("", list(fields)[:20], lead="fields are") + "."

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
+from abp_tui.domain.model import Job
 from abp_tui.domain.status import JobStatus, Purpose, UnitStatus
+from abp_tui.execution.synthesis import Synthesis
 from abp_tui.store.journal import Claim, Journal, Render
 
 Held = Callable[[], str | None]
@@ -18,21 +20,46 @@ class Assignment(Protocol):
     def claim(self, limit: int) -> list[Claim]:
         """Take up to `limit` units, within a transaction of the journal."""
 
+    def advance(self, held: Held) -> bool:
+        """Where one stage of the work is over, prepare the next; says whether there is more to claim now.
+
+        Asked when no slot is busy, as `settled` is.
+        """
+
     def settled(self, held: Held) -> JobStatus | None:
         """The state the job has now been given if the work is over, else None. Asked when no slot is busy."""
 
 
 class WholeJob:
-    """Every waiting unit, until none waits or the job is held."""
+    """Every waiting unit, then the synthesis step if there is one, until none waits or the job is held."""
 
-    def __init__(self, journal: Journal, render: Render, recipe_version: int) -> None:
+    def __init__(self, journal: Journal, render: Render, job: Job, synthesis: Synthesis | None) -> None:
         self._journal = journal
         self._render = render
-        self._recipe_version = recipe_version
+        self._recipe_version = job.recipe.version
+        self._waived = job.waived_at is not None
+        self._synthesis = synthesis
+        self._synthesis_due = False
 
     def claim(self, limit: int) -> list[Claim]:
         """Take up to `limit` units, those whose backoff is over first."""
-        return self._journal.claim(limit, Purpose.RUN, self._recipe_version, self._render)
+        claims = self._journal.claim(limit, Purpose.RUN, self._recipe_version, self._render)
+        if claims or self._synthesis is None or not self._synthesis_due:
+            return claims
+        self._synthesis_due = False
+        step = self._synthesis
+        claim = self._journal.claim_unit(step.seq, Purpose.POST, self._recipe_version, step.render)
+        return [claim] if claim else []
+
+    def advance(self, held: Held) -> bool:
+        """Once all items have ended, write down their results for the synthesis step; True if it is due."""
+        if self._synthesis is None or held() is not None or not self._journal.is_due(self._synthesis.seq):
+            return False
+        if not self._wants_synthesis(self._journal.counters()):
+            return False
+        self._synthesis.write_results()
+        self._synthesis_due = True
+        return True
 
     def settled(self, held: Held) -> JobStatus | None:
         """PAUSED if held, else COMPLETED or FAILED once every unit has ended."""
@@ -53,7 +80,21 @@ class WholeJob:
             return None  # ended in its slot, but not yet recorded
         if counters["pending"]:
             return JobStatus.PAUSED if hold is not None else None
-        return JobStatus.FAILED if counters["failed"] else JobStatus.COMPLETED
+        if self._synthesis is None or not self._wants_synthesis(counters):
+            return JobStatus.FAILED if counters["failed"] else JobStatus.COMPLETED
+        match self._journal.unit_status(self._synthesis.seq):
+            case UnitStatus.COMPLETED:
+                return JobStatus.COMPLETED
+            case UnitStatus.FAILED:
+                return JobStatus.FAILED
+            case UnitStatus.PENDING if hold is not None:
+                return JobStatus.PAUSED
+        return None
+
+    def _wants_synthesis(self, counters: Mapping[str, int]) -> bool:
+        """Whether every item has ended, and well, or a person has waived the failures."""
+        left = counters["pending"] + counters["processing"]
+        return not left and (not counters["failed"] or self._waived)
 
 
 class OneTest:
@@ -73,6 +114,10 @@ class OneTest:
         self._claimed = True
         claim = self._journal.claim_unit(self._seq, Purpose.TEST, self._recipe_version, self._render)
         return [claim] if claim else []
+
+    def advance(self, held: Held) -> bool:
+        """A test has one stage."""
+        return False
 
     def settled(self, held: Held) -> JobStatus | None:
         """TESTING once the unit has ended, CREATED where it was kept from that."""

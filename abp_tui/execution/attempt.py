@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import logging
 import random
+import select
+import signal
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from abp_tui.domain.failure import Decision, FailureKind, GiveUp, HoldJob, RetryIn, decide, fingerprint
+from abp_tui.domain.failure import (
+    TIMEOUTS,
+    Decision,
+    FailureKind,
+    GiveUp,
+    HoldJob,
+    RetryIn,
+    decide,
+    fingerprint,
+    names_cause,
+)
 from abp_tui.domain.model import Event, EventKind, Job, Outcome, Usage
 from abp_tui.domain.prompt import PromptTemplate
 from abp_tui.domain.status import AttemptStatus, Purpose, UnitStatus, Verdict
@@ -20,6 +32,8 @@ from abp_tui.workers.base import Sink, Task, Worker
 from abp_tui.workers.cancel import Cancel
 
 ATTEMPT_MARK = "ABP_ATTEMPT"
+SHUTDOWN_SIGNALS = frozenset({signal.SIGTERM, signal.SIGHUP, signal.SIGINT})
+SHUTDOWN_WAIT_S = 0.5
 NEVER_BEGAN = frozenset({FailureKind.REFUSED_TO_START, FailureKind.BAD_INPUT})  # and so cost nothing
 
 log = logging.getLogger(__name__)
@@ -69,7 +83,10 @@ class AttemptRunner:
         sink = MailSink(self._mailbox, claim.attempt_id)
         sink.event(Event(kind=EventKind.PROMPT, body=claim.prompt))
         outcome = self._outcome(claim, sink, cancel)
-        return conclude(claim, outcome, self._job, random.random())
+        if not outcome.ok and (cancel.requested or _ended_with_us(outcome, cancel)):
+            reason = cancel.reason or outcome.error
+            outcome = outcome.model_copy(update={"failure": FailureKind.INTERRUPTED, "error": reason})
+        return conclude(claim, outcome, self._job, random.random(), for_good=cancel.for_good)
 
     def _outcome(self, claim: Claim, sink: Sink, cancel: Cancel) -> Outcome:
         if cancel.requested:
@@ -97,8 +114,22 @@ class AttemptRunner:
         )
 
 
-def conclude(claim: Claim, outcome: Outcome, job: Job, jitter: float) -> Finished:
-    """What becomes of a unit whose attempt ended like this. `jitter` in 0..1 spreads the backoff."""
+def _ended_with_us(outcome: Outcome, cancel: Cancel) -> bool:
+    """Whether a program that a signal ended was ended together with this executor, as in a shutdown.
+
+    Then the order to stop is on its way: it is given a moment to arrive.
+    """
+    ended_by = outcome.signal or (outcome.exit_code or 0) - 128  # some programs tell of it as shells do
+    if ended_by not in SHUTDOWN_SIGNALS or outcome.failure in TIMEOUTS:
+        return False
+    return bool(select.select([cancel.fileno()], [], [], SHUTDOWN_WAIT_S)[0])
+
+
+def conclude(claim: Claim, outcome: Outcome, job: Job, jitter: float, *, for_good: bool = False) -> Finished:
+    """What becomes of a unit whose attempt ended like this.
+
+    `jitter` in 0..1 spreads the backoff; `for_good` rules another attempt out.
+    """
     end = Finished(claim, outcome, AttemptStatus.COMPLETED, UnitStatus.COMPLETED, ended_at=time.time())
     if outcome.ok and outcome.denials:
         denied = ", ".join(dict.fromkeys(f"{d.tool} {d.detail}".strip() for d in outcome.denials))
@@ -108,7 +139,10 @@ def conclude(claim: Claim, outcome: Outcome, job: Job, jitter: float) -> Finishe
         return replace(end, verdict=Verdict.OK)
     kind = outcome.failure or FailureKind.AGENT_ERROR
     failures = claim.failures + 1
-    match _decision(claim, kind, failures, job, jitter):
+    mark = fingerprint(kind, outcome.error, outcome.last_tool)
+    repeated = mark == claim.fingerprint and names_cause(outcome.error)
+    decision = _decision(claim, kind, failures, job, jitter, repeated)
+    match GiveUp("a person ended it") if for_good else decision:
         case RetryIn(seconds, spends):
             unit, not_before = UnitStatus.PENDING, end.ended_at + seconds if seconds else None
             spent = failures if spends else claim.failures
@@ -125,7 +159,7 @@ def conclude(claim: Claim, outcome: Outcome, job: Job, jitter: float) -> Finishe
         unit_status=unit,
         failures=spent,
         not_before=not_before,
-        fingerprint=fingerprint(kind, outcome.error, outcome.last_tool),
+        fingerprint=mark,
     )
 
 
@@ -138,8 +172,11 @@ def hold_reason(end: Finished) -> str | None:
     return f"{decision.reason}: {end.outcome.error}" if isinstance(decision, HoldJob) else None
 
 
-def _decision(claim: Claim, kind: FailureKind, failures: int, job: Job, jitter: float) -> Decision:
+def _decision(
+    claim: Claim, kind: FailureKind, failures: int, job: Job, jitter: float, repeated: bool
+) -> Decision:
     """A test that failed has failed, so that a person sees it at once; only a cancelled one goes back."""
     if claim.purpose is Purpose.TEST and kind is not FailureKind.INTERRUPTED:
         return GiveUp("it was a test")
-    return decide(kind, failures, job.max_retries, jitter=jitter, base_s=job.recipe.timers.backoff_s)
+    base_s = job.recipe.timers.backoff_s
+    return decide(kind, failures, job.max_retries, repeated=repeated, jitter=jitter, base_s=base_s)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,17 +10,22 @@ from typing import Any
 
 from abp_tui.domain.model import Job, Lease
 from abp_tui.domain.status import JobStatus
-from abp_tui.errors import IllegalTransition, LeaseLost
+from abp_tui.errors import IllegalTransition, LeaseLost, StoreError
 from abp_tui.execution.assignment import Assignment, OneTest, WholeJob
 from abp_tui.execution.attempt import AttemptRunner
 from abp_tui.execution.lease import take_lease
-from abp_tui.execution.loop import Callbacks, Loop
-from abp_tui.execution.mailbox import Mailbox
+from abp_tui.execution.loop import MOST_KEPT_CHARS, Callbacks, Loop, StopOrder
+from abp_tui.execution.mailbox import Mail, Mailbox
+from abp_tui.execution.outage import Outage, Room
 from abp_tui.execution.pool import WorkerPool
 from abp_tui.execution.recovery import end_leftovers
+from abp_tui.execution.spill import Spill, discard_spill, read_spill, spill_path
+from abp_tui.execution.synthesis import Synthesis
 from abp_tui.store.journal import Journal
 from abp_tui.store.repository import Repository
 from abp_tui.workers.base import Worker, make_worker
+
+log = logging.getLogger(__name__)
 
 
 class JobExecutor:
@@ -40,11 +46,15 @@ class JobExecutor:
         self._given_worker = worker
         self._tell = callbacks or Callbacks()
         self._mailbox = Mailbox()
-        self._stopped = False
+        self._stop = StopOrder()
+        self._left = Mail()  # what could not be recorded before the end
 
     def stop(self) -> None:
-        """Ask for what `abp stop` asks for; safe to call from a signal handler or another thread."""
-        self._stopped = True
+        """Ask for what `abp stop` asks for, and the second time for it to happen at once.
+
+        Safe to call from a signal handler or another thread.
+        """
+        self._stop.give()
 
     def run(self, *, force: bool = False) -> JobStatus:
         """Run the job until it has ended or is paused; returns its status.
@@ -55,8 +65,8 @@ class JobExecutor:
             if job.status is not JobStatus.RUNNING:
                 hint = "approve it, start it or resume it first"
                 raise IllegalTransition(f"job {job.name} is {job.status}, not RUNNING", hint)
-            words = f"process {os.getpid()} runs it with {job.desired_workers} workers"
-            self._repository.logs.add(job.id, words)
+            with journal.transaction(durable=False):
+                journal.log(f"process {os.getpid()} runs it with {job.desired_workers} workers")
             return self._drive(job, journal)
 
     def run_test(self, seq: int) -> None:
@@ -65,9 +75,11 @@ class JobExecutor:
         Where the test is stopped, the job is CREATED again.
         """
         with self._tenancy(force=False) as (job, journal):
-            if job.status is JobStatus.TESTING:  # a test whose process died
-                job = self._repository.jobs.move(job.id, JobStatus.CREATED)
-            job = self._repository.jobs.move(job.id, JobStatus.TESTING, said=f"unit {seq} is tested")
+            with journal.transaction(durable=True):
+                if job.status is JobStatus.TESTING:
+                    journal.move(JobStatus.CREATED, "the process of the last test has died")
+                journal.move(JobStatus.TESTING, f"unit {seq} is tested")
+            job = self._repository.jobs.get(job.id)
             self._tell.job_changed(job)
             self._drive(job, journal, seq)
 
@@ -87,36 +99,62 @@ class JobExecutor:
                     self._abandon(journal, error)
                     raise
         finally:
+            self._give_back(lease)
+
+    def _give_back(self, lease: Lease) -> None:
+        """Release the lease; where that fails, it counts as a dead executor's once this process is gone."""
+        try:
             self._repository.leases.release(self._job_id, lease.executor)
+        except StoreError as error:
+            log.warning("%s", error)
 
     def _drive(self, job: Job, journal: Journal, seq: int | None = None) -> JobStatus:
         runner = AttemptRunner(job, self._worker(job), self._repository.uuid, self._mailbox)
-        pool = WorkerPool(runner.run, self._mailbox.finished, 1 if seq is not None else job.desired_workers)
-        if seq is None:
-            work: Assignment = WholeJob(journal, runner.render, job.recipe.version)
-        else:
-            work = OneTest(journal, runner.render, job.recipe.version, seq)
-        loop = Loop(job, journal, self._mailbox, pool, work, self._tell, lambda: self._stopped)
+        workers = 1 if seq is not None else job.desired_workers
+        pool = WorkerPool(runner.run, self._mailbox.finished, workers)
+        spill = Spill(spill_path(self._repository.path, job.id), self._repository.uuid, workers)
+        outage, room = Outage(spill), Room(self._repository.path.parent)
+        work = self._assignment(job, journal, runner, seq)
+        loop = Loop(job, journal, self._mailbox, pool, work, self._tell, self._stop, outage, room)
         try:
             status = loop.run()
         finally:
             pool.cancel("the executor ends")
             pool.close()
+            self._left = loop.unrecorded
+            self._left.add(self._mailbox.collect(0), MOST_KEPT_CHARS)
+            spill.keep(self._left.finished)
+            spill.close()
         self._tell.job_changed(self._repository.jobs.get(job.id))
         return status
 
+    def _assignment(self, job: Job, journal: Journal, runner: AttemptRunner, seq: int | None) -> Assignment:
+        if seq is not None:
+            return OneTest(journal, runner.render, job.recipe.version, seq)
+        prompt = job.post_processing_prompt
+        synthesis = Synthesis(self._repository, job, prompt) if prompt is not None else None
+        return WholeJob(journal, runner.render, job, synthesis)
+
     def _abandon(self, journal: Journal, error: BaseException) -> None:
-        """Keep what the agents had finished, put the rest back, and hold the job, saying why."""
-        job = self._repository.jobs.get(self._job_id)
-        mail, reason = self._mailbox.collect(0), f"its executor failed: {type(error).__name__}: {error}"
-        with journal.transaction(durable=True):
-            journal.events(mail.events)
-            journal.finish(mail.finished)
-            journal.recover()
-            if job.status is JobStatus.RUNNING:
-                journal.settle(JobStatus.PAUSED, f"paused: {reason}", reason)
-            elif job.status is JobStatus.TESTING:
-                journal.settle(JobStatus.CREATED, f"no test: {reason}")
+        """Keep what the agents had finished, put the rest back, and hold the job, saying why.
+
+        Where the database can't take it, the spill file has it, for the next executor.
+        """
+        reason = f"its executor failed: {type(error).__name__}: {error}"
+        try:
+            job = self._repository.jobs.get(self._job_id)
+            with journal.transaction(durable=True):
+                journal.events(self._left.events)
+                journal.finish(self._left.finished)
+                journal.recover()
+                if job.status is JobStatus.RUNNING:
+                    journal.settle(JobStatus.PAUSED, f"paused: {reason}", reason)
+                elif job.status is JobStatus.TESTING:
+                    journal.settle(JobStatus.CREATED, f"no test: {reason}")
+        except StoreError as trouble:
+            log.warning("%s; the next executor recovers the job", trouble)
+        else:
+            discard_spill(self._repository.path, self._job_id)
 
     def _worker(self, job: Job) -> Worker[Any]:
         return self._given_worker or make_worker(job.worker, job.recipe.worker_options)
@@ -124,12 +162,18 @@ class JobExecutor:
 
 @contextmanager
 def recovered_journal(repository: Repository, job_id: int, lease: Lease) -> Iterator[Journal]:
-    """The journal of a lease just taken, after ending and putting back what its predecessor left."""
+    """The journal of a lease just taken, after ending and putting back what its predecessor left.
+
+    Outcomes that it had, but could not write into the database, are recorded first.
+    """
     leftovers = repository.attempts.running(job_id)
     ended = end_leftovers(repository.uuid, leftovers)
     with repository.journal(job_id, lease.executor, lease.host, lease.boot_id).opened() as journal:
         if leftovers:
             with journal.transaction(durable=True):
+                kept = journal.finish(read_spill(spill_path(repository.path, job_id), repository.uuid))
                 count = len(journal.recover())
-                journal.log(f"recovered {count} interrupted units, ended {ended} processes", level="warning")
+                words = f"recovered {count} interrupted units, ended {ended} processes"
+                journal.log(f"{words}, {len(kept)} results kept aside" if kept else words, level="warning")
+        discard_spill(repository.path, job_id)
         yield journal

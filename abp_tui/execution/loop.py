@@ -9,16 +9,22 @@ from typing import Any
 
 from abp_tui.domain.model import Event, Job
 from abp_tui.domain.status import Desired, JobStatus, UnitStatus
+from abp_tui.errors import StoreError
 from abp_tui.execution.assignment import Assignment
 from abp_tui.execution.attempt import hold_reason
+from abp_tui.execution.breaker import Breaker
 from abp_tui.execution.budget import Budget
 from abp_tui.execution.mailbox import Mail, Mailbox
+from abp_tui.execution.outage import Outage, Room
 from abp_tui.execution.pool import WorkerPool
 from abp_tui.liveness import BEAT_S, started_at
 from abp_tui.store.journal import Claim, Finished, Journal, Orders, Started
 
 TICK_S = 0.1
 GAP_S = 0.01  # between two transactions: what ends meanwhile shares one way to the disk
+PATIENCE_S = 10.0  # with a database that can't be written, once the executor has been told to stop
+MOST_KEPT_CHARS = 64 * 1024 * 1024
+BY_A_PERSON = "ended by a person"
 
 
 def _ignore(*_: Any) -> None:
@@ -35,11 +41,20 @@ class Callbacks:
     job_changed: Callable[[Job], None] = _ignore
 
 
-class Loop:
-    """Runs an assignment on a pool. The calling thread is the only one that writes.
+@dataclass(slots=True)
+class StopOrder:
+    """What signals and other threads ask of an executor: to stop, and to be quick about it."""
 
-    `stop_asked` is looked at several times a second and says whether to end the agents now.
-    """
+    given: bool = False
+    urgent: bool = False
+
+    def give(self) -> None:
+        """Stop; given twice, at once."""
+        self.given, self.urgent = True, self.given
+
+
+class Loop:
+    """Runs an assignment on a pool. The calling thread is the only one that writes."""
 
     def __init__(
         self,
@@ -49,43 +64,85 @@ class Loop:
         pool: WorkerPool,
         work: Assignment,
         tell: Callbacks,
-        stop_asked: Callable[[], bool],
+        stop: StopOrder,
+        outage: Outage,
+        room: Room,
     ) -> None:
         self._journal = journal
         self._mailbox = mailbox
         self._pool = pool
         self._work = work
         self._tell = tell
-        self._stop_asked = stop_asked
+        self._stop = stop
+        self._outage = outage
+        self._room = room
         self._budget = Budget(job.budget_usd, *journal.spending())
+        self._breaker = Breaker(job.max_failures_in_row)
         self._workers = job.desired_workers
+        self.unrecorded = Mail()
+        self._dropped = 0
         self._hold: str | None = None  # of its own accord, for good
         self._asked: str | None = None  # by a person, who may think better of it
+        self._waiting: str | None = None  # as the store has it
         self._ending = False
         self._nothing_until: float | None = 0.0
         self._seen = -1
         self._written = 0.0
 
     def run(self) -> JobStatus:
-        """Loop until the work is over; returns the state that the job was given."""
+        """Loop until the work is over; returns the state that the job was given.
+
+        A database that can't be written is waited out. Raises `StoreError` only where that takes too long
+        after an order to stop.
+        """
         while True:
-            time.sleep(max(0.0, self._written + GAP_S - time.monotonic()))
-            mail = self._mailbox.collect(TICK_S)
-            self._look()
-            if mail or self._wanted() or time.monotonic() - self._written >= BEAT_S:
-                self._write(mail)
-            if not self._pool.busy and (status := self._work.settled(self._held)):
+            self._gather()
+            try:
+                status = self._round()
+            except StoreError as error:
+                self._nothing_until = 0.0  # nothing of this round has happened
+                if self._stop.given and (self._stop.urgent or self._outage.seconds > PATIENCE_S):
+                    raise
+                self._outage.met(error, self.unrecorded.finished)
+                continue
+            if status is not None:
                 return status
+
+    def _gather(self) -> None:
+        """Take what has come to what is not recorded yet, and draw the consequences of the ends in it."""
+        time.sleep(max(0.0, self._written + GAP_S - time.monotonic()))
+        mail = self._mailbox.collect(TICK_S)
+        for end in mail.finished:
+            self._draw_consequences(end)
+        if self.unrecorded:
+            self._dropped += self.unrecorded.add(mail, MOST_KEPT_CHARS)
+        else:
+            self.unrecorded = mail
+
+    def _round(self) -> JobStatus | None:
+        self._look()
+        wanted = self._wanted()
+        if self.unrecorded or wanted or time.monotonic() - self._written >= BEAT_S:
+            self._write()
+        if self._pool.busy:
+            return None
+        if self._work.advance(self._held):
+            self._nothing_until = 0.0
+            return None
+        return self._work.settled(self._held)
 
     def _look(self) -> None:
         """See what the faces want; another connection's commit may also have made units wait again."""
-        if self._stop_asked():
-            self._hold = self._hold or "stopped"
+        if self._stop.given:
+            self._hold = self._hold or "stopped by a signal"
             self._end_agents(self._hold)
+        if self._stop.urgent:
+            self._pool.hurry()
         if (version := self._journal.data_version()) != self._seen:
             self._seen = version
             self._nothing_until = 0.0
             self._obey(self._journal.orders_now())
+            self._pool.end(self._journal.ends_asked(), BY_A_PERSON)
 
     def _obey(self, orders: Orders) -> None:
         if orders.workers != self._workers:
@@ -109,15 +166,18 @@ class Loop:
         self._obey(self._journal.orders_now())
         return self._hold or self._asked
 
-    def _write(self, mail: Mail) -> None:
+    def _write(self) -> None:
+        """One transaction: what the slots left, what there is to say, new claims. Then all of it is told."""
+        mail = self.unrecorded
         with self._journal.transaction(durable=bool(mail.finished)):
             self._record(mail)
             finished = self._journal.finish(mail.finished)
-            for end in finished:
-                self._draw_consequences(end)
+            self._log(finished)
             claims = self._claim()
         self._written = time.monotonic()
         self._pool.give(claims)
+        self.unrecorded, self._dropped = Mail(), 0
+        self._outage.over()
         self._report(mail, finished, claims)
 
     def _record(self, mail: Mail) -> None:
@@ -127,13 +187,23 @@ class Loop:
         self._journal.sessions(mail.sessions)
         self._journal.events(mail.events)
 
+    def _log(self, finished: list[Finished]) -> None:
+        for end in finished:
+            if end.unit_status is UnitStatus.FAILED:
+                self._journal.log(f"failed: {end.outcome.error}", level="error", seq=end.claim.seq)
+        if words := self._outage.words():
+            lost = f"; {self._dropped} events of conversations are lost" if self._dropped else ""
+            self._journal.log(words + lost, level="warning")
+        if (waiting := self._room.lacks()) != self._waiting:
+            self._waiting = waiting
+            self._journal.wait_for(waiting)
+            self._journal.log(f"waits: {waiting}" if waiting else "there is room again", level="warning")
+
     def _draw_consequences(self, end: Finished) -> None:
         self._budget.spend(end.outcome.usage.cost_usd)
         if end.unit_status is UnitStatus.PENDING:
             self._nothing_until = 0.0
-        if end.unit_status is UnitStatus.FAILED:
-            self._journal.log(f"failed: {end.outcome.error}", level="error", seq=end.claim.seq)
-        self._hold = self._hold or hold_reason(end)
+        self._hold = self._hold or hold_reason(end) or self._breaker.reason(end)
 
     def _claim(self) -> list[Claim]:
         wanted = self._wanted()
@@ -147,6 +217,8 @@ class Loop:
         if self._hold or self._asked or self._nothing_until is None or time.time() < self._nothing_until:
             return 0
         wanted, affordable = self._pool.demand(), self._budget.affordable(self._pool.busy)
+        if self._room.lacks():
+            return 0
         if affordable is None:
             return wanted
         if not affordable and not self._pool.busy:

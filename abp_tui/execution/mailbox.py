@@ -28,6 +28,23 @@ class Mail:
     def __bool__(self) -> bool:
         return bool(self.processes or self.sessions or self.events or self.finished)
 
+    def add(self, more: Mail, most_chars: int) -> int:
+        """Put more behind what is there; returns how many events were dropped to stay within `most_chars`."""
+        held = sum(_size(event) for _, _, event in self.events)
+        self.processes += more.processes
+        self.sessions += more.sessions
+        self.finished += more.finished
+        for at, item in enumerate(more.events):
+            held += _size(item[2])
+            if held > most_chars:
+                return len(more.events) - at
+            self.events.append(item)
+        return 0
+
+
+def _size(event: Event) -> int:
+    return len(event.body) + len(event.raw or "")
+
 
 class Mailbox:
     """Thread-safe. The end of an attempt is collected at once, events after a short wait for more."""

@@ -64,13 +64,26 @@ class WorkerPool:
             while len(self._threads) < min(size, len(self._given)):
                 self._start_thread()
 
-    def cancel(self, reason: str, attempt_ids: Iterable[int] | None = None) -> None:
-        """End running attempts, by default all; those not begun end as soon as they begin."""
-        with self._lock:
-            chosen = self._given if attempt_ids is None else attempt_ids
-            cancels = [self._given[i] for i in chosen if i in self._given]
-        for cancel in cancels:
+    def cancel(self, reason: str) -> None:
+        """End all running attempts; those not begun end as soon as they begin."""
+        for cancel in self._cancels():
             cancel.request(reason)
+
+    def end(self, attempt_ids: Iterable[int], reason: str) -> None:
+        """End these attempts for good: their units are not to be tried again."""
+        with self._lock:
+            cancels = [self._given[i] for i in attempt_ids if i in self._given]
+        for cancel in cancels:
+            cancel.request(reason, for_good=True)
+
+    def hurry(self) -> None:
+        """Have all attempts that are being ended be over now."""
+        for cancel in self._cancels():
+            cancel.hurry()
+
+    def _cancels(self) -> list[Cancel]:
+        with self._lock:
+            return list(self._given.values())
 
     def close(self) -> None:
         """Let the threads end once they have run what they were given, and wait for them."""

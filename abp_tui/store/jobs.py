@@ -10,18 +10,19 @@ from typing import Any
 from peewee import JOIN, IntegrityError, fn
 
 from abp_tui.domain.model import Bucket, Job, Recipe
-from abp_tui.domain.status import Desired, JobStatus, check_job_step
+from abp_tui.domain.status import Desired, JobStatus, UnitKind, check_job_step
 from abp_tui.errors import IllegalTransition, InvalidInput, LeaseHeld, NotFound
 from abp_tui.plugins import suggest
 from abp_tui.store.database import Database
 from abp_tui.store.logs import Logs
 from abp_tui.store.recipes import recipe_columns
 from abp_tui.store.records import bucket_from, dump, job_from, now, recipe_from
-from abp_tui.store.tables import BucketRow, JobRow, RecipeRow
+from abp_tui.store.tables import BucketRow, JobRow, RecipeRow, UnitRow
 from abp_tui.store.tally import bucket_width
 
 ID_FORM = re.compile(r"j?(\d{1,15})", re.ASCII)
 REMOVE_CHUNK = 5_000
+SYNTHESIS_KEY = "(synthesis)"
 
 
 class Jobs:
@@ -61,7 +62,14 @@ class Jobs:
 
     def _select(self, where: Any) -> Iterator[Job]:
         current = (RecipeRow.job == JobRow.id) & (RecipeRow.version == JobRow.recipe_version)
-        query = JobRow.select().join(RecipeRow, JOIN.INNER, on=current).order_by(JobRow.id.desc())
+        step = (UnitRow.job == JobRow.id) & (UnitRow.seq == JobRow.total) & (UnitRow.kind == UnitKind.POST)
+        query = (
+            JobRow.select(JobRow, UnitRow.status.alias("synthesis"))
+            .join(RecipeRow, JOIN.INNER, on=current)
+            .switch(JobRow)
+            .join(UnitRow, JOIN.LEFT_OUTER, on=step)
+            .order_by(JobRow.id.desc())
+        )
         if where is not None:
             query = query.where(where)
         recipes = RecipeRow.select(RecipeRow).join(JobRow, JOIN.INNER, on=current)
@@ -101,8 +109,11 @@ class Jobs:
                 raise NotFound(f"job j{job_id} was removed while its items were written", "") from None
             raise InvalidInput("two items have the same key", "name a column that differs in each") from None
 
-    def make_ready(self, job_id: int, total: int) -> None:
-        """All units are written: count them, lay out the map, and let the job be started."""
+    def make_ready(self, job_id: int, total: int, synthesis: str | None = None) -> None:
+        """All units are written: count them, lay out the map, and let the job be started.
+
+        `synthesis` is the payload of the step that follows them, as JSON, where there is to be one.
+        """
         width = bucket_width(total)
         sizes = ((n, min(width, total - n * width)) for n in range(-(-total // width)))
         with self._db.writing() as db:
@@ -110,6 +121,9 @@ class Jobs:
                 "INSERT INTO bucket (job_id, n, pending) VALUES (?, ?, ?)",
                 ((job_id, n, size) for n, size in sizes),
             )
+            if synthesis is not None:
+                step = {"job": job_id, "seq": total, "kind": UnitKind.POST, "key": SYNTHESIS_KEY}
+                UnitRow.insert({**step, "payload": synthesis}).execute(db)
             JobRow.update(
                 total=total, pending=total, bucket_width=width, ready_at=now(), change=JobRow.change + 1
             ).where(JobRow.id == job_id).execute(db)

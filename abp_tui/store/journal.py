@@ -16,7 +16,16 @@ from typing import Any
 from pydantic_core import PydanticSerializationError
 
 from abp_tui.domain.model import Event, Outcome
-from abp_tui.domain.status import AttemptStatus, Desired, JobStatus, Purpose, UnitStatus, Verdict
+from abp_tui.domain.status import (
+    AttemptStatus,
+    Desired,
+    JobStatus,
+    Purpose,
+    UnitKind,
+    UnitStatus,
+    Verdict,
+    check_job_step,
+)
 from abp_tui.errors import LeaseLost
 from abp_tui.store.database import Database
 from abp_tui.store.records import dump, load, now, storable
@@ -33,7 +42,8 @@ Render = Callable[[Mapping[str, Any]], str]
 class Claim:
     """A unit that this executor has taken, with the attempt recorded for it.
 
-    `failures` is how many attempts before this one count towards the retries.
+    `failures` is how many attempts before this one count towards the retries, `fingerprint` the cause of the
+    last one if it ran on the same input.
     """
 
     attempt_id: int
@@ -44,6 +54,7 @@ class Claim:
     payload: Mapping[str, Any]
     prompt: str
     started_at: float
+    fingerprint: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +93,11 @@ _FENCE = (
     "UPDATE job SET change = change + 1, beat = beat + 1, beat_at = ?, beat_clock = ? "
     "WHERE id = ? AND executor = ? RETURNING change, bucket_width"
 )
-_UNIT = "SELECT seq, payload, attempts, failures FROM unit"
+_UNIT = (
+    "SELECT seq, payload, attempts, failures, CASE WHEN fingerprint IS NOT NULL AND ? = "
+    "(SELECT recipe_version FROM attempt a WHERE a.job_id = unit.job_id AND a.seq = unit.seq "
+    "AND a.number = unit.attempts) THEN fingerprint END FROM unit"
+)
 _DUE = (
     f"{_UNIT} INDEXED BY unit_due WHERE job_id = ? AND not_before <= ? AND status = 'PENDING' "
     "AND kind = 'item' ORDER BY not_before LIMIT ?"
@@ -167,14 +182,14 @@ class Journal:
 
     def claim(self, limit: int, purpose: Purpose, recipe_version: int, render: Render) -> list[Claim]:
         """Take up to `limit` waiting units, those whose backoff is over first."""
-        rows = self._rows(_DUE, self._job_id, now(), limit)
+        rows = self._rows(_DUE, recipe_version, self._job_id, now(), limit)
         if len(rows) < limit:
-            rows += self._rows(_FRESH, self._job_id, limit - len(rows))
+            rows += self._rows(_FRESH, recipe_version, self._job_id, limit - len(rows))
         return self._take(rows, purpose, recipe_version, render)
 
     def claim_unit(self, seq: int, purpose: Purpose, recipe_version: int, render: Render) -> Claim | None:
         """Take this unit if it waits; None if it does not."""
-        rows = self._rows(_ONE, self._job_id, seq)
+        rows = self._rows(_ONE, recipe_version, self._job_id, seq)
         return next(iter(self._take(rows, purpose, recipe_version, render)), None)
 
     def next_due(self) -> float | None:
@@ -187,6 +202,14 @@ class Journal:
         """The state of one unit."""
         query = "SELECT status FROM unit WHERE job_id = ? AND seq = ?"
         return UnitStatus(self._rows(query, self._job_id, seq)[0][0])
+
+    def is_due(self, seq: int) -> bool:
+        """Whether a unit waits, and not for its backoff."""
+        query = (
+            "SELECT 1 FROM unit WHERE job_id = ? AND seq = ? AND status = 'PENDING' "
+            "AND coalesce(not_before, 0) <= ?"
+        )
+        return bool(self._rows(query, self._job_id, seq, now()))
 
     def counters(self) -> dict[str, int]:
         """The job's counters as they stand."""
@@ -218,7 +241,8 @@ class Journal:
         rows = [(*_unit_row(end), self._change, self._job_id) for end in recorded]
         for (seq,) in self._bulk(_END_UNIT, rows):
             end = by_seq[seq]
-            self._tally.move(seq, "processing", counted_as(end.unit_status, end.verdict))
+            if end.claim.purpose is not Purpose.POST:
+                self._tally.move(seq, "processing", counted_as(end.unit_status, end.verdict))
         for end in recorded:
             self._tally.spend(end.outcome.usage.cost_usd)
         return recorded
@@ -233,6 +257,11 @@ class Journal:
         desired, workers = self._rows(query, self._job_id)[0]
         return Orders(Desired(desired), workers)
 
+    def ends_asked(self) -> list[int]:
+        """The running attempts that a person wants ended."""
+        query = "SELECT id FROM attempt WHERE job_id = ? AND status = 'RUNNING' AND end_asked"
+        return [row[0] for row in self._rows(query, self._job_id)]
+
     def spending(self) -> tuple[int, float]:
         """How many attempts of the job have a known cost, and their sum in USD."""
         query = "SELECT count(cost_usd), coalesce(sum(cost_usd), 0) FROM attempt WHERE job_id = ?"
@@ -243,10 +272,23 @@ class Journal:
         """Give the job its state and the lease back, in one step; `said` goes to its log."""
         self.log(said)
         self._connection.execute(
-            "UPDATE job SET status = ?, pause_reason = ?, finished_at = ?, executor = NULL, host = NULL, "
-            "boot_id = NULL, pid = NULL, pid_started = NULL, beat_at = NULL, beat_clock = NULL WHERE id = ?",
+            "UPDATE job SET status = ?, pause_reason = ?, waiting = NULL, finished_at = ?, "
+            "executor = NULL, host = NULL, boot_id = NULL, pid = NULL, pid_started = NULL, beat_at = NULL, "
+            "beat_clock = NULL WHERE id = ?",
             (status, reason, now() if status.ended else None, self._job_id),
         )
+
+    def move(self, status: JobStatus, said: str) -> None:
+        """Give the job another state, by a step that the table of steps allows; `said` goes to its log."""
+        name, old = self._rows("SELECT name, status FROM job WHERE id = ?", self._job_id)[0]
+        check_job_step(name, JobStatus(old), status)
+        self.log(said)
+        query = "UPDATE job SET status = ?, desired = 'run', pause_reason = NULL WHERE id = ?"
+        self._connection.execute(query, (status, self._job_id))
+
+    def wait_for(self, what: str | None) -> None:
+        """Say what the running job waits for before it claims more, or None that it goes on."""
+        self._connection.execute("UPDATE job SET waiting = ? WHERE id = ?", (what, self._job_id))
 
     def log(self, message: str, *, level: str = "info", seq: int | None = None) -> None:
         """Append a line to the job's log."""
@@ -258,12 +300,12 @@ class Journal:
     def recover(self) -> list[int]:
         """End all attempts that the store has as running and put their units back; returns their ids."""
         rows = self._rows(
-            "SELECT a.id, a.seq, u.status FROM attempt a "
+            "SELECT a.id, a.seq, u.status, u.kind FROM attempt a "
             "JOIN unit u ON u.job_id = a.job_id AND u.seq = a.seq "
             "WHERE a.job_id = ? AND a.status = 'RUNNING'",
             self._job_id,
         )
-        for attempt_id, seq, status in rows:
+        for attempt_id, seq, status, kind in rows:
             self._connection.execute(
                 "UPDATE attempt SET status = 'INTERRUPTED', ended_at = ? WHERE id = ?", (now(), attempt_id)
             )
@@ -273,7 +315,8 @@ class Journal:
                     "UPDATE unit SET status = 'PENDING', changed = ? WHERE job_id = ? AND seq = ?",
                     (self._change, self._job_id, seq),
                 )
-                self._tally.move(seq, "processing", "pending")
+                if kind == UnitKind.ITEM:
+                    self._tally.move(seq, "processing", "pending")
         return [row[0] for row in rows]
 
     def _rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
@@ -320,8 +363,9 @@ class Journal:
         seqs = [claim.seq for claim in claims]
         query = _TAKE.format(marks=",".join("?" * len(seqs)))
         self._connection.execute(query, (self._change, self._job_id, *seqs))
-        for seq in seqs:
-            self._tally.move(seq, "pending", "processing")
+        if purpose is not Purpose.POST:  # the synthesis step is outside the counters
+            for seq in seqs:
+                self._tally.move(seq, "pending", "processing")
         return claims
 
     def _claimed(
@@ -332,8 +376,9 @@ class Journal:
         payload: Mapping[str, Any],
         render: Render,
     ) -> Claim:
-        seq, _, attempts, failures = row
-        return Claim(attempt_id, seq, attempts + 1, failures, purpose, payload, render(payload), now())
+        seq, _, attempts, failures, fingerprint = row
+        prompt, at = render(payload), now()
+        return Claim(attempt_id, seq, attempts + 1, failures, purpose, payload, prompt, at, fingerprint)
 
     def _next_attempt_id(self) -> int:
         """The id that the next attempt gets; the write lock is ours, so nobody else can take it."""

@@ -18,14 +18,14 @@ class Leases:
 
     def take(self, job_id: int, lease: Lease, replaces: str | None) -> bool:
         """Become the job's executor, if its executor is still `replaces`; says whether that worked."""
-        values = {**lease.model_dump(), "beat_at": now(), "change": JobRow.change + 1}
+        values = {**lease.model_dump(), "beat_at": now(), "waiting": None, "change": JobRow.change + 1}
         same = JobRow.executor.is_null() if replaces is None else JobRow.executor == replaces
         with self._db.writing() as db:
             return bool(JobRow.update(values).where((JobRow.id == job_id) & same).execute(db))
 
     def release(self, job_id: int, executor: str) -> bool:
         """Stop being the job's executor; says whether one was."""
-        values = {**dict.fromkeys(_COLUMNS), "change": JobRow.change + 1}
+        values = {**dict.fromkeys(_COLUMNS), "waiting": None, "change": JobRow.change + 1}
         with self._db.writing() as db:
             mine = (JobRow.id == job_id) & (JobRow.executor == executor)
             return bool(JobRow.update(values).where(mine).execute(db))

@@ -20,7 +20,7 @@ Migration = Callable[[SqliteDatabase], None]
 
 
 def create_tables(db: SqliteDatabase) -> None:
-    """Version 1: everything, in a new file."""
+    """Everything, in a new file: it is of the newest version at once."""
     for table in TABLES:
         SchemaManager(table, db).create_all(safe=False)
     for statement in EXTRA_INDEXES:
@@ -28,7 +28,13 @@ def create_tables(db: SqliteDatabase) -> None:
     Meta.insert(key="uuid", value=uuid.uuid4().hex).execute(db)
 
 
-MIGRATIONS: tuple[Migration, ...] = (create_tables,)
+def add_breaker_and_waiting(db: SqliteDatabase) -> None:
+    """Version 2: when a run of failures holds a job, and what a running job waits for."""
+    db.execute_sql("ALTER TABLE job ADD COLUMN max_failures_in_row INTEGER NOT NULL DEFAULT 10")
+    db.execute_sql("ALTER TABLE job ADD COLUMN waiting TEXT")
+
+
+MIGRATIONS: tuple[Migration, ...] = (create_tables, add_breaker_and_waiting)
 
 
 def migrate(path: Path, application_id: int, steps: tuple[Migration, ...] = MIGRATIONS) -> None:
@@ -46,7 +52,7 @@ def migrate(path: Path, application_id: int, steps: tuple[Migration, ...] = MIGR
             if version:
                 _refuse_while_leased(db, path)
                 _copy(path, version)
-            for step in steps[version:]:
+            for step in steps[version:] if version else steps[:1]:
                 step(db)
             db.execute_sql(f"PRAGMA application_id = {application_id}")
             db.execute_sql(f"PRAGMA user_version = {len(steps)}")

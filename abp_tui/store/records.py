@@ -63,8 +63,9 @@ def recipe_from(row: Row) -> Recipe:
 
 _COUNTERS = ("total", "pending", "processing", "completed", "failed", "suspect")
 _SAME = (
-    "id name intent status enumerator_type worker cwd max_workers max_retries budget_usd cost_usd change "
-    "bucket_width desired desired_workers pause_reason created_at ready_at approved_at started_at finished_at"
+    "id name intent status enumerator_type worker cwd max_workers max_retries max_failures_in_row budget_usd "
+    "cost_usd change bucket_width desired desired_workers pause_reason waiting created_at ready_at "
+    "approved_at waived_at started_at finished_at"
 ).split()
 
 
@@ -74,6 +75,7 @@ def job_from(row: Row, recipe: Recipe) -> Job:
         **{name: row[name] for name in _SAME},
         enumerator_config=load(row["enumerator_config"]),
         post_processing_prompt=row["post_prompt"],
+        synthesis=row["synthesis"],
         recipe=recipe,
         counters=Counters(**{name: row[name] for name in _COUNTERS}),
         cost_is_floor=row["cost_unknown"] > 0,

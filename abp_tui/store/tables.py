@@ -45,6 +45,7 @@ class JobRow(Model):
     cwd = TextField()
     max_workers = IntegerField()
     max_retries = IntegerField()
+    max_failures_in_row = IntegerField(constraints=[SQL("DEFAULT 10")])
     budget_usd = DoubleField(null=True)
     post_prompt = TextField(null=True)
     recipe_version = IntegerField(constraints=[SQL("DEFAULT 1")])
@@ -73,6 +74,7 @@ class JobRow(Model):
     beat_clock = DoubleField(null=True)
 
     pause_reason = TextField(null=True)
+    waiting = TextField(null=True)
     env_names = TextField(constraints=JSON_LIST)
     created_at = DoubleField()
     ready_at = DoubleField(null=True)

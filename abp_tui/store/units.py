@@ -12,7 +12,7 @@ from abp_tui.domain.status import UnitKind, UnitStatus, Verdict, check_unit_step
 from abp_tui.errors import IllegalTransition, NotFound
 from abp_tui.store.database import Database
 from abp_tui.store.records import unit_from
-from abp_tui.store.tables import JobRow, UnitRow
+from abp_tui.store.tables import AttemptRow, JobRow, UnitRow
 from abp_tui.store.tally import Tally, counted_as
 
 NOTE_LENGTH = 300
@@ -64,9 +64,9 @@ class Units:
             after = page[-1].seq
 
     def lines(self, job_id: int, first: int, count: int) -> list[UnitLine]:
-        """The units `first` to `first + count - 1` as a list shows them."""
+        """The units `first` to `first + count - 1` as a list shows them; a synthesis step is the last."""
         in_range = UnitRow.seq.between(first, first + count - 1)
-        return self._lines(_items(job_id) & in_range, count)
+        return self._lines(_of(job_id) & in_range, count)
 
     def lines_in(self, job_id: int, state: str, *, after: int = -1, limit: int = 100) -> list[UnitLine]:
         """Units counted as `state` (pending, processing, completed, failed, suspect) behind seq `after`."""
@@ -74,7 +74,7 @@ class Units:
 
     def changed_since(self, job_id: int, change: int, limit: int = 1000) -> list[UnitLine]:
         """Units changed after the job's change number `change`."""
-        return self._lines(_items(job_id) & (UnitRow.changed > change), limit)
+        return self._lines(_of(job_id) & (UnitRow.changed > change), limit)
 
     def first_pending(self, job_id: int) -> WorkUnit | None:
         """The first unit that waits, or None."""
@@ -85,9 +85,24 @@ class Units:
         query = UnitRow.select(UnitRow.seq).where(_items(job_id) & _counted(state)).order_by(UnitRow.seq)
         return [row["seq"] for row in self._db.rows(query)]
 
+    def synthesis(self, job_id: int) -> WorkUnit | None:
+        """The unit of the synthesis step, if the job has one."""
+        query = UnitRow.select().join(JobRow, on=(JobRow.id == UnitRow.job) & (JobRow.total == UnitRow.seq))
+        row = self._db.row(query.where(_of(job_id) & (UnitRow.kind == UnitKind.POST)))
+        return unit_from(row) if row else None
+
+    def ask_end(self, job_id: int, seq: int) -> bool:
+        """Ask that the running attempt of a unit be ended for good; says whether one runs."""
+        runs = (AttemptRow.job == job_id) & (AttemptRow.seq == seq) & (AttemptRow.status == "RUNNING")
+        with self._db.writing() as db:
+            asked = AttemptRow.update(end_asked=True).where(runs).execute(db)
+            JobRow.update(change=JobRow.change + 1).where(JobRow.id == job_id).execute(db)
+        return bool(asked)
+
     def put_back(self, job_id: int, seqs: Sequence[int]) -> int:
         """Make ended units wait again, their attempts kept; returns how many.
 
+        The synthesis step follows the items: what it was made of is no longer so.
         Raises `IllegalTransition`, with nothing changed in that chunk, for a unit that has not ended.
         """
         done = 0
@@ -123,8 +138,9 @@ def _put_back(db: SqliteDatabase, job_id: int, seqs: Sequence[int]) -> int:
     JobRow.update(change=JobRow.change + 1).where(JobRow.id == job_id).execute(db)
     job = JobRow.select().where(JobRow.id == job_id).bind(db).get()
     tally = Tally(job.bucket_width)
-    which = _of(job_id) & UnitRow.seq.in_(list(seqs))
-    columns = (UnitRow.seq, UnitRow.status, UnitRow.verdict)
+    ended_synthesis = (UnitRow.seq == job.total) & UnitRow.status.in_(["COMPLETED", "FAILED"])
+    which = _of(job_id) & (UnitRow.seq.in_(list(seqs)) | ended_synthesis)
+    columns = (UnitRow.seq, UnitRow.kind, UnitRow.status, UnitRow.verdict)
     for row in UnitRow.select(*columns).where(which).bind(db).dicts():
         status = UnitStatus(row["status"])
         check_unit_step(row["seq"], status, UnitStatus.PENDING)
@@ -133,7 +149,8 @@ def _put_back(db: SqliteDatabase, job_id: int, seqs: Sequence[int]) -> int:
                 f"unit {row['seq']} is {status}: it has not ended", "only ended units are put back"
             )
         verdict = Verdict(row["verdict"]) if row["verdict"] else None
-        tally.move(row["seq"], counted_as(status, verdict), "pending")
+        if row["kind"] == UnitKind.ITEM:
+            tally.move(row["seq"], counted_as(status, verdict), "pending")
     cleared = dict.fromkeys(
         "verdict not_before output result error failure_kind fingerprint session_id duration_s".split()
     )

@@ -75,10 +75,14 @@ def _tested(job: JobView) -> bool:
 
 
 def _retryable(job: JobView) -> bool:
-    return job.failed_units + job.suspect_units > 0 and job.status not in (
+    return job.retryable and job.status not in (
         JobStatus.CREATED,
         JobStatus.TESTING,
     )
+
+
+def _waivable(job: JobView) -> bool:
+    return job.synthesis is not None and job.status is JobStatus.FAILED and job.failed_units > 0
 
 
 def _open_ended(job: JobView) -> bool:
@@ -135,6 +139,26 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command("progress.filter", "f", "Filter", "Show only units in one state, one after the other", "cycle"),
     Command("progress.retry", "R", "Retry", "Run failed and suspect units again", "retry", when=_retryable),
+    Command(
+        "progress.waive",
+        "W",
+        "Waive",
+        "Run the synthesis without the items that failed",
+        "waive",
+        when=_waivable,
+    ),
+    Command(
+        "progress.end_unit",
+        "K",
+        "End unit",
+        "End the agent of the unit under the cursor; the others go on",
+        "end_unit",
+        False,
+        when=_runs,
+    ),
+    Command(
+        "progress.retry_unit", "r", "Retry unit", "Run the unit under the cursor again", "retry_unit", False
+    ),
     Command("progress.export", "x", "Export", "Write the results to a JSON-lines file", "export"),
     Command("progress.log", "l", "Log", "What happened to this job", "log"),
     Command(

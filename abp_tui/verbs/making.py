@@ -9,8 +9,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from abp_tui.creation import Plan, Preview, create, preview
+from abp_tui.creation import Plan, Preview, check_prompt, create, preview
 from abp_tui.domain.model import Job, Timers
+from abp_tui.domain.prompt import synthesis_prompt
 from abp_tui.enumerators.base import make_enumerator
 from abp_tui.errors import InvalidInput
 from abp_tui.plugins import explain
@@ -33,6 +34,7 @@ class Making(Verbs):
         worker_options: Mapping[str, Any] | None = None,
         max_workers: int | None = None,
         max_retries: int | None = None,
+        max_failures_in_row: int | None = None,
         timeout: float | None = None,
         budget_usd: float | None = None,
         output_schema: Mapping[str, Any] | None = None,
@@ -57,10 +59,13 @@ class Making(Verbs):
             cwd=str(Path(cwd or os.getcwd()).expanduser().absolute()),  # noqa: PTH109
             max_workers=self.settings.max_workers if max_workers is None else max_workers,
             max_retries=self.settings.max_retries if max_retries is None else max_retries,
+            max_failures_in_row=(
+                self.settings.max_failures_in_row if max_failures_in_row is None else max_failures_in_row
+            ),
             prompt_template=prompt_template,
             budget_usd=budget_usd,
             output_schema=output_schema,
-            post_processing_prompt=post_processing_prompt,
+            post_processing_prompt=_synthesis_prompt(post_processing_prompt),
         )
 
     def preview(self, plan: Plan, first: int = 5) -> Preview:
@@ -83,6 +88,7 @@ class Making(Verbs):
         worker_options: Mapping[str, Any] | None = None,
         max_workers: int | None = None,
         max_retries: int | None = None,
+        max_failures_in_row: int | None = None,
         timeout: float | None = None,
         budget_usd: float | None = None,
         output_schema: Mapping[str, Any] | None = None,
@@ -100,6 +106,7 @@ class Making(Verbs):
             worker_options=worker_options,
             max_workers=max_workers,
             max_retries=max_retries,
+            max_failures_in_row=max_failures_in_row,
             timeout=timeout,
             budget_usd=budget_usd,
             output_schema=output_schema,
@@ -107,6 +114,13 @@ class Making(Verbs):
             cwd=cwd,
         )
         return self.create_planned(plan)
+
+
+def _synthesis_prompt(text: str | None) -> str | None:
+    if text is None:
+        return None
+    check_prompt(text)
+    return synthesis_prompt(text)
 
 
 def _timers(worker: Worker[Any], total_s: float) -> Timers:

@@ -6,8 +6,8 @@ import time
 from collections.abc import Sequence
 
 from abp_tui.creation import check_limits
-from abp_tui.domain.model import Job
-from abp_tui.domain.status import Desired, JobStatus
+from abp_tui.domain.model import Job, WorkUnit
+from abp_tui.domain.status import Desired, JobStatus, UnitStatus
 from abp_tui.errors import IllegalTransition, InvalidInput, LeaseHeld
 from abp_tui.execution.lease import lease_lives
 from abp_tui.liveness import Liveness, judge
@@ -53,14 +53,42 @@ class Steering(Verbs):
             raise IllegalTransition(f"job {job.name} is {job.status}, not PAUSED", next_step(job))
         return self._run(job, "resumed")
 
+    def end_unit(self, job_id: Ref, seq: int) -> WorkUnit:
+        """End the agent of one running unit; it has failed then, and the others go on."""
+        job = self.repository.jobs.find(job_id)
+        unit = self.repository.units.get(job.id, seq)
+        if not self.repository.units.ask_end(job.id, seq):
+            raise IllegalTransition(
+                f"unit {seq} of job {job.name} is {unit.status}: no agent runs", "see `abp units`"
+            )
+        return unit
+
+    def waive(self, job_id: Ref) -> Job:
+        """Let the synthesis step run although items have failed."""
+        job = self.repository.jobs.find(job_id)
+        if job.synthesis is None:
+            hint = "a job has one where it was made with --post"
+            raise IllegalTransition(f"job {job.name} has no synthesis step", hint)
+        if job.status is not JobStatus.FAILED or not job.counters.failed:
+            raise IllegalTransition(
+                f"job {job.name} is {job.status}: no failures keep its synthesis step back", next_step(job)
+            )
+        said = f"{job.counters.failed} failures were waived"
+        job = self.repository.jobs.move(
+            job.id, JobStatus.RUNNING, expect=JobStatus.FAILED, said=said, waived_at=time.time()
+        )
+        return self._launch_or_pause(job)
+
     def retry(self, job_id: Ref, seqs: Sequence[int] | None = None) -> Job:
-        """Run ended units again, by default all failed and suspect ones."""
+        """Run ended units again, by default all failed and suspect ones and a failed synthesis step."""
         job = self.repository.jobs.find(job_id)
         if job.status not in (JobStatus.RUNNING, JobStatus.PAUSED, JobStatus.COMPLETED, JobStatus.FAILED):
             raise IllegalTransition(f"job {job.name} is {job.status}: nothing has failed yet", next_step(job))
         if seqs is None:
             states = ("failed", "suspect")
             seqs = [seq for state in states for seq in self.repository.units.seqs_in(job.id, state)]
+            if job.synthesis is UnitStatus.FAILED:
+                seqs.append(job.counters.total)
         if not seqs:
             raise InvalidInput(f"job {job.name} has no failed or suspect units", "name one with --unit")
         for seq in seqs:
@@ -68,7 +96,7 @@ class Steering(Verbs):
         with self.repository.transaction():
             job = self.repository.jobs.get(job.id)  # it may have ended in the meantime
             runs = job.status is JobStatus.RUNNING
-            job = job if runs else self.repository.jobs.move(job.id, JobStatus.RUNNING)
+            job = job if runs else self.repository.jobs.move(job.id, JobStatus.RUNNING, waived_at=None)
             self.repository.units.put_back(job.id, seqs)
             self.repository.logs.add(job.id, f"{len(seqs)} ended units are run again")
         return self.resume(job.id) if runs else self._launch_or_pause(job)
@@ -81,12 +109,24 @@ class Steering(Verbs):
         return self.repository.jobs.get(job.id)
 
     def set_limits(
-        self, job_id: Ref, *, max_retries: int | None = None, budget_usd: float | None = None
+        self,
+        job_id: Ref,
+        *,
+        max_retries: int | None = None,
+        max_failures_in_row: int | None = None,
+        budget_usd: float | None = None,
     ) -> Job:
-        """Change how often units are tried and what the job may cost; holds from the next start on."""
-        check_limits(max_retries=max_retries, budget_usd=budget_usd)
+        """Change how often units are tried, after how many failures in a row the job pauses, and what it
+        may cost; holds from the next start on.
+        """
+        check_limits(None, max_retries, budget_usd, max_failures_in_row)
         job = self.repository.jobs.find(job_id)
-        self.repository.jobs.set_limits(job.id, max_retries=max_retries, budget_usd=budget_usd)
+        self.repository.jobs.set_limits(
+            job.id,
+            max_retries=max_retries,
+            max_failures_in_row=max_failures_in_row,
+            budget_usd=budget_usd,
+        )
         return self.repository.jobs.get(job.id)
 
     def _end(self, job_id: Ref, desired: Desired) -> Job:

@@ -16,20 +16,26 @@ class Cancel:
         self._lock = threading.Lock()
         self._pipe: tuple[int, int] | None = None
         self.reason: str | None = None
+        self.for_good = False
+        self.urgent = False
 
     @property
     def requested(self) -> bool:
         """Whether the attempt should end."""
         return self.reason is not None
 
-    def request(self, reason: str = "stopped") -> None:
-        """Ask the attempt to end. Only the first reason counts."""
+    def request(self, reason: str = "stopped", *, for_good: bool = False) -> None:
+        """Ask the attempt to end, `for_good` if it is not to be tried again. Only the first counts."""
         with self._lock:
             if self.reason is not None:
                 return
-            self.reason = reason
+            self.reason, self.for_good = reason, for_good
             if self._pipe:
                 os.write(self._pipe[1], b"x")
+
+    def hurry(self) -> None:
+        """Ask whoever is ending the attempt to be done with it now."""
+        self.urgent = True
 
     def fileno(self) -> int:
         """A descriptor that becomes readable, and stays so, once the attempt should end."""

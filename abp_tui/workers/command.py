@@ -174,7 +174,11 @@ class CommandWorker(Worker[CommandOptions]):
             return Outcome.failed(*interrupted, output=text, exit_code=end.exit_code)
         if end.exit_code not in self.options.ok_exit_codes:
             return Outcome.failed(
-                FailureKind.AGENT_ERROR, end.describe(), output=text, exit_code=end.exit_code
+                FailureKind.AGENT_ERROR,
+                end.describe(),
+                output=text,
+                exit_code=end.exit_code,
+                signal=end.signal,
             )
         if task.output_schema is None:
             return Outcome(ok=True, output=text, exit_code=end.exit_code)

@@ -26,6 +26,7 @@ INTERRUPT: Ending = ((signal.SIGINT, 5.0), (signal.SIGTERM, 2.0), (signal.SIGKIL
 
 LINGER_S = 0.25  # for output that outlives the program, through a child that holds the pipe
 QUICK_MS = 5  # a program that has ended by then is read once, not at each line that it prints
+LOOK_FOR_HURRY_S = 0.1
 POLL_WITHOUT_PIDFD_S = 0.05
 READ_SIZE = 65536  # what a pipe holds
 STDERR_TAIL = 8192
@@ -258,10 +259,12 @@ class _Watch:
 
     def _wait_ms(self) -> float | None:
         deadline, _, _ = self._next_deadline()
-        wait = None if deadline is None else max(0.0, deadline - self.now)
+        waits = [] if deadline is None else [max(0.0, deadline - self.now)]
         if self.child.pidfd is None and self.exited_at is None:
-            wait = POLL_WITHOUT_PIDFD_S if wait is None else min(wait, POLL_WITHOUT_PIDFD_S)
-        return None if wait is None else wait * 1000 + 1
+            waits.append(POLL_WITHOUT_PIDFD_S)
+        if self.stopping:
+            waits.append(LOOK_FOR_HURRY_S)
+        return min(waits) * 1000 + 1 if waits else None
 
     def _next_deadline(self) -> tuple[float | None, FailureKind | None, float]:
         """When something is due next, on the monotonic clock, and the timer that it is."""
@@ -285,6 +288,8 @@ class _Watch:
         return due
 
     def _keep_time(self) -> None:
+        if self.stopping and self.cancel.urgent and self.exited_at is None:
+            self.child.signal_group(signal.SIGKILL)
         deadline, timeout, seconds = self._next_deadline()
         if deadline is None or self.now < deadline or self.exited_at is not None:
             return

@@ -106,6 +106,7 @@ def outcome_of(
         "usage": stream.usage,
         "session_id": stream.session_id or session_id,
         "exit_code": end.exit_code,
+        "signal": end.signal,
         "denials": stream.denials,
         "last_tool": stream.last_tool,
     }

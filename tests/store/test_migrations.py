@@ -17,6 +17,8 @@ from abp_tui.store.migrations import MIGRATIONS, migrate
 from abp_tui.store.repository import Repository
 from tests.factories import make_job
 
+NEWEST = len(MIGRATIONS)
+
 
 def add_colour(db: SqliteDatabase) -> None:
     db.execute_sql("ALTER TABLE job ADD COLUMN colour TEXT")
@@ -44,11 +46,11 @@ def hold_lease(repository: Repository, job_id: int) -> None:
 def test_a_step_forward_keeps_the_data_and_a_private_copy_of_the_old_file(repository: Repository) -> None:
     make_job(repository, name="kept")
     migrate(repository.path, APPLICATION_ID, (*MIGRATIONS, add_colour))
-    assert version_of(repository.path) == 2
+    assert version_of(repository.path) == NEWEST + 1
     with sqlite3.connect(repository.path) as connection:
         assert connection.execute("SELECT name, colour FROM job").fetchall() == [("kept", None)]
-    copy = repository.path.with_name("abp.db.v1.bak")
-    assert version_of(copy) == 1
+    copy = repository.path.with_name(f"abp.db.v{NEWEST}.bak")
+    assert version_of(copy) == NEWEST
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
 
 
@@ -59,7 +61,7 @@ def test_a_failing_step_leaves_the_file_as_it_was(repository: Repository) -> Non
 
     with pytest.raises(RuntimeError):
         migrate(repository.path, APPLICATION_ID, (*MIGRATIONS, break_off))
-    assert version_of(repository.path) == 1
+    assert version_of(repository.path) == NEWEST
     make_job(repository)
 
 
@@ -67,12 +69,23 @@ def test_refused_while_an_executor_lives(repository: Repository) -> None:
     hold_lease(repository, make_job(repository, name="busy-one").id)
     with pytest.raises(StoreError, match="busy-one"):
         migrate(repository.path, APPLICATION_ID, (*MIGRATIONS, add_colour))
-    assert version_of(repository.path) == 1
-    assert not repository.path.with_name("abp.db.v1.bak").exists()
+    assert version_of(repository.path) == NEWEST
+    assert not repository.path.with_name(f"abp.db.v{NEWEST}.bak").exists()
 
 
 def test_migrating_twice_does_it_once(repository: Repository) -> None:
     steps = (*MIGRATIONS, add_colour)
     migrate(repository.path, APPLICATION_ID, steps)
     migrate(repository.path, APPLICATION_ID, steps)
-    assert version_of(repository.path) == 2
+    assert version_of(repository.path) == NEWEST + 1
+
+
+def test_a_file_of_version_1_gets_what_came_later(repository: Repository) -> None:
+    make_job(repository, name="old")
+    with sqlite3.connect(repository.path) as connection:
+        for column in ("max_failures_in_row", "waiting"):
+            connection.execute(f"ALTER TABLE job DROP COLUMN {column}")
+        connection.execute("PRAGMA user_version = 1")
+    job = Repository(repository.path).jobs.find("old")
+    assert (job.max_failures_in_row, job.waiting) == (10, None)
+    assert version_of(repository.path) == NEWEST

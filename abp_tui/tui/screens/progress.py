@@ -87,7 +87,7 @@ class ProgressScreen(AbpScreen):
         if self.job is None or focus is None or focus.job.id != self.job.id:
             return
         units = self.query_one(UnitList)
-        units.set_total(focus.job.total_units)
+        units.set_total(focus.job.total_units + (focus.job.synthesis is not None))
         units.take(focus.changed)
         units.set_running(focus.running)
         self._show_head(focus)
@@ -174,8 +174,34 @@ class ProgressScreen(AbpScreen):
     def action_retry(self) -> None:
         """Run failed and suspect units again."""
         if job := self.job:
-            words = f"runs {count(job.failed_units + job.suspect_units, 'unit')} again"
+            again = job.failed_units + job.suspect_units
+            words = f"runs {count(again, 'unit') if again else 'its synthesis'} again"
             self.act(lambda: self.orchestrator.retry(self._number), self.say(words))
+
+    def action_retry_unit(self) -> None:
+        """Run the unit under the cursor again."""
+        seq = self.query_one(UnitList).seq
+        if seq is not None:
+            words = self.say(f"runs unit {seq} again")
+            self.act(lambda: self.orchestrator.retry(self._number, [seq]), words)
+
+    def action_end_unit(self) -> None:
+        """End the agent of the unit under the cursor, if a person is sure."""
+        seq = self.query_one(UnitList).seq
+        if seq is None:
+            return
+
+        def end(sure: bool | None) -> None:
+            if sure:
+                words = f"unit {seq}: its agent is ended; r runs it again"
+                self.act(lambda: self.orchestrator.end_unit(self._number, seq), lambda _: self.tell(words))
+
+        detail = "The unit has failed then; what its agent cost so far is spent. The others go on."
+        self.app.push_screen(ConfirmScreen(f"End the agent of unit {seq}?", detail), end)
+
+    def action_waive(self) -> None:
+        """Run the synthesis without the items that failed."""
+        self.act(lambda: self.orchestrator.waive(self._number), self.say("runs its synthesis"))
 
     def action_export(self) -> None:
         """Write the results to a file in the folder abp was started in."""

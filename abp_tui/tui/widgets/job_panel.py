@@ -54,6 +54,8 @@ def job_facts(job: JobView, pace: Pace) -> list[Fact]:
         ("left", span(pace.left_s) if pace.left_s else ""),
         ("cost", "" if budget else spent),
         ("budget", budget),
+        ("synthesis", job.synthesis.lower() if job.synthesis else ""),
+        ("waits", one_line(job.waiting or "", 300), WARN),
         ("executor", executor(job)),
         ("made", ago(job.created_at)),
     ]

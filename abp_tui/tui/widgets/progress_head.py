@@ -41,6 +41,8 @@ class ProgressHead(Widget):
             lines += [Content.assemble(*counts), *([Content.assemble(*money_line)] if money_line else [])]
         if self.job.pause_reason or self.job.phase == "interrupted":
             lines += paragraph(next_step(self.job), width, WARN)
+        elif self.job.waiting:
+            lines += paragraph(f"waits: {one_line(self.job.waiting)}", width, WARN)
         return stack(lines)
 
 

@@ -1,0 +1,38 @@
+"""Many failures in a row hold the job, rather than burn the items that are left."""
+
+from __future__ import annotations
+
+from abp_tui.domain.failure import FailureKind
+from abp_tui.domain.status import Purpose, UnitStatus, Verdict
+from abp_tui.store.journal import Finished
+
+
+class Breaker:
+    """Watches the ends of a job's attempts. `limit` different units that failed with no success between
+    them are too many; 0 means that no number is.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._failed: set[int] = set()
+
+    def reason(self, end: Finished) -> str | None:
+        """Take note of an end; why the job must be held because of it, or None."""
+        if end.verdict is Verdict.OK:
+            self._failed.clear()
+        elif _counts(end):
+            self._failed.add(end.claim.seq)
+            if self._limit and len(self._failed) >= self._limit:
+                return f"{len(self._failed)} units in a row have failed, the last with: {end.outcome.error}"
+        return None
+
+
+def _counts(end: Finished) -> bool:
+    """An agent that was kept from its work failed, too; one that was ended by us or by a person did not.
+
+    What passes by itself counts only where the retries did not outlast it: a service that is busy for a
+    moment fails all agents that happen to run.
+    """
+    kind = end.outcome.failure
+    passes = kind is FailureKind.TRANSIENT and end.unit_status is UnitStatus.PENDING
+    return end.claim.purpose is not Purpose.TEST and kind is not FailureKind.INTERRUPTED and not passes

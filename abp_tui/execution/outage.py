@@ -1,0 +1,77 @@
+"""While the database can't be written: say so, keep what there is, try again until it can."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from abp_tui.errors import StoreError
+from abp_tui.execution.spill import Spill
+from abp_tui.store.journal import Finished
+
+log = logging.getLogger(__name__)
+
+FIRST_WAIT_S, LONGEST_WAIT_S = 0.05, 1.0
+LEAST_FREE_BYTES = 64 * 1024 * 1024
+LOOK_S = 1.0
+
+
+class Outage:
+    """One executor's account of the time in which its writes fail."""
+
+    def __init__(self, spill: Spill) -> None:
+        self._spill = spill
+        self._since: float | None = None
+        self._why = ""
+        self._wait_s = FIRST_WAIT_S
+
+    @property
+    def seconds(self) -> float:
+        """How long nothing could be written; 0 while all is well."""
+        return 0.0 if self._since is None else time.monotonic() - self._since
+
+    def met(self, error: StoreError, unrecorded: Sequence[Finished]) -> None:
+        """A write failed: keep the outcomes on the disk, too, and wait a moment."""
+        self._spill.keep(unrecorded)
+        if self._since is None:
+            self._since = time.monotonic()
+        if error.message != self._why:
+            self._why = error.message
+            log.warning("%s; outcomes are kept until it can be written again", error)
+        time.sleep(self._wait_s)
+        self._wait_s = min(LONGEST_WAIT_S, 2 * self._wait_s)
+
+    def words(self) -> str | None:
+        """For the job's log, when a write works again; None if none had failed."""
+        return f"nothing could be written for {self.seconds:.1f} s: {self._why}" if self._since else None
+
+    def over(self) -> None:
+        """A write has worked, and with it all that was kept is recorded."""
+        if self._since is not None:
+            log.warning("the database can be written again after %.1f s", self.seconds)
+        self._spill.clear()
+        self._since, self._why, self._wait_s = None, "", FIRST_WAIT_S
+
+
+class Room:
+    """Whether the database's disk has room for more units, looked at once a second."""
+
+    def __init__(self, folder: Path, least_bytes: int = LEAST_FREE_BYTES) -> None:
+        self._folder = folder
+        self._least = least_bytes
+        self._looked_at = float("-inf")
+        self._words: str | None = None
+
+    def lacks(self) -> str | None:
+        """What is missing, in words, or None while there is room."""
+        if time.monotonic() - self._looked_at >= LOOK_S:
+            self._looked_at = time.monotonic()
+            free = shutil.disk_usage(self._folder).free
+            short = free < self._least
+            mb, least = free // 2**20, self._least // 2**20
+            words = f"only {mb} MB are free in {self._folder}, no unit is started below {least}"
+            self._words = words if short else None
+        return self._words

@@ -1,0 +1,116 @@
+"""Outcomes that the database can't take at the moment, kept in a file whose space is reserved beforehand."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from abp_tui.errors import StoreError
+from abp_tui.paths import log_folder
+from abp_tui.store.journal import Finished
+from abp_tui.store.records import dump
+
+log = logging.getLogger(__name__)
+
+PER_WORKER_BYTES = 256 * 1024
+LEAST_BYTES, MOST_BYTES = 1024 * 1024, 32 * 1024 * 1024
+EMPTY = b"\0"  # where reading ends
+
+_FINISHED = TypeAdapter(Finished)
+
+
+def spill_path(store: Path, job_id: int) -> Path:
+    """The file of a job's executor."""
+    return log_folder(store) / f"{store.stem}-j{job_id}.spill"
+
+
+class Spill:
+    """The file of one executor. A line is the end of one attempt; zeros are room for more."""
+
+    def __init__(self, path: Path, store_uuid: str, workers: int) -> None:
+        """Reserve the room; raises `StoreError` where there is none."""
+        self._path = path
+        self._uuid = store_uuid
+        self._kept: set[int] = set()
+        self._end = 0
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            _reserve(self._file, min(MOST_BYTES, max(LEAST_BYTES, workers * PER_WORKER_BYTES)))
+        except OSError as error:
+            raise StoreError(f"{path} can't be made: {error.strerror}", "free some space there") from error
+
+    def keep(self, ends: Iterable[Finished]) -> None:
+        """Write down the ends that are not in the file yet. Where even that fails, memory alone has them."""
+        new = [end for end in ends if end.claim.attempt_id not in self._kept]
+        data = b"".join(_line(self._uuid, end) for end in new)
+        if not data:
+            return
+        try:
+            os.pwrite(self._file, data + EMPTY, self._end)
+            os.fdatasync(self._file)
+        except OSError as error:
+            log.warning("%s can't be written: %s", self._path, error.strerror)
+            return
+        self._end += len(data)
+        self._kept.update(end.claim.attempt_id for end in new)
+
+    def clear(self) -> None:
+        """The database has it all: the file is empty again, its room kept."""
+        if self._kept:
+            os.pwrite(self._file, EMPTY, 0)
+            os.fdatasync(self._file)
+            self._kept.clear()
+            self._end = 0
+
+    def close(self) -> None:
+        """Remove the file, unless it holds what the database lacks."""
+        if not self._kept:
+            self._path.unlink(missing_ok=True)
+        os.close(self._file)
+
+
+def read_spill(path: Path, store_uuid: str) -> list[Finished]:
+    """What an executor that died left in its file for this store; nothing where there is none."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return []
+    lines = data.partition(EMPTY)[0].splitlines(keepends=True)
+    found = [_parse(line, store_uuid) for line in lines if line.endswith(b"\n")]  # the last one may be torn
+    return [end for end in found if end is not None]
+
+
+def discard_spill(store: Path, job_id: int) -> None:
+    """Remove the file of a job: all that it held is in the database."""
+    spill_path(store, job_id).unlink(missing_ok=True)
+
+
+def _line(store_uuid: str, end: Finished) -> bytes:
+    lean = replace(end, claim=replace(end.claim, payload={}, prompt=""))
+    return dump({"store": store_uuid, "end": _FINISHED.dump_python(lean, mode="json")}).encode() + b"\n"
+
+
+def _parse(line: bytes, store_uuid: str) -> Finished | None:
+    try:
+        record = json.loads(line)
+        return _FINISHED.validate_python(record["end"]) if record["store"] == store_uuid else None
+    except (ValueError, KeyError, TypeError, ValidationError) as error:
+        log.warning("a line of a spill file makes no sense: %s", error)
+        return None
+
+
+def _reserve(file: int, size: int) -> None:
+    """Have the disk keep `size` bytes for the file; what is in it stays."""
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file, 0, size)
+    else:
+        missing = size - os.fstat(file).st_size
+        os.pwrite(file, bytes(max(0, missing)), size - max(0, missing))
+    os.fdatasync(file)
