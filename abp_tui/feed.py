@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 from abp_tui.domain.model import Bucket, Event, Job, UnitLine
 from abp_tui.domain.status import Phase
+from abp_tui.liveness import Witness
 from abp_tui.store.repository import Repository
 from abp_tui.views import JobView, view_job
 
@@ -74,6 +75,7 @@ class Feed:
 
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
+        self._witness = Witness()
         self._wake = threading.Event()
         self._lock = threading.Lock()
         self._job_id: int | None = None
@@ -152,17 +154,17 @@ class Feed:
         return self._read() if jobs != before else None
 
     def _jobs(self) -> tuple[JobView, ...]:
-        return tuple(view_job(job) for job in self._repository.jobs.all())
+        return tuple(view_job(job, self._witness.judge) for job in self._repository.jobs.all())
 
     def _read(self) -> Snapshot:
         jobs = self._repository.jobs.all()
         with self._lock:
             focused = next((job for job in jobs if job.id == self._job_id), None)
             focus = self._focus(focused) if focused else None
-        return Snapshot(tuple(view_job(job) for job in jobs), focus)
+        return Snapshot(tuple(view_job(job, self._witness.judge) for job in jobs), focus)
 
     def _focus(self, job: Job) -> Focus:
-        view = view_job(job)
+        view = view_job(job, self._witness.judge)
         return Focus(
             job=view,
             buckets=tuple(self._repository.jobs.buckets(job.id)),

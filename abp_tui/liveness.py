@@ -16,6 +16,7 @@ from abp_tui.domain.model import Lease
 
 BEAT_S = 2.0
 LATE_S = 5 * BEAT_S
+ELSEWHERE_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,27 @@ def judge(lease: Lease, clock: float | None = None) -> Liveness:
     if is_stopped(lease.pid) or late > LATE_S:
         return Liveness.STALLED
     return Liveness.ALIVE
+
+
+class Witness:
+    """Judges leases over time: an owner on another machine is dead once its beat has stood still for
+    `ELSEWHERE_S` seconds of this machine's monotonic clock. For one thread.
+    """
+
+    def __init__(self) -> None:
+        self._seen: dict[str, tuple[int, float]] = {}
+
+    def judge(self, lease: Lease) -> Liveness:
+        """What is known by now of a lease's owner."""
+        verdict = judge(lease)
+        if verdict is not Liveness.ELSEWHERE:
+            return verdict
+        clock = time.monotonic()
+        beat, since = self._seen.get(lease.executor, (None, clock))
+        if beat != lease.beat:
+            self._seen[lease.executor] = (lease.beat, clock)
+            return Liveness.ELSEWHERE
+        return Liveness.DEAD if clock - since >= ELSEWHERE_S else Liveness.ELSEWHERE
 
 
 def owner(lease: Lease) -> ProcessIdentity:

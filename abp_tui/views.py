@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from abp_tui.domain.failure import FailureKind
-from abp_tui.domain.model import Job, WorkUnit
+from abp_tui.domain.model import Job, Lease, WorkUnit
 from abp_tui.domain.status import JobStatus, Phase, UnitStatus, Verdict
 from abp_tui.liveness import Liveness, judge
 
@@ -94,9 +95,12 @@ class UnitView(View):
     session_id: str | None
 
 
-def view_job(job: Job) -> JobView:
-    """What is to be shown of a job; looks at this machine's processes to see whether its executor lives."""
-    executor = _view_executor(job)
+def view_job(job: Job, judge: Callable[[Lease], Liveness] = judge) -> JobView:
+    """What is to be shown of a job; looks at this machine's processes to see whether its executor lives.
+
+    Whoever looks for long passes a `Witness`'s judgement: it can tell of other machines' executors, too.
+    """
+    executor = _view_executor(job.lease, judge) if job.lease else None
     same = {name: getattr(job, name) for name in _SAME}
     counters = {f"{n}_units": count for n, count in job.counters.model_dump().items()}
     return JobView(
@@ -128,14 +132,12 @@ def phase_of(job: Job, executor_lives: bool) -> Phase | None:
     return None
 
 
-def _view_executor(job: Job) -> ExecutorView | None:
-    if job.lease is None:
-        return None
-    state = judge(job.lease)
+def _view_executor(lease: Lease, judge: Callable[[Lease], Liveness]) -> ExecutorView:
+    state = judge(lease)
     return ExecutorView(
-        pid=job.lease.pid,
-        host=job.lease.host,
-        heartbeat_at=job.lease.beat_at,
+        pid=lease.pid,
+        host=lease.host,
+        heartbeat_at=lease.beat_at,
         alive=state is not Liveness.DEAD,
         state=state,
     )

@@ -87,9 +87,12 @@ def resume(job: str, force: bool, wait: bool) -> int:
     abp resume docs --wait
     """
     from abp_tui.domain.status import JobStatus
+    from abp_tui.liveness import ELSEWHERE_S, hostname
 
     orchestrator = open_orchestrator()
     before = orchestrator.repository.jobs.find(job)
+    if before.lease and before.lease.host != hostname():
+        say(f"looking for up to {ELSEWHERE_S:.0f} s whether its executor on {before.lease.host} lives")
     after = orchestrator.resume(job, force=force)
     same = before.lease and after.lease and before.lease.executor == after.lease.executor
     if before.status is JobStatus.RUNNING and same:

@@ -15,6 +15,7 @@ from abp_tui.cli.summary import exit_code, next_step, summary
 from abp_tui.cli.text import cut
 from abp_tui.domain.model import Event, Job
 from abp_tui.domain.status import Phase
+from abp_tui.liveness import Witness
 from abp_tui.store.repository import Repository
 from abp_tui.views import JobView, view_job
 
@@ -59,9 +60,11 @@ def follow_test(
     repository: Repository, job_id: int, show: Callable[[Event], None], after_attempt: int
 ) -> JobView:
     """Show the events of the test that is newer than `after_attempt` until nobody runs it any more."""
-    last = 0
+    last, witness = 0, Witness()
     for _ in changes(repository):
-        view = view_job(repository.jobs.get(job_id))  # first, so that its last events are read below
+        view = view_job(
+            repository.jobs.get(job_id), witness.judge
+        )  # first, so that its last events are read below
         attempt = repository.attempts.latest_test(job_id)
         if attempt is not None and attempt.id > after_attempt:
             for event in events_of(repository, attempt.id, last):
@@ -123,8 +126,9 @@ def _settled(
 ) -> JobView | None:
     """The job once it goes no further by itself; None after `seconds`."""
     lost_at: float | None = None
+    witness = Witness()
     for _ in changes(repository, seconds):
-        view = view_job(repository.jobs.get(job_id))
+        view = view_job(repository.jobs.get(job_id), witness.judge)
         if view.phase is Phase.INTERRUPTED:
             lost_at = lost_at or time.monotonic()
             if time.monotonic() - lost_at >= (DEAD_S if view.executor else STARTING_S):

@@ -174,6 +174,6 @@ def recovered_journal(repository: Repository, job_id: int, lease: Lease) -> Iter
                 kept = journal.finish(read_spill(spill_path(repository.path, job_id), repository.uuid))
                 count = len(journal.recover())
                 words = f"recovered {count} interrupted units, ended {ended} processes"
-                journal.log(f"{words}, {len(kept)} results kept aside" if kept else words, level="warning")
+                journal.log(f"{words}, {len(kept)} outcomes kept aside" if kept else words, level="warning")
         discard_spill(repository.path, job_id)
         yield journal

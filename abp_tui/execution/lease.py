@@ -10,10 +10,9 @@ from datetime import UTC, datetime
 
 from abp_tui.domain.model import Job, Lease
 from abp_tui.errors import LeaseHeld
-from abp_tui.liveness import Liveness, identity, is_alive, judge, owner
+from abp_tui.liveness import ELSEWHERE_S, Liveness, identity, is_alive, judge, owner
 from abp_tui.store.repository import Repository
 
-ELSEWHERE_S = 30.0
 KILL_WAIT_S = 5.0
 LOOK_S = 0.1
 

@@ -44,6 +44,7 @@ class Spill:
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             _reserve(self._file, min(MOST_BYTES, max(LEAST_BYTES, workers * PER_WORKER_BYTES)))
         except OSError as error:
+            path.unlink(missing_ok=True)
             raise StoreError(f"{path} can't be made: {error.strerror}", "free some space there") from error
 
     def keep(self, ends: Iterable[Finished]) -> None:

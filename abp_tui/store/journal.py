@@ -27,10 +27,11 @@ from abp_tui.domain.status import (
     check_job_step,
 )
 from abp_tui.errors import LeaseLost
-from abp_tui.store.database import Database
+from abp_tui.store.database import BUSY_TIMEOUT_S, Database
 from abp_tui.store.records import dump, load, now, storable
 from abp_tui.store.tally import Tally, counted_as
 
+BUSY_TIMEOUT_MS = 1000  # short, because its executor has more to do than to wait
 BODY_CAP = 256 * 1024
 BULK_ROWS = 500  # of 16 values at most: SQLite binds 32,766
 CUT_MARK = "\n[… cut by abp: {} more characters]"
@@ -158,7 +159,11 @@ class Journal:
         """Keep a connection of this thread for as long as the journal is used."""
         with self._db.connected() as db:
             self._connection = db.connection()
-            yield self
+            self._connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+            try:
+                yield self
+            finally:
+                self._connection.execute(f"PRAGMA busy_timeout = {int(1000 * BUSY_TIMEOUT_S)}")
 
     @contextmanager
     def transaction(self, *, durable: bool) -> Iterator[None]:

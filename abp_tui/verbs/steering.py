@@ -38,7 +38,8 @@ class Steering(Verbs):
     def resume(self, job_id: Ref, *, force: bool = False) -> Job:
         """Go on with a paused or interrupted job. One that runs goes on, also where it was about to pause.
 
-        `force` ends an executor that lives but does not answer, and puts another one in its place.
+        `force` ends an executor that lives but does not answer, and puts another one in its place. Whether
+        one on another machine lives takes up to half a minute to see.
         """
         job = self.repository.jobs.find(job_id)
         if job.status is JobStatus.RUNNING:
@@ -47,7 +48,7 @@ class Steering(Verbs):
                 hint = f"wait, or end it with `abp resume {job.name} --force`"
                 raise LeaseHeld(f"the executor of job {job.name} lives but does not answer", hint)
             job = job if job.desired is Desired.RUN else self._ask(job, Desired.RUN)
-            goes_on = state in (Liveness.ALIVE, Liveness.ELSEWHERE) and not force
+            goes_on = state is Liveness.ALIVE and not force
             return job if goes_on else self._launch(job, force=force)
         if job.status is not JobStatus.PAUSED:
             raise IllegalTransition(f"job {job.name} is {job.status}, not PAUSED", next_step(job))

@@ -173,3 +173,78 @@ def test_the_log_tells_the_story(abp: Abp, texts: Path) -> None:
     story = ("created with", "unit 0 is tested", "the test has ended", "rejected", "approved", "completed")
     places = [told.index(words) for words in story]
     assert places == sorted(places)
+
+
+def test_stop_unit_ends_one_agent_and_the_rest_go_on(abp: Abp, texts: Path) -> None:
+    gate = abp.new_gated(texts)
+    abp.run("start", "gated", "--skip-test")
+    abp.until_processing(3)
+    assert "abp retry gated --unit 1" in abp.run("stop", "gated", "--unit", "1").stderr
+    abp.until(lambda: abp.json("show", "gated")["failed_units"] == 1, "one unit has failed")
+    assert abp.json("show", "gated")["processing_units"] == 2
+    assert "no agent runs" in abp.run("stop", "gated", "--unit", "1", code=2).stderr
+    gate.touch()
+    abp.run("wait", "gated", code=1)
+    abp.run("retry", "gated", "--unit", "1", "--wait")
+    assert [unit["attempts"] for unit in abp.json("units", "gated")] == [1, 2, 1]
+    assert_counters_match(abp, "gated")
+
+
+def test_a_run_of_failures_pauses_the_job_with_the_reason(abp: Abp, texts: Path) -> None:
+    new = ("new", "bad", "--intent", "Fail", "--files", texts, "--max-workers", "1", "--max-retries", "0")
+    abp.quick(
+        *new,
+        "--max-failures-in-row",
+        "2",
+        "--",
+        "sh",
+        "-c",
+        'echo "no ${1##*/}" >&2; exit 3',
+        "sh",
+        "{file_path}",
+    )
+    said = abp.run("start", "bad", "--skip-test", "--wait", code=3).stderr
+    assert "2 units in a row have failed, the last with: exit code 3: no" in said
+    assert abp.json("show", "bad")["pending_units"] >= 1
+    assert "never pauses for failures" in abp.run("set", "bad", "max_failures_in_row=0").stderr
+    abp.run("resume", "bad", "--wait", code=1)
+
+
+def test_a_synthesis_runs_at_the_end_and_failures_can_be_waived(abp: Abp, texts: Path) -> None:
+    (abp.folder / "agent.sh").write_text(
+        'prompt=$(cat)\ncase "$prompt" in\n'
+        '  Synthesis*) file=${prompt##*file }; grep -c key "${file%%: one*}";;\n'
+        '  *) [ -e "$0.broken" ] && { echo "no luck" >&2; exit 1; }; wc -w < "$1";;\nesac\n'
+    )
+    broken = abp.folder / "agent.sh.broken"
+    broken.touch()
+    agent = ("sh", str(abp.folder / "agent.sh"), "{file_path}")
+    abp.quick(
+        "new",
+        "talks",
+        "--intent",
+        "Count",
+        "--files",
+        texts,
+        "--pattern",
+        "*.md",
+        "--post",
+        "Synthesis of all",
+        "--max-retries",
+        "0",
+        "--",
+        *agent,
+    )
+    assert "abp waive talks" in abp.run("start", "talks", "--skip-test", "--wait", code=1).stderr
+    assert abp.json("show", "talks")["synthesis"] == "PENDING"
+    abp.run("waive", "talks", "--wait")
+    shown = abp.json("show", "talks")
+    assert (shown["status"], shown["synthesis"], shown["failed_units"]) == ("COMPLETED", "COMPLETED", 3)
+    assert "3" in abp.run("events", "talks", "--unit", "3").stdout
+    assert "no synthesis step" not in abp.run("waive", "talks", code=2).stderr
+    broken.unlink()
+    abp.run("retry", "talks", "--wait")
+    assert abp.json("show", "talks")["completed_units"] == 3
+    exported = abp.run("export", "talks", "-o", "-").stdout
+    assert len(exported.splitlines()) == 3
+    assert_counters_match(abp, "talks")

@@ -14,7 +14,7 @@ from abp_tui.domain.model import Job, Lease
 from abp_tui.errors import LeaseHeld
 from abp_tui.execution import lease as lease_module
 from abp_tui.execution.lease import lease_lives, take_lease
-from abp_tui.liveness import Liveness, identity, judge, started_at
+from abp_tui.liveness import Liveness, Witness, identity, judge, started_at
 from abp_tui.store.repository import Repository
 from tests.factories import make_job
 from tests.waiting import wait_until
@@ -131,3 +131,24 @@ def test_of_two_that_saw_the_same_state_one_wins(repository: Repository) -> None
     take_lease(repository, job)
     with pytest.raises(LeaseHeld):
         take_lease(repository, job)
+
+
+def test_a_witness_sees_an_owner_elsewhere_die_and_live(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [1000.0]
+    monkeypatch.setattr("abp_tui.liveness.time.monotonic", lambda: clock[0])
+    witness = Witness()
+    theirs = lease_of(os.getpid(), host="another-machine", beat=7)
+    assert witness.judge(theirs) is Liveness.ELSEWHERE
+    clock[0] += 29
+    assert witness.judge(theirs) is Liveness.ELSEWHERE
+    clock[0] += 1
+    assert witness.judge(theirs) is Liveness.DEAD
+    assert witness.judge(theirs.model_copy(update={"beat": 8})) is Liveness.ELSEWHERE
+
+
+def test_a_witness_believes_this_machines_processes_at_once(other: subprocess.Popen[bytes]) -> None:
+    lease = lease_of(other.pid)
+    assert Witness().judge(lease) is Liveness.ALIVE
+    other.kill()
+    other.wait()
+    assert Witness().judge(lease) is Liveness.DEAD

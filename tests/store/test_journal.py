@@ -144,3 +144,40 @@ def test_the_faces_take_the_lock_at_the_start_too(repository: Repository, job: J
         db.connection().set_trace_callback(said.append)
         repository.jobs.ask(job.id, workers=2)
     assert "BEGIN IMMEDIATE" in said
+
+
+def test_a_claim_knows_the_cause_of_the_last_failure_on_the_same_input_only(journal: Journal) -> None:
+    (taken,) = claim(journal)
+    outcome = Outcome.failed(FailureKind.AGENT_ERROR, "no")
+    finish(
+        journal,
+        end(
+            taken,
+            outcome=outcome,
+            status=AttemptStatus.FAILED,
+            unit_status=UnitStatus.PENDING,
+            verdict=None,
+            fingerprint="f1",
+        ),
+    )
+    for recipe_version, known in ((2, None), (1, "f1")):
+        with pytest.raises(ZeroDivisionError), journal.transaction(durable=False):
+            (again,) = journal.claim(1, Purpose.RUN, recipe_version, render)
+            assert (again.seq, again.fingerprint) == (0, known)
+            raise ZeroDivisionError  # so that it is not taken
+
+
+def test_five_thousand_events_and_a_thousand_ends_at_once(
+    repository: Repository, journal: Journal, job: Job
+) -> None:
+    many = make_job(repository, 1200, name="many")
+    lease = take_lease(repository, many)
+    with repository.journal(many.id, lease.executor, lease.host, lease.boot_id).opened() as wide:
+        taken = claim(wide, 1200)
+        with wide.transaction(durable=True):
+            wide.events(
+                (c.attempt_id, 1.0, Event(kind=EventKind.TEXT, body="x")) for c in taken for _ in range(5)
+            )
+            assert len(wide.finish([end(c) for c in taken])) == 1200
+    assert len(repository.attempts.events(taken[-1].attempt_id)) == 5
+    assert_counters_match(repository, many.id)

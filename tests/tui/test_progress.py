@@ -157,3 +157,59 @@ async def test_a_million_units_open_and_scroll_at_once(tmp_path: Path) -> None:
 )
 def test_the_worst_state_of_a_cell_wins(buckets: list[Bucket], state: str) -> None:
     assert cell_state(buckets) == state
+
+
+async def test_the_synthesis_is_the_last_row_and_w_waives_what_keeps_it_back(tmp_path: Path) -> None:
+    orchestrator = InProcess(tmp_path, fail_threes_of_items)
+    items = tmp_path / "items"
+    items.mkdir()
+    for n in range(3):
+        (items / f"{n}.txt").write_text("x")
+    job = orchestrator.create_job(
+        "talks", "Read {file_name}", "file", {"base_directory": str(items)}, post_processing_prompt="Sum up"
+    )
+    orchestrator.skip_test(job.id)
+    orchestrator.settle()
+    async with running(orchestrator, job="talks") as pilot:
+        await until_shown(pilot, "(synthesis)", "2 done", "1 failed", "Waive")
+        await pilot.press("W")
+        await until_shown(pilot, "runs its synthesis")
+        await until(pilot, lambda: orchestrator.status("talks").status is JobStatus.COMPLETED)
+        await pilot.press("G", "enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, UnitScreen))
+        await until_shown(pilot, "Sum up")
+
+
+def fail_threes_of_items(task: Task, sink: Sink, cancel: Cancel) -> Outcome:
+    return (fail if "0.txt" in task.prompt else answer)(task, sink, cancel)
+
+
+async def test_k_ends_the_unit_under_the_cursor_and_r_runs_it_again(tmp_path: Path) -> None:
+    orchestrator = InProcess(tmp_path, wait_for_cancel)
+    job = make_job(orchestrator.repository, 2)
+    orchestrator.skip_test(job.id)
+    async with running(orchestrator, job="words") as pilot:
+        await until_shown(pilot, "2 running")
+        await pilot.press("j", "K")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmScreen))
+        await until_shown(pilot, "End the agent of unit 1?")
+        await pilot.press("y")
+        await until_shown(pilot, "1 failed", "1 running", "r runs it again")
+        orchestrator.agent._behaviour = answer
+        await pilot.press("r")
+        await until_shown(pilot, "1 done", "0 failed")
+        orchestrator.stop(job.id)
+        orchestrator.settle()
+
+
+async def test_what_a_running_job_waits_for_is_shown(tmp_path: Path) -> None:
+    orchestrator = InProcess(tmp_path, wait_for_cancel)
+    job = make_job(orchestrator.repository, 2)
+    orchestrator.skip_test(job.id)
+    async with running(orchestrator, SMALL, job="words") as pilot:
+        await until_shown(pilot, "2 running")
+        with orchestrator.repository.database.writing() as db:
+            db.execute_sql("UPDATE job SET waiting = 'only 3 MB are free [/nope]', change = change + 1")
+        await until_shown(pilot, "waits: only 3 MB are free [/nope]")
+        orchestrator.stop(job.id)
+        orchestrator.settle()
