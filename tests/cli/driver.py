@@ -155,11 +155,8 @@ def assert_counters_match(abp: Abp, job: str) -> None:
     """What `show` says equals what the rows of the file say."""
     view = abp.json("show", job)
     number = view["id"][1:]
-    rows = dict(
-        abp.sql(
-            f"SELECT lower(status), count(*) FROM unit WHERE job_id = {number} AND kind = 'item' GROUP BY status"
-        )
-    )
+    items = f"FROM unit WHERE job_id = {number} AND kind = 'item' GROUP BY status"
+    rows = dict(abp.sql(f"SELECT lower(status), count(*) {items}"))
     assert view["total_units"] == sum(rows.values())
     for state in ("pending", "processing", "failed"):
         assert view[f"{state}_units"] == rows.get(state, 0), state
