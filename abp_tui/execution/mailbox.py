@@ -71,7 +71,8 @@ class Mailbox:
     def process(self, attempt_id: int, pid: int) -> None:
         """Leave the process of an attempt."""
         self._processes.append((attempt_id, pid))
-        self._any.set()
+        if not self._any.is_set():
+            self._any.set()
 
     def finished(self, end: Finished) -> None:
         """Leave the end of an attempt, after all its events."""
@@ -80,8 +81,10 @@ class Mailbox:
 
     def wake(self) -> None:
         """Have the writer look up now."""
-        self._any.set()
-        self._urgent.set()
+        if not self._urgent.is_set():
+            self._urgent.set()
+        if not self._any.is_set():
+            self._any.set()
 
     def collect(self, timeout: float) -> Mail:
         """Everything that has come; waits up to `timeout` seconds for something to come."""

@@ -79,8 +79,10 @@ def _sweep(place: str) -> None:
 
 
 def _write(path: str, data: bytes) -> None:
-    def private(name: str, flags: int) -> int:
-        return os.open(name, flags | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-
-    with open(path, "wb", buffering=0, opener=private) as file:
-        file.write(data)
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        left = memoryview(data)
+        while left:
+            left = left[os.write(file, left) :]
+    finally:
+        os.close(file)
