@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Static
 
-from abp_tui.domain.status import Phase
+from abp_tui.domain.status import JobStatus, Phase, UnitStatus
 from abp_tui.feed import Focus, Snapshot
 from abp_tui.tui.commands import bindings
 from abp_tui.tui.screens.base import AbpScreen
@@ -285,6 +285,10 @@ def _quiet(job: JobView) -> str:
     """What the workers' place says while none works."""
     if job.phase is Phase.REVIEW:
         return "the test waits for you: v opens it"
+    if job.synthesis is UnitStatus.FAILED:
+        return "the synthesis failed: G goes to it, R runs it again"
+    if job.synthesis is UnitStatus.PENDING and job.status is JobStatus.FAILED:
+        return "the synthesis waits: R runs the failed units again, W does without them"
     return {
         "CREATED": "nothing has run yet: t tests the unit under the cursor",
         "PAUSED": "paused: space goes on",
