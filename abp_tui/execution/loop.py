@@ -98,7 +98,8 @@ class Loop:
         while True:
             self._gather()
             try:
-                status = self._round()
+                with self._journal.told():
+                    status = self._round()
             except StoreError as error:
                 self._nothing_until = 0.0  # nothing of this round has happened
                 if self._stop.given and (self._stop.urgent or self._outage.seconds > PATIENCE_S):

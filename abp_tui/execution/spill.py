@@ -53,22 +53,24 @@ class Spill:
         data = b"".join(_line(self._uuid, end) for end in new)
         if not data:
             return
-        try:
-            os.pwrite(self._file, data + EMPTY, self._end)
-            os.fdatasync(self._file)
-        except OSError as error:
-            log.warning("%s can't be written: %s", self._path, error.strerror)
-            return
-        self._end += len(data)
-        self._kept.update(end.claim.attempt_id for end in new)
+        if self._write(data + EMPTY, self._end):
+            self._end += len(data)
+            self._kept.update(end.claim.attempt_id for end in new)
 
     def clear(self) -> None:
         """The database has it all: the file is empty again, its room kept."""
-        if self._kept:
-            os.pwrite(self._file, EMPTY, 0)
-            os.fdatasync(self._file)
+        if self._kept and self._write(EMPTY, 0):
             self._kept.clear()
             self._end = 0
+
+    def _write(self, data: bytes, at: int) -> bool:
+        try:
+            os.pwrite(self._file, data, at)
+            os.fdatasync(self._file)
+        except OSError as error:
+            log.warning("%s can't be written: %s", self._path, error.strerror)
+            return False
+        return True
 
     def close(self) -> None:
         """Remove the file, unless it holds what the database lacks."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -164,6 +164,10 @@ class Journal:
                 yield self
             finally:
                 self._connection.execute(f"PRAGMA busy_timeout = {int(1000 * BUSY_TIMEOUT_S)}")
+
+    def told(self) -> AbstractContextManager[None]:
+        """Whatever SQLite raises comes out as a `StoreError`."""
+        return self._db.told()
 
     @contextmanager
     def transaction(self, *, durable: bool) -> Iterator[None]:
