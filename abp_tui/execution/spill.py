@@ -65,12 +65,12 @@ class Spill:
 
     def _write(self, data: bytes, at: int) -> bool:
         try:
-            os.pwrite(self._file, data, at)
+            whole = os.pwrite(self._file, data, at) == len(data)
             os.fdatasync(self._file)
         except OSError as error:
             log.warning("%s can't be written: %s", self._path, error.strerror)
             return False
-        return True
+        return whole
 
     def close(self) -> None:
         """Remove the file, unless it holds what the database lacks."""

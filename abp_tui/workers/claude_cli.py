@@ -17,7 +17,7 @@ from abp_tui.workers.base import NESTING_MARKS, Probe, Task, WorkerOptions
 from abp_tui.workers.cancel import Cancel
 from abp_tui.workers.process import run_program
 from abp_tui.workers.process_end import StartFailure
-from abp_tui.workers.spawn import as_bytes
+from abp_tui.workers.spawn import environment
 from abp_tui.workers.stream_json import StreamJsonWorker
 
 PROBE_TIMERS = Timers(first_event_s=0, idle_s=0, total_s=20)
@@ -168,7 +168,7 @@ class ClaudeCliWorker(StreamJsonWorker[ClaudeOptions]):
                 end = run_program(
                     [found, "--version"],
                     cwd="/",
-                    env=as_bytes(self.environment(Task(prompt="", payload={}, cwd="/"))),
+                    env=environment(self.environment(Task(prompt="", payload={}, cwd="/"))),
                     timers=PROBE_TIMERS,
                     cancel=cancel,
                     on_stdout=said.extend,

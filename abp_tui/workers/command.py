@@ -23,10 +23,11 @@ from abp_tui.workers.item_file import ItemFolder
 from abp_tui.workers.output import Output, to_bytes
 from abp_tui.workers.process import run_program
 from abp_tui.workers.process_end import ProcessEnd, StartFailure
-from abp_tui.workers.spawn import as_bytes
+from abp_tui.workers.spawn import environment
 
 ITEM_IN_ENV_MAX = 100_000  # bytes; the system takes 128 KiB for one variable
 
+OURS = frozenset({"ABP_ITEM", "ABP_ITEM_FILE", "ABP_ATTEMPT"})  # set anew for each item
 _ENCODE = json.JSONEncoder(default=str).encode
 
 
@@ -76,8 +77,8 @@ class CommandWorker(Worker[CommandOptions]):
         self._code = code_arguments(options.argv) | {0}
         self._items = ItemFolder()
         # as bytes, because turning the environment to text and back for each item costs as much as the rest
-        self._env = {**os.environb, **as_bytes(self.options.env)}
-        self._env.pop(b"ABP_ITEM", None)
+        own = {name: value for name, value in os.environ.items() if name not in OURS}
+        self._env = environment({**own, **self.options.env})
 
     def check(self, fields: Sequence[str]) -> None:
         """Raise `InvalidInput` for an unknown field or one in code, `WorkerUnavailable` without a program."""
@@ -144,11 +145,11 @@ class CommandWorker(Worker[CommandOptions]):
 
     def _run(self, task: Task, sink: Sink, cancel: Cancel, output: Output) -> ProcessEnd:
         item = _ENCODE(task.payload).encode()
-        env = {**self._env, **as_bytes(task.env)}
+        env = [*self._env, *environment(task.env)]
         if len(item) <= ITEM_IN_ENV_MAX:
-            env[b"ABP_ITEM"] = item
+            env.append(b"ABP_ITEM=" + item)
         with self._items.holding(item) as path:
-            env[b"ABP_ITEM_FILE"] = os.fsencode(path)
+            env.append(b"ABP_ITEM_FILE=" + os.fsencode(path))
             return run_program(
                 self._argv(task.payload),
                 cwd=task.cwd,

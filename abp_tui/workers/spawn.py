@@ -16,7 +16,9 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
-Environment = Mapping[bytes, bytes]
+Environment = Sequence[bytes]
+"""Variables as the system has them: `NAME=value` each."""
+
 Arguments = ctypes.Array[ctypes.c_char_p]
 
 OPAQUE_SIZE = 1024  # more than any C library's spawn attributes, file actions or signal set take
@@ -49,9 +51,9 @@ class Started:
         return self.returncode
 
 
-def as_bytes(env: Mapping[str, str]) -> dict[bytes, bytes]:
-    """Variables as the system has them."""
-    return {os.fsencode(name): os.fsencode(value) for name, value in env.items()}
+def environment(variables: Mapping[str, str]) -> list[bytes]:
+    """The variables as the system has them."""
+    return [os.fsencode(f"{name}={value}") for name, value in variables.items()]
 
 
 def start(
@@ -63,8 +65,9 @@ def start(
     """
     if _NATIVE is not None and (pid := _spawn(_NATIVE, argv, cwd, env, stdin, stdout, stderr)):
         return Started(pid)
+    variables = dict(_split(variable) for variable in env)
     return subprocess.Popen(
-        argv, cwd=cwd, env=env, stdin=stdin, stdout=stdout, stderr=stderr, start_new_session=True
+        argv, cwd=cwd, env=variables, stdin=stdin, stdout=stdout, stderr=stderr, start_new_session=True
     )
 
 
@@ -78,15 +81,14 @@ def _spawn(
     stderr: int,
 ) -> int | None:
     """The new process; None where `subprocess` must try, if only to say what is wrong."""
-    program = _which(argv[0], env.get(b"PATH", os.fsencode(os.defpath))) if argv else None
+    program = _which(argv[0], _path(env)) if argv else None
     if program is None:
         return None
     descriptors = (stdin, stdout, stderr)
     if min(descriptors) < len(descriptors):  # one would be overwritten before it is moved
         return None
     arguments = _strings([os.fsencode(argument) for argument in argv])
-    variables = _strings([name + b"=" + value for name, value in env.items()])
-    return native.spawn(program, arguments, os.fsencode(cwd), variables, descriptors)
+    return native.spawn(program, arguments, os.fsencode(cwd), _strings(env), descriptors)
 
 
 @lru_cache(maxsize=256)
@@ -96,7 +98,17 @@ def _which(program: str, path: bytes) -> bytes | None:
     return os.fsencode(found) if found and Path(found).is_absolute() else None
 
 
-def _strings(values: list[bytes]) -> Arguments:
+def _path(env: Environment) -> bytes:
+    named = next((value for value in env if value.startswith(b"PATH=")), None)
+    return os.fsencode(os.defpath) if named is None else named[5:]
+
+
+def _split(variable: bytes) -> tuple[bytes, bytes]:
+    name, _, value = variable.partition(b"=")
+    return name, value
+
+
+def _strings(values: Sequence[bytes]) -> Arguments:
     if b"\0" in b"".join(values):
         raise ValueError("embedded null byte")
     return (ctypes.c_char_p * (len(values) + 1))(*values, None)

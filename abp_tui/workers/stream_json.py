@@ -19,7 +19,7 @@ from abp_tui.workers.loose import Json, text
 from abp_tui.workers.output import Output, to_bytes
 from abp_tui.workers.process import INTERRUPT, Ending, run_program
 from abp_tui.workers.process_end import ProcessEnd, StartFailure
-from abp_tui.workers.spawn import as_bytes
+from abp_tui.workers.spawn import environment
 
 OptionsT = TypeVar("OptionsT", bound=WorkerOptions)
 
@@ -49,7 +49,7 @@ class StreamJsonWorker(Worker[OptionsT]):
             end = run_program(
                 self.argv(task, session_id),
                 cwd=task.cwd,
-                env=as_bytes(self.environment(task)),
+                env=environment(self.environment(task)),
                 stdin=to_bytes(task.prompt),
                 timers=task.timers,
                 cancel=cancel,

@@ -14,7 +14,7 @@ from abp_tui.workers import process, spawn
 from abp_tui.workers.cancel import Cancel
 from abp_tui.workers.process import Ending, run_program
 from abp_tui.workers.process_end import ProcessEnd, StartFailure
-from abp_tui.workers.spawn import as_bytes
+from abp_tui.workers.spawn import environment
 from tests.workers.helpers import OFF, is_alive, python, running, wait_for
 
 QUICK: Ending = ((signal.SIGTERM, 0.2), (signal.SIGKILL, 0.0))
@@ -55,7 +55,7 @@ class Run:
             self.end = run_program(
                 self.argv,
                 cwd=self.more.pop("cwd", "/"),
-                env=as_bytes(self.more.pop("env", dict(os.environ))),
+                env=environment(self.more.pop("env", dict(os.environ))),
                 timers=self.timers,
                 cancel=self.cancel,
                 on_stdout=self._stdout,
