@@ -24,10 +24,7 @@ ROWS: dict[str, Callable[[Setting], Iterator[Result]]] = {
     "show": look.show,
 }
 
-LEGEND = """
-pairs: the least and the greatest ratio of the pairs measured in turn, which is the noise of this machine.
-Batches and events count from the first attempt's start to the job's end; the executor's start-up is apart.
-"""
+LEGEND = "pairs: the least and the greatest ratio of those measured in turn, the noise of this machine."
 
 
 def main() -> None:
@@ -36,8 +33,7 @@ def main() -> None:
     with TemporaryDirectory(prefix="abp-bench-") as folder:
         setting = Setting(Path(folder), quick=arguments.quick)
         results = [result for row in arguments.only or ROWS for result in _measure(row, setting)]
-    print(facts())
-    print(*table(results), LEGEND, sep="\n", end="")
+    print(facts(), *table(results), LEGEND, sep="\n")
 
 
 def _parse() -> argparse.Namespace:

@@ -1,78 +1,73 @@
-"""One agent that prints JSON lines as fast as `cat` can, each recorded as an event of its own.
+"""One agent that prints JSON lines as fast as it can, each recorded as an event of its own.
 
-Beside it a bare loop runs the same program, parses the lines and inserts them into a table of a file in
-the same mode, with a commit at least every 100 ms. What the executor needs to start is not in it.
+Beside it a bare loop, also in a process of its own, runs the same program, parses the lines and inserts
+them into a table of a file in the same mode, with a commit at least every 100 ms. What either process
+needs to start is not in it.
 """
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import subprocess
-import time
-from collections.abc import Iterator
-from pathlib import Path
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 
+from tests.bench import bare_loop
 from tests.bench.result import Goal, Result, compared
-from tests.bench.setting import Setting, alternate, run_to_end
+from tests.bench.setting import PATIENCE_S, Setting, alternate, run_to_end
 
-COMMIT_S = 0.1
+PAIRS = 7
+LINE = '{"type":"text","n":N,"text":"line N of what an agent has to say"}'
 OUTPUT_LIMIT = 64 * 1024 * 1024
 
 
 def measure(setting: Setting) -> Iterator[Result]:
-    """Ten times as many events, and beside the bare loop."""
+    """Ten times as many events, then beside the bare loop."""
     few, many = setting.size(1_000, 100), setting.size(10_000, 1_000)
-    some, all_ = _lines(setting, few), _lines(setting, many)
-    growth = alternate(lambda: _ours(setting, all_, many), lambda: _ours(setting, some, few))
+    growth = alternate(
+        lambda: _ours(setting, _prints(setting, many), many),
+        lambda: _ours(setting, _prints(setting, few), few),
+        PAIRS,
+    )
     yield compared(f"events, {many:,}", growth, "{:.3f} s", f"{few:,} events", Goal("<=", 11))
-    pairs = alternate(lambda: _ours(setting, all_, many), lambda: _bare(setting, all_, many))
-    yield compared(f"events, {many:,}", pairs, "{:.3f} s", "bare loop", Goal("<=", 2))
+    for how, agent in (("", _prints(setting, many)), (" of a file", _copies(setting, many))):
+        pairs = alternate(
+            lambda agent=agent: _ours(setting, agent, many),
+            lambda agent=agent: _bare(setting, agent, many),
+            PAIRS,
+        )
+        yield compared(f"events, {many:,}{how}", pairs, "{:.3f} s", "bare loop", Goal("<=", 2))
 
 
-def _lines(setting: Setting, count: int) -> Path:
+def _prints(setting: Setting, count: int) -> list[str]:
+    """An agent that prints one line after the other."""
+    script = setting.folder() / "agent.sh"
+    line = LINE.replace("N", "'$n'")
+    script.write_text(f"n=0\nwhile [ $n -lt {count} ]; do echo '{line}'; n=$((n+1)); done\n")
+    return ["sh", str(script)]
+
+
+def _copies(setting: Setting, count: int) -> list[str]:
+    """An agent that has all of its lines ready: nothing to wait for, so the worst case."""
     path = setting.folder() / "lines.jsonl"
-    texts = ({"type": "text", "n": n, "text": f"word {n} of what an agent has to say"} for n in range(count))
-    path.write_text("".join(f"{json.dumps(text)}\n" for text in texts))
-    return path
+    path.write_text("".join(f"{LINE.replace('N', str(n))}\n" for n in range(count)))
+    return ["cat", str(path)]
 
 
-def _ours(setting: Setting, lines: Path, count: int) -> float:
-    made = setting.job(1, ["cat", str(lines)], workers=1, jsonl_events=True, output_limit=OUTPUT_LIMIT)
+def _ours(setting: Setting, agent: Sequence[str], count: int) -> float:
+    made = setting.job(1, agent, workers=1, jsonl_events=True, output_limit=OUTPUT_LIMIT)
     run_to_end(made)
-    recorded = made.rows("SELECT count(*) FROM event WHERE kind = 'text'")[0][0]
+    recorded = made.rows("SELECT count(raw) FROM event WHERE kind = 'text'")[0][0]
     assert recorded == count, f"{recorded} of {count} events were recorded"
     return made.seconds()
 
 
-def _bare(setting: Setting, lines: Path, count: int) -> float:
-    connection = sqlite3.connect(setting.folder() / "bare.db", isolation_level=None)
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("CREATE TABLE event (id INTEGER PRIMARY KEY, at REAL, type TEXT, line TEXT)")
-    began = time.monotonic()
-    _read_and_insert(connection, lines)
-    seconds = time.monotonic() - began
-    recorded = connection.execute("SELECT count(*) FROM event").fetchone()[0]
-    connection.close()
+def _bare(setting: Setting, agent: Sequence[str], count: int) -> float:
+    store = setting.folder() / "bare.db"
+    command = [sys.executable, bare_loop.__file__, str(store), *agent]
+    seconds = subprocess.run(command, capture_output=True, check=True, timeout=PATIENCE_S).stdout
+    with closing(sqlite3.connect(store)) as connection:
+        recorded = connection.execute("SELECT count(*) FROM event").fetchone()[0]
     assert recorded == count, f"{recorded} of {count} events were recorded"
-    return seconds
-
-
-def _read_and_insert(connection: sqlite3.Connection, lines: Path) -> None:
-    rows: list[tuple[float, str, bytes]] = []
-    committed = time.monotonic()
-    with subprocess.Popen(["cat", str(lines)], stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            rows.append((time.time(), json.loads(line)["type"], line))
-            if time.monotonic() - committed > COMMIT_S:
-                _insert(connection, rows)
-                rows, committed = [], time.monotonic()
-    _insert(connection, rows)
-
-
-def _insert(connection: sqlite3.Connection, rows: list[tuple[float, str, bytes]]) -> None:
-    connection.execute("BEGIN IMMEDIATE")
-    connection.executemany("INSERT INTO event (at, type, line) VALUES (?, ?, ?)", rows)
-    connection.execute("COMMIT")
+    return float(seconds)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -46,7 +46,7 @@ class Goal:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A line of the table. Without a goal it is for information."""
+    """A line of the table, for information where it has no goal. A note is printed below, once."""
 
     row: str
     measured: str
@@ -54,6 +54,7 @@ class Result:
     value: float | None = None
     goal: Goal | None = None
     spread: str = ""
+    note: str = ""
 
     def cells(self) -> tuple[str, ...]:
         """What stands in the columns."""
@@ -73,15 +74,17 @@ class Result:
         )
 
 
-def compared(row: str, pairs: Pairs, show: str, beside: str, goal: Goal) -> Result:
+def compared(row: str, pairs: Pairs, show: str, beside: str, goal: Goal, note: str = "") -> Result:
     """A line for two things measured in turn; `show` is the format of a measured value."""
     ours, baseline = show.format(median(pairs.ours)), show.format(median(pairs.baseline))
-    return Result(row, ours, f"{beside}: {baseline}", pairs.ratio, goal, pairs.spread)
+    return Result(row, ours, f"{beside}: {baseline}", pairs.ratio, goal, pairs.spread, note)
 
 
-def table(results: Iterable[Result]) -> list[str]:
-    """The lines of the table, its columns as wide as they need to be."""
+def table(results: Sequence[Result]) -> list[str]:
+    """The lines of the table, its columns as wide as they need to be, and the notes."""
     rows = [HEAD, *(result.cells() for result in results)]
     widths = [max(len(row[n]) for row in rows) for n in range(len(HEAD))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
-    return [line.rstrip() for line in (lines[0], "  ".join("-" * width for width in widths), *lines[1:])]
+    lines.insert(1, "  ".join("-" * width for width in widths))
+    notes = dict.fromkeys(result.note for result in results if result.note)
+    return [line.rstrip() for line in (*lines, "", *notes)]

@@ -14,6 +14,7 @@ from tests.bench.result import Goal, Result, compared
 from tests.bench.setting import MadeJob, Setting, alternate, run_to_end
 from tests.bench.xargs import xargs
 
+NOTE = "Batches and events: from the first attempt's start to the job's end, the executor's start-up apart."
 WORKERS = 4
 LINES = 6
 LINES_SQL = (
@@ -37,7 +38,7 @@ def batch(setting: Setting, row: str, agent: Sequence[str], goal: Goal) -> Itera
         )
         name = f"{row}, an event per line" if by_line else row
         yield compared(name, pairs, "{:.0f} units/s", f"xargs -P{WORKERS}", goal)
-    yield Result(f"{row}, start-up", f"{median(start_ups):.2f} s")
+    yield Result(f"{row}, start-up", f"{median(start_ups):.2f} s", note=NOTE)
 
 
 def _units(setting: Setting) -> int:
