@@ -36,7 +36,7 @@ def _compare(setting: Setting, *verb: str) -> Result:
     bare = [sys.executable, "-c", f"import {', '.join(modules)}"]
     pairs = alternate(lambda: _wall_ms(program, store), lambda: _wall_ms(bare, store), TIMES)
     packages = ", ".join(dict.fromkeys(name.partition(".")[0] for name in modules))
-    note = f"abp {verb[0]}: whole processes; its imports are {len(modules)} modules of {packages}."
+    note = f"Verbs: whole processes; their imports are {len(modules)} modules of {packages}."
     return compared(f"abp {verb[0]}", pairs, "{:.0f} ms", "its imports", Goal("<=", 1.5), note)
 
 

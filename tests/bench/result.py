@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
+from textwrap import wrap
 
+NOTE_WIDTH = 110
 HEAD = ("row", "measured", "baseline", "value", "pairs", "goal", "")
 
 
@@ -87,4 +89,5 @@ def table(results: Sequence[Result]) -> list[str]:
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
     lines.insert(1, "  ".join("-" * width for width in widths))
     notes = dict.fromkeys(result.note for result in results if result.note)
-    return [line.rstrip() for line in (*lines, "", *notes)]
+    wrapped = (line for note in notes for line in wrap(note, NOTE_WIDTH))
+    return [line.rstrip() for line in (*lines, "", *wrapped)]
