@@ -1,4 +1,7 @@
-"""Which process is which: identities that survive pid reuse, and whether a lease's owner still lives."""
+"""Which process is which: identities that survive pid reuse, and whether a lease's owner still lives.
+
+psutil is imported only where it is needed: most looks at a job do without, and loading it takes longer.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
-
-import psutil
 
 from abp_tui.domain.model import Lease
 
@@ -50,6 +51,8 @@ def boot_id() -> str:
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
+        import psutil
+
         return f"{psutil.boot_time():.0f}"
 
 
@@ -76,6 +79,8 @@ def started_at(pid: int) -> float | None:
 
 def is_stopped(pid: int) -> bool:
     """Whether the process is held by a stop signal or a debugger."""
+    import psutil
+
     try:
         return bool(psutil.Process(pid).status() in (psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP))
     except psutil.Error:
@@ -131,6 +136,8 @@ def owner(lease: Lease) -> ProcessIdentity:
 
 
 def _started_elsewhere(pid: int) -> float | None:
+    import psutil
+
     try:
         process = psutil.Process(pid)
         return None if process.status() == psutil.STATUS_ZOMBIE else float(process.create_time())

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from abp_tui.workers.base import Probe, Sink, Task, Worker, WorkerOptions
 from abp_tui.workers.cancel import Cancel
 
 Behaviour = Callable[[Task, Sink, Cancel], Outcome]
+
+CHUNK = 10_000
 
 
 class InProcessWorker(Worker[WorkerOptions]):
@@ -90,15 +93,17 @@ def make_job(
     status: JobStatus | None = None,
     template: str = "Do {n}",
     cwd: Path | str = "/",
-    payloads: list[Mapping[str, Any]] | None = None,
+    payloads: Iterable[Mapping[str, Any]] | None = None,
+    worker_options: Mapping[str, Any] | None = None,
     **columns: Any,
 ) -> Job:
     """A job of `count` units with payloads `{"n": i}`, written straight to the store."""
-    items = payloads if payloads is not None else [{"n": n} for n in range(count)]
+    items = payloads if payloads is not None else ({"n": n} for n in range(count))
     recipe = Recipe(
         job_id=0,
         version=1,
         prompt_template=template,
+        worker_options=worker_options or {},
         timers=Timers(backoff_s=0.01),
         created_at=datetime.now(UTC),
     )
@@ -116,11 +121,20 @@ def make_job(
         **columns,
     }
     job_id = repository.jobs.add(values, recipe)
-    repository.jobs.add_units(job_id, [(n, f"item-{n}", dump(item)) for n, item in enumerate(items)])
-    repository.jobs.make_ready(job_id, len(items))
+    repository.jobs.make_ready(job_id, _add_units(repository, job_id, items))
     if status is not None:
         repository.jobs.move(job_id, status)
     return repository.jobs.get(job_id)
+
+
+def _add_units(repository: Repository, job_id: int, items: Iterable[Mapping[str, Any]]) -> int:
+    """Write the units, however many, and count them."""
+    rows = ((n, f"item-{n}", dump(item)) for n, item in enumerate(items))
+    total = 0
+    while chunk := list(islice(rows, CHUNK)):
+        repository.jobs.add_units(job_id, chunk)
+        total += len(chunk)
+    return total
 
 
 def counted_rows(repository: Repository, job_id: int) -> dict[str, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import signal
 import sys
@@ -21,6 +22,7 @@ def main() -> int:
     try:
         executor = JobExecutor(Repository(arguments.store), arguments.job)
         _obey_signals(executor)
+        gc.freeze()  # what is loaded by now stays: no use in walking it again and again
         if arguments.test is not None:
             executor.run_test(arguments.test)
         else:

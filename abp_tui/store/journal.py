@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 from pydantic_core import PydanticSerializationError
@@ -239,7 +239,9 @@ class Journal:
 
     def events(self, events: Iterable[tuple[int, float, Event]]) -> None:
         """Append events, as (attempt id, seconds since the epoch, event)."""
-        self._bulk(_EVENT, [_event_row(event) for event in events])
+        events = iter(events)
+        while rows := [_event_row(event) for event in islice(events, BULK_ROWS)]:
+            self._bulk(_EVENT, rows)
 
     def finish(self, ends: Iterable[Finished]) -> list[Finished]:
         """Record how attempts ended; returns those recorded. One that was ended before is left as it is."""
@@ -426,7 +428,8 @@ def _event_row(item: tuple[int, float, Event]) -> tuple[Any, ...]:
     attempt_id, at, event = item
     raw = None if event.raw is None or len(event.raw) > BODY_CAP else storable(event.raw)
     body, title, ref = storable(cut(event.body)), storable(event.title), storable(event.ref)
-    return attempt_id, at, event.kind, title, ref, event.is_error, body, raw
+    # plain str and int: for a value of any other class sqlite3 looks for an adapter, each time
+    return attempt_id, at, str(event.kind), title, ref, int(event.is_error), body, raw
 
 
 def _outcome_json(outcome: Outcome) -> str:

@@ -6,16 +6,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from abp_tui.store.attempts import Attempts
 from abp_tui.store.database import Database
 from abp_tui.store.jobs import Jobs
-from abp_tui.store.journal import Journal
 from abp_tui.store.leases import Leases
 from abp_tui.store.logs import Logs
 from abp_tui.store.recipes import Recipes
 from abp_tui.store.tables import Meta
 from abp_tui.store.units import Units
+
+if TYPE_CHECKING:
+    from abp_tui.store.journal import Journal
 
 
 class Repository:
@@ -54,4 +57,6 @@ class Repository:
 
     def journal(self, job_id: int, executor: str, host: str, boot_id: str) -> Journal:
         """The write path of one executor of a job, which must hold the job's lease."""
+        from abp_tui.store.journal import Journal  # the executor has loaded it, and nobody else needs it
+
         return Journal(self.database, job_id, executor, host, boot_id)

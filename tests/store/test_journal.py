@@ -12,7 +12,7 @@ from abp_tui.domain.status import AttemptStatus, Purpose, UnitStatus, Verdict
 from abp_tui.errors import LeaseLost
 from abp_tui.execution.lease import take_lease
 from abp_tui.liveness import identity
-from abp_tui.store.journal import BODY_CAP, Claim, Finished, Journal
+from abp_tui.store.journal import BODY_CAP, BULK_ROWS, Claim, Finished, Journal
 from abp_tui.store.repository import Repository
 from tests.factories import assert_counters_match, make_job
 
@@ -127,6 +127,21 @@ def test_a_body_over_the_cap_is_cut_with_a_mark(repository: Repository, journal:
     (stored,) = repository.attempts.events(taken.attempt_id)
     assert stored.body.endswith("[… cut by abp: 10 more characters]")
     assert stored.raw is None
+
+
+def test_any_number_of_events_is_written_in_order_and_in_plain_words(
+    repository: Repository, journal: Journal
+) -> None:
+    (taken,) = claim(journal)
+    bodies = [f"line {n}" for n in range(2 * BULK_ROWS + 1)]
+    events = (Event(kind=EventKind.STDERR, body=body, is_error=True) for body in bodies)
+    with journal.transaction(durable=False):
+        journal.events((taken.attempt_id, time.time(), event) for event in events)
+    stored = repository.attempts.events(taken.attempt_id)
+    assert [event.body for event in stored] == bodies
+    with repository.database.connected() as db:
+        query = "SELECT DISTINCT kind, typeof(kind), is_error, typeof(is_error) FROM event"
+        assert db.execute_sql(query).fetchall() == [("stderr", "text", 1, "integer")]
 
 
 def test_outcomes_are_durable_and_every_transaction_takes_the_lock_at_its_start(journal: Journal) -> None:

@@ -1,0 +1,1 @@
+"""What the program costs beside the bare thing, measured side by side: `python -m tests.bench`."""

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.bench.result import Goal, Pairs, Result, compared, table
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.mark.slow
+def test_a_row_is_measured_and_printed(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.bench", "--quick", "--only", "short"],
+        cwd=ROOT,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert done.returncode == 0, done.stderr
+    facts, head, rule, *lines = done.stdout.splitlines()
+    assert "cores" in facts and "SQLite" in facts
+    assert head.split() == ["row", "measured", "baseline", "value", "pairs", "goal"]
+    assert set(rule) == {"-", " "}
+    assert [line.split("  ")[0] for line in lines[:3]] == [
+        "short",
+        "short, an event per line",
+        "short, start-up",
+    ]
+    assert all(line.endswith(("ok", "short")) for line in lines[:2])
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("goal", "value", "verdict"),
+    [
+        (Goal(">=", 0.9), 0.9, "ok"),
+        (Goal(">=", 0.9), 0.89, "short"),
+        (Goal("<=", 2), 2.01, "short"),
+        (Goal("<", 80, " MB"), 79.0, "ok"),
+    ],
+)
+def test_a_goal_is_met_or_missed(goal: Goal, value: float, verdict: str) -> None:
+    assert Result("row", "x", value=value, goal=goal).cells()[-1] == verdict
+
+
+def test_medians_are_compared_and_pairs_show_the_noise() -> None:
+    pairs = Pairs([1.0, 9.0, 3.0], [2.0, 3.0, 4.0])
+    result = compared("row", pairs, "{:.0f} s", "bare", Goal("<=", 1), "how")
+    assert result.cells() == ("row", "3 s", "bare: 3 s", "1.00", "0.50-3.00", "<= 1", "ok")
+
+
+def test_a_note_is_printed_once() -> None:
+    lines = table([Result("a", "1", note="how"), Result("b", "2", note="how")])
+    assert [line.split() for line in lines[2:]] == [["a", "1"], ["b", "2"], [], ["how"]]
