@@ -33,6 +33,7 @@ from abp_tui.store.tally import Tally, counted_as
 
 BUSY_TIMEOUT_MS = 1000  # short, because its executor has more to do than to wait
 BODY_CAP = 256 * 1024
+# Rows hold plain str and int: for a value of any other class sqlite3 looks for an adapter, each time.
 BULK_ROWS = 500  # of 16 values at most: SQLite binds 32,766
 CUT_MARK = "\n[… cut by abp: {} more characters]"
 
@@ -365,7 +366,7 @@ class Journal:
             return []
         first = self._next_attempt_id()
         claims = [self._claimed(first + n, row, purpose, load(row[1]), render) for n, row in enumerate(rows)]
-        fixed = (purpose, recipe_version, self._executor, self._host, self._boot_id, "RUNNING")
+        fixed = (str(purpose), recipe_version, self._executor, self._host, self._boot_id, "RUNNING")
         attempts = [
             (c.attempt_id, self._job_id, c.seq, c.number, *fixed, c.started_at, storable(c.prompt))
             for c in claims
@@ -401,7 +402,15 @@ def _attempt_row(end: Finished) -> tuple[Any, ...]:
     outcome, usage = end.outcome, end.outcome.usage
     tokens = (usage.input_tokens, usage.output_tokens, usage.turns)
     text = _outcome_json(outcome)
-    return (end.claim.attempt_id, end.status, text, outcome.session_id, usage.cost_usd, *tokens, end.ended_at)
+    return (
+        end.claim.attempt_id,
+        str(end.status),
+        text,
+        outcome.session_id,
+        usage.cost_usd,
+        *tokens,
+        end.ended_at,
+    )
 
 
 def _unit_row(end: Finished) -> tuple[Any, ...]:
@@ -409,14 +418,14 @@ def _unit_row(end: Finished) -> tuple[Any, ...]:
     return (
         claim.seq,
         claim.number,
-        end.unit_status,
-        end.verdict,
+        str(end.unit_status),
+        end.verdict and str(end.verdict),
         end.failures,
         end.not_before,
         storable(outcome.output) or None,
         None if outcome.result is None else dump(outcome.result),
         storable(outcome.error) or None,
-        outcome.failure,
+        outcome.failure and str(outcome.failure),
         end.fingerprint,
         outcome.session_id,
         outcome.usage.cost_usd,
@@ -428,7 +437,6 @@ def _event_row(item: tuple[int, float, Event]) -> tuple[Any, ...]:
     attempt_id, at, event = item
     raw = None if event.raw is None or len(event.raw) > BODY_CAP else storable(event.raw)
     body, title, ref = storable(cut(event.body)), storable(event.title), storable(event.ref)
-    # plain str and int: for a value of any other class sqlite3 looks for an adapter, each time
     return attempt_id, at, str(event.kind), title, ref, int(event.is_error), body, raw
 
 
