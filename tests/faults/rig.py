@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import signal
 import subprocess
 import sys
 from collections import Counter, defaultdict
@@ -15,11 +14,10 @@ from typing import Any
 
 from abp_tui.domain.model import Job
 from abp_tui.domain.status import JobStatus
-from abp_tui.execution.attempt import ATTEMPT_MARK
 from abp_tui.execution.launch import executor_log
-from abp_tui.liveness import started_at
 from abp_tui.store.repository import Repository
 from tests.factories import assert_counters_match, make_job
+from tests.processes import kill, marked_processes
 from tests.waiting import wait_until
 
 AGENT = Path(__file__).parent / "programs" / "agent"
@@ -118,6 +116,7 @@ class Batch:
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 
     def rows(self, query: str) -> list[Row]:
+        """What a query with the job's number as its one value returns."""
         with self.repository.database.connected() as db:
             return list(db.execute_sql(query, (self.id,)).fetchall())
 
@@ -202,7 +201,7 @@ def assert_effects_match(batch: Batch) -> None:
     """Every program that began was recorded, none began twice, and what is recorded as done was done."""
     attempts, effects = batch.attempts(), batch.effects()
     for word in ("began", "done"):
-        assert all(attempts[attempt][0] == seq for seq, attempt in effects[word])
+        assert {(seq, attempt) for attempt, (seq, *_) in attempts.items()} >= set(effects[word])
         assert max(Counter(effects[word]).values(), default=0) <= 1, f"the same attempt {word} twice"
     done = set(effects["done"])
     query = "SELECT group_concat(body, '') FROM event WHERE kind = 'text' AND attempt_id = "
@@ -232,33 +231,6 @@ def payloads(
 def gated(count: int, kind: str = "gated") -> list[Mapping[str, Any]]:
     """Items whose agents run until the gate is opened."""
     return [{"n": n, "kind": kind, "seconds": "0"} for n in range(count)]
-
-
-def marked_processes(store_uuid: str) -> dict[int, int]:
-    """The living processes whose environment carries a mark of this store, as pid to attempt id."""
-    lead = f"{ATTEMPT_MARK}={store_uuid}:".encode()
-    found = {}
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit():
-            with suppress(OSError):
-                for variable in (folder / "environ").read_bytes().split(b"\0"):
-                    if variable.startswith(lead):
-                        found[int(folder.name)] = int(variable[len(lead) :])
-    return found
-
-
-def kill(pids: Iterable[int]) -> int:
-    """Kill these processes of ours; returns how many there were."""
-    killed = 0
-    for pid in pids:
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-            killed += 1
-    return killed
-
-
-def gone(pid: int) -> bool:
-    return started_at(pid) is None
 
 
 def _leads(pid: int) -> bool:
