@@ -1,4 +1,4 @@
-"""Kill -9 at any instant: of the executor, of its agents, of both, again and again until the job has ended."""
+"""Kill -9 at any instant: of the executor, its agents, or both, again and again until the job has ended."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ import pytest
 
 from tests.faults.conftest import MakeBatch
 from tests.faults.report import DEFAULT_ROUNDS, ROUNDS_VARIABLE, SEED_VARIABLE, Tell
-from tests.faults.rig import PATIENCE_S, Batch, Row, kill, payloads
+from tests.faults.rig import PATIENCE_S, Batch, Row, payloads
+from tests.processes import kill
 from tests.waiting import wait_until
 
 SEED = os.environ.get(SEED_VARIABLE, "0")
