@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from abp_tui.store.repository import Repository
+from tests.cli.driver import Abp
 from tests.faults.rig import Batch
 
 MakeBatch = Callable[..., Batch]
@@ -17,6 +18,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker("faults")
+
+
+@pytest.fixture
+def abp(tmp_path: Path) -> Abp:
+    """The command, on the store that the batches are in."""
+    return Abp(tmp_path)
 
 
 @pytest.fixture

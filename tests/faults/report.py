@@ -50,6 +50,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     rounds, units = counts.pop("rounds", 0), counts.pop("units", 0)
     kinds = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in sorted(counts.items()))
     terminalreporter.write_line(f"{rounds} rounds of kill -9, {units} units; {kinds}")
-    bad = [r.nodeid for r in calls if r.failed and "/faults/" in r.nodeid]
+    ours = [r for r in calls if "/faults/" in r.nodeid]
+    bad = [r.nodeid for r in ours if r.failed]
+    if unbuilt := {r.wasxfail for r in ours if r.skipped and hasattr(r, "wasxfail")}:
+        terminalreporter.write_line(f"not built yet: {'; '.join(sorted(unbuilt))}")
     verdict = f"LOST SOMETHING: {', '.join(bad)}" if bad else "nothing lost, nothing run twice"
     terminalreporter.write_line(f"{verdict}; {SEED_VARIABLE}={os.environ[SEED_VARIABLE]}")

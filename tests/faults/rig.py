@@ -73,6 +73,10 @@ class Batch:
     def job(self) -> Job:
         return self.repository.jobs.get(self.id)
 
+    @property
+    def name(self) -> str:
+        return self.job.name
+
     def start(self, *more: str) -> subprocess.Popen[bytes]:
         """Start an executor, as `launch` does; what it prints goes to the job's log file."""
         argv = [sys.executable, "-P", "-m", "abp_tui.execution", str(self.id)]
@@ -89,6 +93,12 @@ class Batch:
         self.executors.append(executor)
         return executor
 
+    def resume(self) -> subprocess.Popen[bytes]:
+        """Start an executor of the job, which may be paused."""
+        if self.job.status is JobStatus.PAUSED:
+            self.repository.jobs.move(self.id, JobStatus.RUNNING)
+        return self.start()
+
     def owned_by(self, executor: subprocess.Popen[bytes]) -> bool:
         lease = self.job.lease
         return lease is not None and lease.pid == executor.pid
@@ -104,11 +114,9 @@ class Batch:
     def run_to_end(self) -> None:
         """Start executors until the job has ended; one that was paused goes on."""
         for _ in range(20):
-            if self.job.status is JobStatus.PAUSED:
-                self.repository.jobs.move(self.id, JobStatus.RUNNING)
             if self.job.status.ended:
                 return
-            self.start().wait(PATIENCE_S)
+            self.resume().wait(PATIENCE_S)
         raise AssertionError(f"the job does not end: {self.job.status}, {self.said()[-2000:]}")
 
     def said(self) -> str:
@@ -134,6 +142,15 @@ class Batch:
             "SELECT id, seq, number, status, json_extract(outcome, '$.output') FROM attempt WHERE job_id = ?"
         )
         return {row[0]: row[1:] for row in self.rows(query)}
+
+    def dump(self) -> dict[str, list[Row]]:
+        """Everything that the store says of this job."""
+        of_job = {
+            table: f"SELECT * FROM {table} WHERE job_id = ?" for table in ("unit", "attempt", "log", "bucket")
+        }
+        events = "SELECT event.* FROM event JOIN attempt ON attempt.id = attempt_id WHERE job_id = ?"
+        queries = {**of_job, "job": "SELECT * FROM job WHERE id = ?", "event": events}
+        return {table: self.rows(query) for table, query in queries.items()}
 
     def marked(self) -> dict[int, int]:
         """The living processes of this job's attempts, as pid to attempt id."""
