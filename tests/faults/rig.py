@@ -15,6 +15,7 @@ from typing import Any
 from abp_tui.domain.model import Job
 from abp_tui.domain.status import JobStatus
 from abp_tui.execution.launch import executor_log
+from abp_tui.liveness import is_alive, owner
 from abp_tui.store.repository import Repository
 from tests.factories import assert_counters_match, make_job
 from tests.processes import kill, marked_processes
@@ -112,7 +113,9 @@ class Batch:
         (self.folder / "gate").touch()
 
     def run_to_end(self) -> None:
-        """Start executors until the job has ended; one that was paused goes on."""
+        """Wait for the executors that run, and start others until the job has ended."""
+        for executor in self.executors:
+            executor.wait(PATIENCE_S)
         for _ in range(20):
             if self.job.status.ended:
                 return
@@ -177,6 +180,9 @@ class Batch:
             if executor.poll() is None:
                 executor.kill()
             executor.wait(PATIENCE_S)
+        lease = self.job.lease
+        if lease is not None and is_alive(owner(lease)) and lease.pid != os.getpid():
+            kill([lease.pid])  # one that the command has started
         wait_until(lambda: not kill(self.marked()), PATIENCE_S, "every process is gone")
 
     def assert_nothing_lost(self) -> None:
