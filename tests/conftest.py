@@ -10,6 +10,8 @@ import pytest
 from abp_tui.store.repository import Repository
 from tests.factories import make_repository
 
+pytest_plugins = ["tests.faults.report"]
+
 FORBID_SKIPS = bool(os.environ.get("ABP_FORBID_SKIPS"))
 
 

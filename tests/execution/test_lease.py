@@ -96,11 +96,37 @@ def test_a_late_beat_is_a_stall_and_not_a_death(other: subprocess.Popen[bytes]) 
     assert judge(lease, time.monotonic() + 60) is Liveness.STALLED
 
 
-def test_a_clock_that_was_set_and_a_suspended_machine_make_no_beat_late(
-    other: subprocess.Popen[bytes],
+@pytest.mark.parametrize("moved", [timedelta(days=-365), timedelta(days=-1), timedelta(days=365)])
+def test_a_clock_that_was_set_makes_no_beat_late(
+    moved: timedelta, other: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for moved in (timedelta(days=-1), timedelta(days=1)):
-        assert judge(lease_of(other.pid, beat_at=datetime.now(UTC) + moved)) is Liveness.ALIVE
+    lease = lease_of(other.pid)
+    set_to = time.time() + moved.total_seconds()
+    monkeypatch.setattr(time, "time", lambda: set_to)
+    assert judge(lease) is Liveness.ALIVE
+    assert judge(lease_of(other.pid, beat_at=datetime.now(UTC) + moved)) is Liveness.ALIVE
+
+
+def test_a_night_in_which_the_machine_slept_makes_no_beat_late(other: subprocess.Popen[bytes]) -> None:
+    last_beat = datetime.now(UTC) - timedelta(hours=9)
+    awake = time.monotonic()
+    lease = lease_of(other.pid, beat_at=last_beat, beat_clock=awake - 1)
+    assert judge(lease, clock=awake) is Liveness.ALIVE
+
+
+def test_a_late_beat_counts_by_the_clock_that_nobody_sets(other: subprocess.Popen[bytes]) -> None:
+    stale = lease_of(other.pid, beat_clock=time.monotonic() - 60, beat_at=datetime.now(UTC))
+    assert judge(stale) is Liveness.STALLED
+
+
+def test_whoever_has_the_pid_of_a_dead_owner_is_left_alone(
+    repository: Repository, other: subprocess.Popen[bytes]
+) -> None:
+    job = leased(repository, lease_of(other.pid, pid_started=identity().started))
+    assert job.lease is not None
+    assert judge(job.lease) is Liveness.DEAD
+    assert take_lease(repository, job, force=True).pid == os.getpid()
+    assert other.poll() is None
 
 
 def test_a_stopped_owner_is_stalled_and_replaced_only_by_force(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,9 +12,11 @@ from abp_tui.domain.status import AttemptStatus, JobStatus, Purpose
 from abp_tui.execution.attempt import ATTEMPT_MARK, attempt_mark
 from abp_tui.execution.executor import JobExecutor
 from abp_tui.execution.lease import take_lease
+from abp_tui.execution.recovery import end_leftovers
 from abp_tui.liveness import identity
 from abp_tui.store.repository import Repository
 from tests.factories import InProcessWorker, assert_counters_match, make_job
+from tests.processes import kill, marked_processes
 from tests.waiting import wait_until
 
 SLEEPER = "import time; time.sleep(60)"
@@ -28,10 +31,10 @@ def started() -> Iterator[list[subprocess.Popen[bytes]]]:
         process.wait()
 
 
-def start(started: list[subprocess.Popen[bytes]], mark: str) -> subprocess.Popen[bytes]:
+def start(started: list[subprocess.Popen[bytes]], mark: str, code: str = SLEEPER) -> subprocess.Popen[bytes]:
     """A process in a session of its own whose environment carries a mark."""
     environment = {**os.environ, ATTEMPT_MARK: mark}
-    process = subprocess.Popen([sys.executable, "-c", SLEEPER], env=environment, start_new_session=True)
+    process = subprocess.Popen([sys.executable, "-c", code], env=environment, start_new_session=True)
     started.append(process)
     return process
 
@@ -76,3 +79,25 @@ def test_leftover_agents_are_ended_and_nothing_else(
     JobExecutor(repository, job.id, InProcessWorker()).run()
     wait_until(lambda: leftover.poll() is not None)
     assert [process.poll() for process in others] == [None, None, None]
+
+
+SPAWNER = """
+import subprocess, time
+while True:
+    subprocess.Popen(["sleep", "60"], start_new_session=True)
+    time.sleep(0.001)
+"""
+
+
+def test_what_a_leftover_starts_while_it_is_looked_for_is_ended_too(
+    repository: Repository, started: list[subprocess.Popen[bytes]]
+) -> None:
+    (attempt_id,) = crash_while_running(repository, 1)
+    mark = attempt_mark(repository.uuid, attempt_id)
+    spawner = start(started, mark, SPAWNER)
+    wait_until(lambda: len(marked_processes(repository.uuid)) > 5)
+    end_leftovers(repository.uuid, repository.attempts.running(repository.jobs.all()[0].id))
+    left = marked_processes(repository.uuid)
+    kill(left)
+    assert left == {}
+    assert spawner.wait(20) == -signal.SIGKILL
