@@ -83,7 +83,8 @@ class Loop:
         self._dropped = 0
         self._hold: str | None = None  # of its own accord, for good
         self._asked: str | None = None  # by a person, who may think better of it
-        self._waiting: str | None = None  # as the store has it
+        self._short_of: str | None = None  # what the next claim needs
+        self._waiting: str | None = None  # the same, as the store has it
         self._ending = False
         self._nothing_until: float | None = 0.0
         self._seen = -1
@@ -122,6 +123,7 @@ class Loop:
 
     def _round(self) -> JobStatus | None:
         self._look()
+        self._short_of = self._room.lacks()
         wanted = self._wanted()
         if self.unrecorded or wanted or time.monotonic() - self._written >= BEAT_S:
             self._write()
@@ -195,10 +197,11 @@ class Loop:
         if words := self._outage.words():
             lost = f"; {self._dropped} events of conversations are lost" if self._dropped else ""
             self._journal.log(words + lost, level="warning")
-        if (waiting := self._room.lacks()) != self._waiting:
-            self._waiting = waiting
-            self._journal.wait_for(waiting)
-            self._journal.log(f"waits: {waiting}" if waiting else "there is room again", level="warning")
+        if (self._short_of is None) != (self._waiting is None):
+            self._waiting = self._short_of
+            self._journal.wait_for(self._waiting)
+            words = f"waits: {self._waiting}" if self._waiting else "there is room again"
+            self._journal.log(words, level="warning")
 
     def _draw_consequences(self, end: Finished) -> None:
         self._budget.spend(end.outcome.usage.cost_usd)
@@ -217,9 +220,9 @@ class Loop:
         """How many units to claim now: what the pool can use and the budget allows."""
         if self._hold or self._asked or self._nothing_until is None or time.time() < self._nothing_until:
             return 0
-        wanted, affordable = self._pool.demand(), self._budget.affordable(self._pool.busy)
-        if self._room.lacks():
+        if self._short_of:
             return 0
+        wanted, affordable = self._pool.demand(), self._budget.affordable(self._pool.busy)
         if affordable is None:
             return wanted
         if not affordable and not self._pool.busy:

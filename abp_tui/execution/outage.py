@@ -16,7 +16,6 @@ log = logging.getLogger(__name__)
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.05, 1.0
 LEAST_FREE_BYTES = 64 * 1024 * 1024
-LOOK_S = 1.0
 
 
 class Outage:
@@ -57,21 +56,16 @@ class Outage:
 
 
 class Room:
-    """Whether the database's disk has room for more units, looked at once a second."""
+    """Whether the database's disk has room for more units."""
 
     def __init__(self, folder: Path, least_bytes: int = LEAST_FREE_BYTES) -> None:
         self._folder = folder
         self._least = least_bytes
-        self._looked_at = float("-inf")
-        self._words: str | None = None
 
     def lacks(self) -> str | None:
         """What is missing, in words, or None while there is room."""
-        if time.monotonic() - self._looked_at >= LOOK_S:
-            self._looked_at = time.monotonic()
-            free = shutil.disk_usage(self._folder).free
-            short = free < self._least
-            mb, least = free // 2**20, self._least // 2**20
-            words = f"only {mb} MB are free in {self._folder}, no unit is started below {least}"
-            self._words = words if short else None
-        return self._words
+        free = shutil.disk_usage(self._folder).free
+        if free >= self._least:
+            return None
+        mb, least = free // 2**20, self._least // 2**20
+        return f"the disk of {self._folder} has only {mb} MB free, no unit is started below {least} MB"

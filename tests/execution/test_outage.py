@@ -15,7 +15,6 @@ import pytest
 from abp_tui.domain.model import Outcome, Usage
 from abp_tui.domain.status import AttemptStatus, JobStatus, Purpose, UnitStatus, Verdict
 from abp_tui.errors import StoreError
-from abp_tui.execution import outage
 from abp_tui.execution.executor import JobExecutor
 from abp_tui.execution.mailbox import Mail
 from abp_tui.execution.outage import Room
@@ -182,7 +181,6 @@ def test_below_the_least_free_space_no_unit_is_started_and_the_job_says_so(
 ) -> None:
     full = threading.Event()
     full.set()
-    monkeypatch.setattr(outage, "LOOK_S", 0.01)
     monkeypatch.setattr(
         "abp_tui.execution.outage.shutil.disk_usage",
         lambda folder: type("Usage", (), {"free": (10 if full.is_set() else 900) * 2**20}),
@@ -191,20 +189,20 @@ def test_below_the_least_free_space_no_unit_is_started_and_the_job_says_so(
     worker = InProcessWorker()
     thread, _, ended = run_in_thread(repository, job.id, worker)
     waiting = wait_until(lambda: repository.jobs.get(job.id).waiting)
-    assert "only 10 MB are free" in waiting
+    assert "has only 10 MB free" in waiting
     assert worker.prompts == []
     full.clear()
     thread.join(30)
     assert ended == [JobStatus.COMPLETED]
     assert repository.jobs.get(job.id).waiting is None
     said = [entry.message for entry in repository.logs.after(job.id)]
-    assert any(words.startswith("waits: only 10 MB") for words in said)
+    assert any("has only 10 MB free" in words for words in said)
     assert "there is room again" in said
 
 
 def test_room_is_looked_at_for_real(tmp_path: Path) -> None:
     assert Room(tmp_path, least_bytes=1).lacks() is None
-    assert "MB are free" in (Room(tmp_path, least_bytes=2**62).lacks() or "")
+    assert "MB free" in (Room(tmp_path, least_bytes=2**62).lacks() or "")
 
 
 def test_events_beyond_what_memory_may_hold_are_dropped_and_counted() -> None:

@@ -35,7 +35,6 @@ def may_mount() -> bool:
     return os.geteuid() == 0 and bool(int(effective[0], 16) & CAP_SYS_ADMIN)
 
 
-not_built = pytest.mark.xfail(strict=False, reason="an executor that finds its disk full ends")
 by_mount = pytest.mark.skipif(not may_mount(), reason="no disk of our own may be mounted here")
 
 Starve = Callable[[Batch], None]
@@ -116,7 +115,6 @@ def until_done(batch: Batch, executor: subprocess.Popen[bytes]) -> None:
 
 
 @by_mount
-@not_built
 def test_a_full_disk_is_waited_out(disk: Path, tmp_path: Path, tell: Tell) -> None:
     with batch_on(make_repository(disk), tmp_path / "work") as (batch, executor):
         filler = fill(disk)
@@ -144,7 +142,6 @@ def test_a_full_disk_loses_nothing(disk: Path, tmp_path: Path, tell: Tell) -> No
 
 
 @by_mount
-@not_built
 def test_on_a_disk_that_is_nearly_full_nothing_new_is_begun(disk: Path, tmp_path: Path, tell: Tell) -> None:
     with batch_on(make_repository(disk), tmp_path / "work") as (batch, executor):
         filler = fill(disk, leave=LOW_MIB * MIB)
@@ -156,7 +153,6 @@ def test_on_a_disk_that_is_nearly_full_nothing_new_is_begun(disk: Path, tmp_path
         tell(disks_nearly_full=1, units=batch.size)
 
 
-@not_built
 def test_files_that_may_not_grow_are_waited_out(tmp_path: Path, tell: Tell) -> None:
     repository = make_repository(tmp_path)
     with batch_on(repository, tmp_path / "work") as (batch, executor):

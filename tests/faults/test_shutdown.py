@@ -16,10 +16,6 @@ from tests.faults.rig import PATIENCE_S, Batch, gated
 SHUTDOWNS = 3
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="what a stopped executor's agents die of meanwhile still counts as a failure of their units",
-)
 @pytest.mark.parametrize("worker", ["command", "claude"])
 @pytest.mark.parametrize("kind", ["gated", "polite"])
 @pytest.mark.parametrize("first", ["executor", "agents"])
