@@ -19,10 +19,10 @@ from abp_tui.execution.mailbox import Mail, Mailbox
 from abp_tui.execution.outage import Outage, Room
 from abp_tui.execution.pool import WorkerPool
 from abp_tui.execution.recovery import end_leftovers
-from abp_tui.execution.spill import Spill, discard_spill, read_spill, spill_path
 from abp_tui.execution.synthesis import Synthesis
 from abp_tui.store.journal import Journal
 from abp_tui.store.repository import Repository
+from abp_tui.store.spill import Spill, discard_spill, read_spill, spill_path
 from abp_tui.workers.base import Worker, make_worker
 
 log = logging.getLogger(__name__)

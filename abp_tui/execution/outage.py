@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from abp_tui.errors import StoreError
-from abp_tui.execution.spill import Spill
 from abp_tui.store.journal import Finished
+from abp_tui.store.spill import Spill
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +39,7 @@ class Outage:
             self._since = time.monotonic()
         if error.message != self._why:
             self._why = error.message
+            self._spill.tell(error.message)
             log.warning("%s; outcomes are kept until it can be written again", error)
         time.sleep(self._wait_s)
         self._wait_s = min(LONGEST_WAIT_S, 2 * self._wait_s)
@@ -49,8 +50,9 @@ class Outage:
 
     def over(self) -> None:
         """A write has worked, and with it all that was kept is recorded."""
-        if self._since is not None:
-            log.warning("the database can be written again after %.1f s", self.seconds)
+        if self._since is None:
+            return
+        log.warning("the database can be written again after %.1f s", self.seconds)
         self._spill.clear()
         self._since, self._why, self._wait_s = None, "", FIRST_WAIT_S
 

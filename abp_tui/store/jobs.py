@@ -13,10 +13,11 @@ from abp_tui.domain.model import Bucket, Job, Recipe
 from abp_tui.domain.status import Desired, JobStatus, UnitKind, check_job_step
 from abp_tui.errors import IllegalTransition, InvalidInput, LeaseHeld, NotFound
 from abp_tui.plugins import suggest
-from abp_tui.store.database import Database
+from abp_tui.store.database import Database, Row
 from abp_tui.store.logs import Logs
 from abp_tui.store.recipes import recipe_columns
 from abp_tui.store.records import bucket_from, dump, job_from, now, recipe_from
+from abp_tui.store.spill import read_trouble
 from abp_tui.store.tables import BucketRow, JobRow, RecipeRow, UnitRow
 from abp_tui.store.tally import bucket_width
 
@@ -78,7 +79,12 @@ class Jobs:
         with self._db.connected() as db, db.atomic("DEFERRED"):
             by_job = {row["job"]: recipe_from(row) for row in recipes.bind(db).dicts()}
             rows = list(query.bind(db).dicts())
-        return (job_from(row, by_job[row["id"]]) for row in rows)
+        return (job_from(self._with_trouble(row), by_job[row["id"]]) for row in rows)
+
+    def _with_trouble(self, row: Row) -> Row:
+        """The row of a job whose executor can't write says so, although nobody could write it there."""
+        trouble = read_trouble(self._db.path, row["id"]) if row["executor"] else None
+        return {**row, "waiting": trouble} if trouble else row
 
     def add(self, columns: Mapping[str, Any], recipe: Recipe) -> int:
         """Write a job that is still being enumerated, with its first recipe; returns its number.

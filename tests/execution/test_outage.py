@@ -18,9 +18,9 @@ from abp_tui.errors import StoreError
 from abp_tui.execution.executor import JobExecutor
 from abp_tui.execution.mailbox import Mail
 from abp_tui.execution.outage import Room
-from abp_tui.execution.spill import Spill, read_spill, spill_path
 from abp_tui.store.journal import Claim, Finished
 from abp_tui.store.repository import Repository
+from abp_tui.store.spill import TROUBLE_BYTES, Spill, read_spill, read_trouble, spill_path
 from abp_tui.workers.base import Sink, Task
 from abp_tui.workers.cancel import Cancel
 from tests.execution.test_executor import run_in_thread
@@ -73,6 +73,7 @@ def test_a_locked_database_is_waited_out_and_nothing_runs_twice(
         wait_until(lambda: len(read_spill(path, repository.uuid)) == 3, what="the outcomes in the spill file")
         assert repository.jobs.get(job.id).counters.processing == 3
         assert "locked" in caplog.text
+        assert "database is locked" in (repository.jobs.get(job.id).waiting or "")
         lock.release()
         thread.join(30)
     assert ended == [JobStatus.COMPLETED]
@@ -139,6 +140,18 @@ def test_the_file_has_its_room_from_the_start_and_keeps_it(tmp_path: Path) -> No
     assert path.exists()
 
 
+def test_the_trouble_is_told_beside_the_outcomes(repository: Repository) -> None:
+    path = spill_path(repository.path, 7)
+    spill = Spill(path, "store", workers=1)
+    assert read_trouble(repository.path, 7) is None
+    spill.tell("the disk is full \u2026 " * 100)
+    spill.keep([finished(1)])
+    assert (read_trouble(repository.path, 7) or "").startswith("the disk is full \u2026 the disk")
+    assert len(read_spill(path, "store")) == 1
+    spill.clear()
+    assert (read_trouble(repository.path, 7), read_spill(path, "store")) == (None, [])
+
+
 def test_an_empty_file_is_removed_at_the_end(tmp_path: Path) -> None:
     Spill(tmp_path / "a.spill", "store", workers=1).close()
     assert not (tmp_path / "a.spill").exists()
@@ -155,10 +168,10 @@ def test_what_comes_back_is_what_was_kept(tmp_path: Path) -> None:
 def test_a_torn_line_and_another_stores_are_left_out(tmp_path: Path) -> None:
     path = tmp_path / "a.spill"
     Spill(path, "another", workers=1).keep([finished(1)])
-    theirs = path.read_bytes().partition(b"\0")[0]
+    theirs = path.read_bytes()[TROUBLE_BYTES:].partition(b"\0")[0]
     Spill(path, "store", workers=1).keep([finished(2), finished(3)])
-    whole = path.read_bytes().partition(b"\0")[0]
-    path.write_bytes(theirs + whole[:-20])
+    whole = path.read_bytes()[TROUBLE_BYTES:].partition(b"\0")[0]
+    path.write_bytes(bytes(TROUBLE_BYTES) + theirs + whole[:-20])
     assert [end.claim.attempt_id for end in read_spill(path, "store")] == [2]
 
 
@@ -168,7 +181,7 @@ def test_without_room_for_its_file_an_executor_does_not_begin(
     def no_space(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("abp_tui.execution.spill.os.posix_fallocate", no_space)
+    monkeypatch.setattr("abp_tui.store.spill.os.posix_fallocate", no_space)
     job = make_job(repository, 3, status=JobStatus.RUNNING)
     worker = InProcessWorker()
     with pytest.raises(StoreError, match="No space left"):

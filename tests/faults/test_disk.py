@@ -1,7 +1,7 @@
 """No room for the database while a batch runs: the executor waits for it, and then nothing is missing.
 
-The disk is a small one of our own, filled to the last byte; where none may be mounted, at least the size of the
-executor's files is limited.
+The disk is a small one of our own, filled to the last byte; where none may be mounted, at least the size of
+the executor's files is limited.
 """
 
 from __future__ import annotations
@@ -88,6 +88,7 @@ def batch_on(repository: Repository, folder: Path) -> Iterator[tuple[Batch, subp
 def complains(batch: Batch) -> bool:
     """Whether the executor's log or the job's says what is wrong."""
     said = batch.said() + "".join(entry.message for entry in batch.repository.logs.after(batch.id))
+    said += batch.job.waiting or ""
     return any(word in said.lower() for word in ("full", "room", "space", "disk"))
 
 

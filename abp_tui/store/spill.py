@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 
 PER_WORKER_BYTES = 256 * 1024
 LEAST_BYTES, MOST_BYTES = 1024 * 1024, 32 * 1024 * 1024
+TROUBLE_BYTES = 512  # at the beginning: why the database can't be written
 EMPTY = b"\0"  # where reading ends
 
 _FINISHED = TypeAdapter(Finished)
@@ -31,14 +32,14 @@ def spill_path(store: Path, job_id: int) -> Path:
 
 
 class Spill:
-    """The file of one executor. A line is the end of one attempt; zeros are room for more."""
+    """The file of one executor: what the trouble is, then a line for the end of each attempt, then room."""
 
     def __init__(self, path: Path, store_uuid: str, workers: int) -> None:
         """Reserve the room; raises `StoreError` where there is none."""
         self._path = path
         self._uuid = store_uuid
         self._kept: set[int] = set()
-        self._end = 0
+        self._end = TROUBLE_BYTES
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -46,6 +47,11 @@ class Spill:
         except OSError as error:
             path.unlink(missing_ok=True)
             raise StoreError(f"{path} can't be made: {error.strerror}", "free some space there") from error
+
+    def tell(self, trouble: str) -> None:
+        """Say what the trouble is, for those who look at the job: a full disk takes no word elsewhere."""
+        data = trouble.encode("utf-8", "replace")[: TROUBLE_BYTES - 1]
+        self._write(data.ljust(TROUBLE_BYTES, EMPTY), 0)
 
     def keep(self, ends: Iterable[Finished]) -> None:
         """Write down the ends that are not in the file yet. Where even that fails, memory alone has them."""
@@ -59,9 +65,9 @@ class Spill:
 
     def clear(self) -> None:
         """The database has it all: the file is empty again, its room kept."""
-        if self._kept and self._write(EMPTY, 0):
+        if self._write(EMPTY * (TROUBLE_BYTES + 1), 0):
             self._kept.clear()
-            self._end = 0
+            self._end = TROUBLE_BYTES
 
     def _write(self, data: bytes, at: int) -> bool:
         try:
@@ -85,9 +91,19 @@ def read_spill(path: Path, store_uuid: str) -> list[Finished]:
         data = path.read_bytes()
     except FileNotFoundError:
         return []
-    lines = data.partition(EMPTY)[0].splitlines(keepends=True)
+    lines = data[TROUBLE_BYTES:].partition(EMPTY)[0].splitlines(keepends=True)
     found = [_parse(line, store_uuid) for line in lines if line.endswith(b"\n")]  # the last one may be torn
     return [end for end in found if end is not None]
+
+
+def read_trouble(store: Path, job_id: int) -> str | None:
+    """Why a job's executor can't write to the database now, if it says so."""
+    try:
+        with spill_path(store, job_id).open("rb") as file:
+            said = file.read(TROUBLE_BYTES).partition(EMPTY)[0]
+    except OSError:
+        return None
+    return said.decode("utf-8", "replace") or None
 
 
 def discard_spill(store: Path, job_id: int) -> None:
