@@ -118,13 +118,19 @@ class JobExecutor:
         loop = Loop(job, journal, self._mailbox, pool, work, self._tell, self._stop, outage, room)
         try:
             status = loop.run()
-        finally:
-            pool.cancel("the executor ends")
-            pool.close()
+        except LeaseLost:
+            _end_agents(pool)
+            spill.leave()
+            raise
+        except BaseException:
+            _end_agents(pool)
             self._left = loop.unrecorded
             self._left.add(self._mailbox.collect(0), MOST_KEPT_CHARS)
             spill.keep(self._left.finished)
             spill.close()
+            raise
+        pool.close()
+        spill.close()
         self._tell.job_changed(self._repository.jobs.get(job.id))
         return status
 
@@ -158,6 +164,11 @@ class JobExecutor:
 
     def _worker(self, job: Job) -> Worker[Any]:
         return self._given_worker or make_worker(job.worker, job.recipe.worker_options)
+
+
+def _end_agents(pool: WorkerPool) -> None:
+    pool.cancel("the executor ends")
+    pool.close()
 
 
 @contextmanager

@@ -82,6 +82,10 @@ class Spill:
         """Remove the file, unless it holds what the database lacks."""
         if not self._kept:
             self._path.unlink(missing_ok=True)
+        self.leave()
+
+    def leave(self) -> None:
+        """Let go of the file as it is: another executor has the job, and perhaps a file of this name."""
         os.close(self._file)
 
 
