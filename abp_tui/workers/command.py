@@ -43,7 +43,8 @@ class CommandOptions(WorkerOptions):
         default=1024 * 1024, ge=1, description="Bytes of output that are kept; the rest is cut with a mark."
     )
     jsonl_events: bool = Field(
-        default=False, description="The output is JSON lines: each becomes an event of its own."
+        default=False,
+        description="The output is JSON lines: each becomes an event of its own, the last is the result.",
     )
 
     @field_validator("argv")

@@ -18,19 +18,24 @@ def to_bytes(text: str) -> bytes:
 
 
 class Output:
-    """Takes stdout and stderr of one run. Whole lines become an event per read, or per line if `by_line`."""
+    """Takes stdout and stderr of one run. Whole lines become an event per read, or per line if `by_line`.
+
+    By line, the events are the output, and the last of them its result; it is not kept as a whole, too.
+    """
 
     def __init__(self, sink: Sink, limit: int, *, by_line: bool = False) -> None:
         self._sink = sink
         self._limit = limit
         self._by_line = by_line
         self._kept = bytearray()
+        self._last = ""
         self._seen = {EventKind.TEXT: 0, EventKind.STDERR: 0}
         self._lines = {kind: LineSplitter(limit) for kind in self._seen}
 
     def stdout(self, data: bytes) -> None:
         """Keep what is within the limit, and tell of it."""
-        self._kept += data[: self._limit - len(self._kept)]
+        if not self._by_line:
+            self._kept += data[: self._limit - len(self._kept)]
         self._tell(EventKind.TEXT, data)
 
     def stderr(self, data: bytes) -> None:
@@ -43,8 +48,8 @@ class Output:
             self._emit(kind, lines.close())
 
     def text(self) -> str:
-        """What was kept, with a mark where it was cut."""
-        text = self._kept.decode("utf-8", "replace")
+        """What was kept, with a mark where it was cut; by line, the last one."""
+        text = self._last if self._by_line else self._kept.decode("utf-8", "replace")
         seen = self._seen[EventKind.TEXT]
         if seen <= self._limit:
             return text
@@ -63,12 +68,15 @@ class Output:
             self._sink.event(Event(kind=kind, body="\n".join(lines)))
             return
         for line in lines:
-            self._sink.event(Event(kind=kind, body=line, raw=line if _is_json(line) else None))
+            self._sink.event(Event(kind=kind, body=line, title=_type_of(line)))
+        self._last = lines[-1]
 
 
-def _is_json(line: str) -> bool:
+def _type_of(line: str) -> str:
+    """The "type" that a JSON object names; nothing for any other line."""
     try:
-        from_json(line)
+        value = from_json(line)
     except ValueError:
-        return False
-    return True
+        return ""
+    kind = value.get("type") if isinstance(value, dict) else None
+    return kind if isinstance(kind, str) else ""

@@ -58,7 +58,7 @@ def _copies(setting: Setting, count: int) -> list[str]:
 def _ours(setting: Setting, agent: Sequence[str], count: int) -> float:
     made = setting.job(1, agent, workers=1, jsonl_events=True, output_limit=OUTPUT_LIMIT)
     run_to_end(made)
-    recorded = made.rows("SELECT count(raw) FROM event WHERE kind = 'text'")[0][0]
+    recorded = made.rows("SELECT count(*) FROM event WHERE kind = 'text' AND title = 'text'")[0][0]
     assert recorded == count, f"{recorded} of {count} events were recorded"
     return made.seconds()
 

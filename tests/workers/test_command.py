@@ -137,10 +137,10 @@ def test_long_output_is_cut_with_a_mark() -> None:
 
 
 def test_json_lines_become_events() -> None:
-    outcome, sink = run(["printf", '{"a": 1}\nplain\nlast'], jsonl_events=True)
-    got = [(event.body, event.raw) for event in sink.events]
-    assert got == [('{"a": 1}', '{"a": 1}'), ("plain", None), ("last", None)]
-    assert outcome.ok
+    outcome, sink = run(["printf", '{"type": "step", "n": 1}\n[1]\nplain\nlast'], jsonl_events=True)
+    got = [(event.title, event.body) for event in sink.events]
+    assert got == [("step", '{"type": "step", "n": 1}'), ("", "[1]"), ("", "plain"), ("", "last")]
+    assert (outcome.ok, outcome.output) == (True, "last")
 
 
 def test_with_a_schema_the_output_must_be_json() -> None:
