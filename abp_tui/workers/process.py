@@ -25,7 +25,7 @@ TERMINATE: Ending = ((signal.SIGTERM, 5.0), (signal.SIGKILL, 0.0))
 INTERRUPT: Ending = ((signal.SIGINT, 5.0), (signal.SIGTERM, 2.0), (signal.SIGKILL, 0.0))
 
 LINGER_S = 0.25  # for output that outlives the program, through a child that holds the pipe
-QUICK_MS = 5  # a program that has ended by then is read once, not at each line that it prints
+QUICK_MS = 3  # a program that has ended by then is read once, not at each line that it prints
 LOOK_FOR_HURRY_S = 0.1
 POLL_WITHOUT_PIDFD_S = 0.05
 READ_SIZE = 65536  # what a pipe holds
