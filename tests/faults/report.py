@@ -49,7 +49,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     terminalreporter.section("faults")
     rounds, units = counts.pop("rounds", 0), counts.pop("units", 0)
     kinds = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in sorted(counts.items()))
-    terminalreporter.write_line(f"{rounds} rounds of kill -9, {units} units; {kinds}")
+    terminalreporter.write_line(f"{rounds} rounds of kill -9; {kinds}; {units} units in all")
     ours = [r for r in calls if "/faults/" in r.nodeid]
     bad = [r.nodeid for r in ours if r.failed]
     if unbuilt := {r.wasxfail for r in ours if r.skipped and hasattr(r, "wasxfail")}:
