@@ -59,7 +59,7 @@ _HOLDS = {
 }
 
 BACKOFF_BASE_S = 1.0
-BACKOFF_CAP_S = 300.0
+BACKOFF_CAP_S = 300.0  # also of a recipe's own base
 
 
 def decide(

@@ -12,6 +12,7 @@ from types import FrameType
 from abp_tui.errors import AbpError, LeaseHeld
 from abp_tui.execution.executor import JobExecutor
 from abp_tui.execution.launch import ALREADY_RUN
+from abp_tui.execution.orphans import Orphans
 from abp_tui.store.repository import Repository
 
 
@@ -20,7 +21,8 @@ def main() -> int:
     arguments = _parse()
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
     try:
-        executor = JobExecutor(Repository(arguments.store), arguments.job)
+        repository = Repository(arguments.store)
+        executor = JobExecutor(repository, arguments.job, orphans=Orphans(repository.uuid))
         _obey_signals(executor)
         gc.freeze()  # what is loaded by now stays: no use in walking it again and again
         if arguments.test is not None:

@@ -16,6 +16,7 @@ from abp_tui.execution.attempt import AttemptRunner
 from abp_tui.execution.lease import take_lease
 from abp_tui.execution.loop import MOST_KEPT_CHARS, Callbacks, Loop, StopOrder
 from abp_tui.execution.mailbox import Mail, Mailbox
+from abp_tui.execution.orphans import Orphans
 from abp_tui.execution.outage import Outage, Room
 from abp_tui.execution.pool import WorkerPool
 from abp_tui.execution.recovery import end_leftovers
@@ -31,7 +32,8 @@ log = logging.getLogger(__name__)
 class JobExecutor:
     """Runs a job, or one unit of it as a test, to its end in the calling thread, which is the one writer.
 
-    `worker` overrides the one that is built from the job's worker name and options.
+    `worker` overrides the one that is built from the job's worker name and options. `orphans` is for a
+    process that does nothing else.
     """
 
     def __init__(
@@ -40,8 +42,10 @@ class JobExecutor:
         job_id: int,
         worker: Worker[Any] | None = None,
         callbacks: Callbacks | None = None,
+        orphans: Orphans | None = None,
     ) -> None:
         self._repository = repository
+        self._orphans = orphans
         self._job_id = job_id
         self._given_worker = worker
         self._tell = callbacks or Callbacks()
@@ -115,15 +119,17 @@ class JobExecutor:
         spill = Spill(spill_path(self._repository.path, job.id), self._repository.uuid, workers)
         outage, room = Outage(spill), Room(self._repository.path.parent)
         work = self._assignment(job, journal, runner, seq)
-        loop = Loop(job, journal, self._mailbox, pool, work, self._tell, self._stop, outage, room)
+        loop = Loop(
+            job, journal, self._mailbox, pool, work, self._tell, self._stop, outage, room, self._orphans
+        )
         try:
             status = loop.run()
         except LeaseLost:
-            _end_agents(pool)
+            self._end_agents(pool)
             spill.leave()
             raise
         except BaseException:
-            _end_agents(pool)
+            self._end_agents(pool)
             self._left = loop.unrecorded
             self._left.add(self._mailbox.collect(0), MOST_KEPT_CHARS)
             spill.keep(self._left.finished)
@@ -133,6 +139,12 @@ class JobExecutor:
         spill.close()
         self._tell.job_changed(self._repository.jobs.get(job.id))
         return status
+
+    def _end_agents(self, pool: WorkerPool) -> None:
+        pool.cancel("the executor ends")
+        pool.close()
+        if self._orphans:
+            self._orphans.end(())
 
     def _assignment(self, job: Job, journal: Journal, runner: AttemptRunner, seq: int | None) -> Assignment:
         if seq is not None:
@@ -164,11 +176,6 @@ class JobExecutor:
 
     def _worker(self, job: Job) -> Worker[Any]:
         return self._given_worker or make_worker(job.worker, job.recipe.worker_options)
-
-
-def _end_agents(pool: WorkerPool) -> None:
-    pool.cancel("the executor ends")
-    pool.close()
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from abp_tui.execution.attempt import hold_reason
 from abp_tui.execution.breaker import Breaker
 from abp_tui.execution.budget import Budget
 from abp_tui.execution.mailbox import Mail, Mailbox
+from abp_tui.execution.orphans import Orphans
 from abp_tui.execution.outage import Outage, Room
 from abp_tui.execution.pool import WorkerPool
 from abp_tui.liveness import BEAT_S, started_at
@@ -67,6 +68,7 @@ class Loop:
         stop: StopOrder,
         outage: Outage,
         room: Room,
+        orphans: Orphans | None,
     ) -> None:
         self._journal = journal
         self._mailbox = mailbox
@@ -76,6 +78,7 @@ class Loop:
         self._stop = stop
         self._outage = outage
         self._room = room
+        self._orphans = orphans
         self._budget = Budget(job.budget_usd, *journal.spending())
         self._breaker = Breaker(job.max_failures_in_row)
         self._workers = job.desired_workers
@@ -123,6 +126,8 @@ class Loop:
 
     def _round(self) -> JobStatus | None:
         self._look()
+        if self._orphans and self.unrecorded.finished:
+            self._orphans.end(self._pool.running)  # before it is said that they have ended
         self._short_of = self._room.lacks()
         wanted = self._wanted()
         if self.unrecorded or wanted or time.monotonic() - self._written >= BEAT_S:

@@ -39,6 +39,12 @@ class WorkerPool:
         """How many claims are running or about to."""
         return len(self._given)
 
+    @property
+    def running(self) -> frozenset[int]:
+        """The attempts that are running or about to."""
+        with self._lock:
+            return frozenset(self._given)
+
     def demand(self) -> int:
         """How many more claims can be used now.
 

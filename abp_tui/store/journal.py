@@ -15,6 +15,7 @@ from typing import Any
 
 from pydantic_core import PydanticSerializationError
 
+from abp_tui.domain.failure import BACKOFF_CAP_S
 from abp_tui.domain.model import Event, Outcome
 from abp_tui.domain.status import (
     AttemptStatus,
@@ -101,8 +102,8 @@ _UNIT = (
     "AND a.number = unit.attempts) THEN fingerprint END FROM unit"
 )
 _DUE = (
-    f"{_UNIT} INDEXED BY unit_due WHERE job_id = ? AND not_before <= ? AND status = 'PENDING' "
-    "AND kind = 'item' ORDER BY not_before LIMIT ?"
+    f"{_UNIT} INDEXED BY unit_due WHERE job_id = ? AND (not_before <= ? OR not_before > ?) "
+    "AND status = 'PENDING' AND kind = 'item' ORDER BY not_before LIMIT ?"
 )
 _FRESH = (
     f"{_UNIT} INDEXED BY unitrow_job_id_status_seq WHERE job_id = ? AND status = 'PENDING' "
@@ -192,7 +193,8 @@ class Journal:
 
     def claim(self, limit: int, purpose: Purpose, recipe_version: int, render: Render) -> list[Claim]:
         """Take up to `limit` waiting units, those whose backoff is over first."""
-        rows = self._rows(_DUE, recipe_version, self._job_id, now(), limit)
+        at = now()
+        rows = self._rows(_DUE, recipe_version, self._job_id, at, at + BACKOFF_CAP_S, limit)
         if len(rows) < limit:
             rows += self._rows(_FRESH, recipe_version, self._job_id, limit - len(rows))
         return self._take(rows, purpose, recipe_version, render)
@@ -203,10 +205,13 @@ class Journal:
         return next(iter(self._take(rows, purpose, recipe_version, render)), None)
 
     def next_due(self) -> float | None:
-        """When the earliest backoff ends, in seconds since the epoch; None if no unit is in one."""
+        """When the earliest backoff ends, in seconds since the epoch; None if no unit is in one.
+
+        One that lies further ahead than any backoff can is over: the clock has been set back since.
+        """
         query = "SELECT min(not_before) FROM unit WHERE job_id = ? AND not_before IS NOT NULL"
         due = self._connection.execute(query, (self._job_id,)).fetchone()[0]
-        return None if due is None else float(due)
+        return None if due is None else float(due) if due <= now() + BACKOFF_CAP_S else 0.0
 
     def unit_status(self, seq: int) -> UnitStatus:
         """The state of one unit."""
@@ -217,9 +222,9 @@ class Journal:
         """Whether a unit waits, and not for its backoff."""
         query = (
             "SELECT 1 FROM unit WHERE job_id = ? AND seq = ? AND status = 'PENDING' "
-            "AND coalesce(not_before, 0) <= ?"
+            "AND (coalesce(not_before, 0) <= ? OR not_before > ?)"
         )
-        return bool(self._rows(query, self._job_id, seq, now()))
+        return bool(self._rows(query, self._job_id, seq, now(), now() + BACKOFF_CAP_S))
 
     def counters(self) -> dict[str, int]:
         """The job's counters as they stand."""

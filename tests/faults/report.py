@@ -38,21 +38,19 @@ def tell(record_property: Callable[[str, object], None]) -> Tell:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    calls = [r for rs in terminalreporter.stats.values() for r in rs if getattr(r, "when", None) == "call"]
+    everything = [report for reports in terminalreporter.stats.values() for report in reports]
+    ours = [r for r in everything if "/faults/" in getattr(r, "nodeid", "")]
     counts: Counter[str] = Counter()
-    for report in calls:
-        for name, count in report.user_properties:
-            if name.startswith("fault:"):
+    for report in ours:
+        for name, count in getattr(report, "user_properties", ()):
+            if report.when == "call" and name.startswith("fault:"):
                 counts[name.removeprefix("fault:")] += count
-    if not counts:
+    if not ours:
         return
     terminalreporter.section("faults")
     rounds, units = counts.pop("rounds", 0), counts.pop("units", 0)
     kinds = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in sorted(counts.items()))
-    terminalreporter.write_line(f"{rounds} rounds of kill -9, {units} units; {kinds}")
-    ours = [r for r in calls if "/faults/" in r.nodeid]
+    terminalreporter.write_line(f"{rounds} rounds of kill -9; {kinds}; {units} units in all")
     bad = [r.nodeid for r in ours if r.failed]
-    if unbuilt := {r.wasxfail for r in ours if r.skipped and hasattr(r, "wasxfail")}:
-        terminalreporter.write_line(f"not built yet: {'; '.join(sorted(unbuilt))}")
     verdict = f"LOST SOMETHING: {', '.join(bad)}" if bad else "nothing lost, nothing run twice"
     terminalreporter.write_line(f"{verdict}; {SEED_VARIABLE}={os.environ[SEED_VARIABLE]}")

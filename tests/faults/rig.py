@@ -47,6 +47,7 @@ class Batch:
         worker: str = "command",
         workers: int = 4,
         max_retries: int = 100,
+        status: JobStatus = JobStatus.RUNNING,
     ) -> None:
         folder.mkdir(exist_ok=True)
         self.repository = repository
@@ -65,7 +66,8 @@ class Batch:
             max_retries=max_retries,
         )
         repository.recipes.add(job.recipe, worker_options=dict(WORKERS[worker]))
-        repository.jobs.move(job.id, JobStatus.RUNNING)
+        if status is not JobStatus.CREATED:
+            repository.jobs.move(job.id, status)
         self.id = job.id
         self.log = executor_log(repository.path, job.id)
         self.log.parent.mkdir(exist_ok=True)

@@ -1,7 +1,7 @@
 """No room for the database while a batch runs: the executor waits for it, and then nothing is missing.
 
-The disk is a small one of our own, filled to the last byte; where none may be mounted, at least the size of
-the executor's files is limited.
+The disk is a small one of our own, filled to the last byte; and one test limits the size of the
+executor's files, which needs no right to mount a disk.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from abp_tui.domain.status import JobStatus
 from tests.faults.conftest import MakeBatch
 from tests.faults.report import DEFAULT_ROUNDS, ROUNDS_VARIABLE, SEED_VARIABLE, Tell
 from tests.faults.rig import PATIENCE_S, Batch, Row, payloads
@@ -23,6 +24,7 @@ LANES = 4
 WORKERS = ("command", "claude")
 UNITS = 40
 LONGEST_UNIT_S = 0.4
+KILLED_TESTS = 10
 START_S = 0.5  # about what an executor needs until its first unit runs
 KINDS = ("plain", "plain", "plain", "flaky", "family")
 FAULTS = ("executor", "executor", "agents", "both")
@@ -119,3 +121,23 @@ def rounds_of(lane: int, worker: str, share: int, make_batch: MakeBatch, tell: T
         batch.assert_nothing_lost()
         done += chaos.rounds
         tell(rounds=chaos.rounds, units=batch.size, **chaos.faults)
+
+
+def test_a_test_that_is_killed_again_and_again_is_made_in_the_end(make_batch: MakeBatch, tell: Tell) -> None:
+    rng = random.Random(f"{SEED}/test")
+    batch = make_batch(payloads(3, ("family",), rng, LONGEST_UNIT_S), status=JobStatus.CREATED)
+    for _ in range(KILLED_TESTS):
+        executor = batch.start("--test", "1")
+        time.sleep(rng.uniform(0, START_S))
+        executor.kill()
+        executor.wait(PATIENCE_S)
+        if batch.job.status is JobStatus.TESTING and batch.job.lease is None:
+            break  # it was that quick
+    else:
+        assert batch.start("--test", "1").wait(PATIENCE_S) == 0
+    assert (batch.job.status, batch.job.lease) == (JobStatus.TESTING, None)
+    assert batch.ended_units().keys() == {1}
+    batch.repository.jobs.move(batch.id, JobStatus.RUNNING)
+    batch.run_to_end()
+    batch.assert_nothing_lost()
+    tell(kills_of_a_test=KILLED_TESTS, units=batch.size)

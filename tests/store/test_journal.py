@@ -196,3 +196,13 @@ def test_five_thousand_events_and_a_thousand_ends_at_once(
             assert len(wide.finish([end(c) for c in taken])) == 1200
     assert len(repository.attempts.events(taken[-1].attempt_id)) == 5
     assert_counters_match(repository, many.id)
+
+
+def test_a_clock_that_was_set_back_makes_no_unit_wait_for_years(journal: Journal) -> None:
+    (taken,) = claim(journal)
+    outcome = Outcome.failed(FailureKind.TRANSIENT, "busy")
+    waits = {"unit_status": UnitStatus.PENDING, "status": AttemptStatus.FAILED, "verdict": None}
+    finish(journal, end(taken, outcome=outcome, not_before=time.time() + 365 * 24 * 3600, **waits))
+    assert (journal.next_due() or 0) <= time.time()
+    assert journal.is_due(0)
+    assert claim(journal)[0].seq == 0
