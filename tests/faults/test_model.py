@@ -28,7 +28,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from abp_tui.domain.failure import FailureKind
+from abp_tui.domain.failure import BACKOFF_CAP_S, FailureKind
 from abp_tui.domain.model import Event, EventKind, Outcome, Usage
 from abp_tui.domain.status import JOB_STEPS, AttemptStatus, Desired, JobStatus, Purpose, UnitStatus, Verdict
 from abp_tui.errors import IllegalTransition, LeaseHeld, LeaseLost, NotFound
@@ -150,7 +150,7 @@ def end_of(claim: Claim, data: st.DataObject) -> Finished:
     status = AttemptStatus.INTERRUPTED if how == "interrupted" else AttemptStatus.FAILED
     unit = UnitStatus.FAILED if how == "failed" else UnitStatus.PENDING
     past = now - data.draw(st.integers(1, 9))
-    not_before = {"retry": past, "later": now + 3600}.get(how)
+    not_before = {"retry": past, "later": now + BACKOFF_CAP_S - 10}.get(how)
     failures = claim.failures + (how != "interrupted")
     return Finished(claim, outcome, status, unit, now, failures=failures, not_before=not_before)
 
