@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from abp_tui.store.attempts import Attempts
+from abp_tui.store.check import Check
 from abp_tui.store.database import Database
 from abp_tui.store.jobs import Jobs
 from abp_tui.store.journal import Journal
@@ -33,6 +34,7 @@ class Repository:
         self.attempts = Attempts(self.database)
         self.leases = Leases(self.database)
         self.logs = Logs(self.database)
+        self.check = Check(self.database)
 
     @property
     def path(self) -> Path:
