@@ -14,12 +14,12 @@ from peewee import DatabaseError, IntegrityError, InterfaceError, SqliteDatabase
 
 from abp_tui.errors import StoreError
 from abp_tui.store.migrations import MIGRATIONS, migrate
+from abp_tui.store.wal import LIMIT_BYTES, WriteAheadLog
 
 APPLICATION_ID = 0x61627031  # "abp1"
 MAGIC = b"SQLite format 3\x00"
 HEADER_SIZE = 100
 BUSY_TIMEOUT_S = 10.0
-WAL_LIMIT_BYTES = 64 * 1024 * 1024
 
 Row = Mapping[str, Any]
 
@@ -37,12 +37,13 @@ class Database:
             pragmas={
                 "synchronous": "full",
                 "foreign_keys": 1,
-                "journal_size_limit": WAL_LIMIT_BYTES,
+                "journal_size_limit": LIMIT_BYTES,
             },
             timeout=BUSY_TIMEOUT_S,
             lock_type="IMMEDIATE",
             autoconnect=False,
         )
+        self.wal = WriteAheadLog(self.path, BUSY_TIMEOUT_S)
         self._prepare()
 
     @contextmanager
@@ -60,8 +61,11 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[SqliteDatabase]:
         """A transaction that takes the write lock at its start, so that what it reads stays true."""
-        with self.connected() as db, db.atomic():
-            yield db
+        with self.connected() as db:
+            with db.atomic():
+                yield db
+            if not db.in_transaction():
+                self.wal.keep_small(db.connection())
 
     def rows(self, query: Any) -> list[Row]:
         """All rows of a Peewee query, as dictionaries by column name."""
@@ -83,6 +87,9 @@ class Database:
         with self.told(), closing(_open_to_read(self.path)) as connection:
             connection.execute("BEGIN")
             yield connection
+        if self.wal.over_limit() and os.access(self.path, os.W_OK):  # perhaps for us alone
+            with self.connected() as db:
+                self.wal.keep_small(db.connection())
 
     def data_version(self) -> int:
         """A number that changes when another connection has committed (SQLite's `data_version`)."""

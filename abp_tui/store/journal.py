@@ -144,6 +144,7 @@ class Journal:
         with self._db.connected() as db:
             self._connection = db.connection()
             yield self
+            self._db.wal.empty(self._connection)
 
     @contextmanager
     def transaction(self, *, durable: bool) -> Iterator[None]:
@@ -164,6 +165,7 @@ class Journal:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
+            self._db.wal.keep_small(self._connection)
 
     def claim(self, limit: int, purpose: Purpose, recipe_version: int, render: Render) -> list[Claim]:
         """Take up to `limit` waiting units, those whose backoff is over first."""
