@@ -6,7 +6,7 @@ import os
 import sqlite3
 import stat
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,12 @@ from peewee import DatabaseError, IntegrityError, InterfaceError, SqliteDatabase
 
 from abp_tui.errors import StoreError
 from abp_tui.store.migrations import MIGRATIONS, migrate
+from abp_tui.store.wal import LIMIT_BYTES, WriteAheadLog
 
 APPLICATION_ID = 0x61627031  # "abp1"
 MAGIC = b"SQLite format 3\x00"
 HEADER_SIZE = 100
 BUSY_TIMEOUT_S = 10.0
-WAL_LIMIT_BYTES = 64 * 1024 * 1024
 
 Row = Mapping[str, Any]
 
@@ -37,12 +37,13 @@ class Database:
             pragmas={
                 "synchronous": "full",
                 "foreign_keys": 1,
-                "journal_size_limit": WAL_LIMIT_BYTES,
+                "journal_size_limit": LIMIT_BYTES,
             },
             timeout=BUSY_TIMEOUT_S,
             lock_type="IMMEDIATE",
             autoconnect=False,
         )
+        self.wal = WriteAheadLog(self.path)
         self._prepare()
 
     @contextmanager
@@ -60,8 +61,11 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[SqliteDatabase]:
         """A transaction that takes the write lock at its start, so that what it reads stays true."""
-        with self.connected() as db, db.atomic():
-            yield db
+        with self.connected() as db:
+            with db.atomic():
+                yield db
+            if not db.in_transaction():
+                self.wal.keep_small(db.connection())
 
     def rows(self, query: Any) -> list[Row]:
         """All rows of a Peewee query, as dictionaries by column name."""
@@ -76,6 +80,16 @@ class Database:
         """Run a writing Peewee query; an update or delete returns the number of rows it touched."""
         with self.connected() as db:
             return query.execute(db)
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """A connection of its own that can only read, in one transaction: all it reads is of one moment."""
+        with self.told(), closing(_open_to_read(self.path)) as connection:
+            connection.execute("BEGIN")
+            yield connection
+        if self.wal.over_limit() and os.access(self.path, os.W_OK):  # perhaps for us alone
+            with self.connected() as db:
+                self.wal.keep_small(db.connection())
 
     def data_version(self) -> int:
         """A number that changes when another connection has committed (SQLite's `data_version`)."""
@@ -116,11 +130,29 @@ def _version_of(path: Path) -> int:
         raise _foreign(path, "it is not an SQLite database")
     if int.from_bytes(header[68:72], "big") != APPLICATION_ID:  # where SQLite keeps it
         raise _foreign(path, "another program's database")
-    connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S)
-    try:
+    with closing(_open_to_read(path)) as connection:
         return int(connection.execute("PRAGMA user_version").fetchone()[0])
-    finally:
+
+
+def _open_to_read(path: Path) -> sqlite3.Connection:
+    """A connection that only reads, also where the folder can't be written.
+
+    There SQLite can't make the files that readers and writers share. Where there are none, nobody writes.
+    """
+    connection = _connect(path, "mode=ro")
+    try:
+        connection.execute("PRAGMA schema_version")
+    except sqlite3.OperationalError:
         connection.close()
+        if os.access(path.parent, os.W_OK) or path.with_name(f"{path.name}-wal").exists():
+            raise
+        return _connect(path, "mode=ro&immutable=1")
+    return connection
+
+
+def _connect(path: Path, parameters: str) -> sqlite3.Connection:
+    uri = f"{path.as_uri()}?{parameters}"
+    return sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None)
 
 
 def _foreign(path: Path, why: str) -> StoreError:
@@ -133,6 +165,8 @@ def _make_private(path: Path) -> None:
         _make_folder(path.parent)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, stat.S_IRUSR | stat.S_IWUSR))
     except OSError as error:
+        if os.access(path, os.R_OK):
+            return  # it may only be read, and that is enough to look at it
         raise StoreError(
             f"can't open the database {path}: {error.strerror}",
             "make its folder writable, or name another file in ABP_STORAGE_PATH",

@@ -17,12 +17,12 @@ from abp_tui.store.database import Database, Row
 from abp_tui.store.logs import Logs
 from abp_tui.store.recipes import recipe_columns
 from abp_tui.store.records import bucket_from, dump, job_from, now, recipe_from
+from abp_tui.store.removal import delete_rows, give_back
 from abp_tui.store.spill import read_trouble
 from abp_tui.store.tables import BucketRow, JobRow, RecipeRow, UnitRow
 from abp_tui.store.tally import bucket_width
 
 ID_FORM = re.compile(r"j?(\d{1,15})", re.ASCII)
-REMOVE_CHUNK = 5_000
 SYNTHESIS_KEY = "(synthesis)"
 
 
@@ -186,29 +186,16 @@ class Jobs:
     def remove(self, job_id: int) -> None:
         """Delete a job and all that belongs to it; raises `LeaseHeld` while somebody holds its lease.
 
-        Goes in chunks, so that the executors of other jobs can write in between.
+        Goes in small steps, so that the executors of other jobs can write in between.
         """
         with self._db.writing() as db:
             row = JobRow.select().where(JobRow.id == job_id).bind(db).first()
             if row is not None and row.executor is not None:
                 raise LeaseHeld(f"job {row.name} is being run by process {row.pid}", "stop it first")
             JobRow.update(ready_at=None).where(JobRow.id == job_id).execute(db)
-        for table in ("attempt", "unit"):
-            self._delete_in_chunks(table, job_id)
-        with self._db.connected() as db:
-            JobRow.delete().where(JobRow.id == job_id).execute(db)
-            db.connection().executescript("PRAGMA incremental_vacuum")
-
-    def _delete_in_chunks(self, table: str, job_id: int) -> None:
-        column = "seq" if table == "unit" else "id"
-        statement = (
-            f"DELETE FROM {table} WHERE job_id = ? AND {column} IN "
-            f"(SELECT {column} FROM {table} WHERE job_id = ? LIMIT {REMOVE_CHUNK})"
-        )
-        while True:
-            with self._db.writing() as db:
-                if not db.execute_sql(statement, (job_id, job_id)).rowcount:
-                    return
+        delete_rows(self._db, job_id)
+        self._db.run(JobRow.delete().where(JobRow.id == job_id))
+        give_back(self._db)
 
 
 def _stamps(new: JobStatus) -> dict[str, Any]:

@@ -164,6 +164,7 @@ class Journal:
             self._connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
             try:
                 yield self
+                self._db.wal.empty(self._connection)
             finally:
                 self._connection.execute(f"PRAGMA busy_timeout = {int(1000 * BUSY_TIMEOUT_S)}")
 
@@ -190,6 +191,7 @@ class Journal:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
+            self._db.wal.keep_small(self._connection)
 
     def claim(self, limit: int, purpose: Purpose, recipe_version: int, render: Render) -> list[Claim]:
         """Take up to `limit` waiting units, those whose backoff is over first."""

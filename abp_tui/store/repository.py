@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from abp_tui.store.attempts import Attempts
+from abp_tui.store.check import Check
 from abp_tui.store.database import Database
 from abp_tui.store.jobs import Jobs
 from abp_tui.store.leases import Leases
@@ -36,6 +37,7 @@ class Repository:
         self.attempts = Attempts(self.database)
         self.leases = Leases(self.database)
         self.logs = Logs(self.database)
+        self.check = Check(self.database)
 
     @property
     def path(self) -> Path:

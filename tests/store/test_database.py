@@ -40,7 +40,13 @@ def test_a_folder_that_was_there_keeps_its_mode(tmp_path: Path) -> None:
 
 def test_pragmas(tmp_path: Path) -> None:
     database = Database(tmp_path / "abp.db")
-    expected = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "application_id": APPLICATION_ID}
+    expected = {
+        "journal_mode": "wal",
+        "synchronous": 2,
+        "foreign_keys": 1,
+        "application_id": APPLICATION_ID,
+        "auto_vacuum": 2,
+    }
     with database.connected() as db:
         found = {name: db.execute_sql(f"PRAGMA {name}").fetchone()[0] for name in expected}
     assert found == expected
