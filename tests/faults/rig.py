@@ -197,6 +197,7 @@ class Batch:
         assert_costs_match(self)
         assert_attempts_match(self)
         assert_effects_match(self)
+        assert self.repository.check.run(quick=True).findings == []
         wait_until(lambda: not self.marked(), 20, f"no process is left of {self.marked()}")
         assert "Traceback" not in self.said(), self.said()[-4000:]
 

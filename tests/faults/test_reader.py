@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from abp_tui.domain.status import JobStatus
-from abp_tui.store.database import WAL_LIMIT_BYTES
+from abp_tui.store.wal import LIMIT_BYTES
 from tests.faults.conftest import MakeBatch
 from tests.faults.report import Tell
 from tests.faults.rig import PATIENCE_S, Batch
@@ -55,9 +55,9 @@ def test_the_batch_goes_on_and_its_log_shrinks_afterwards(make_batch: MakeBatch,
             assert batch.start().wait(PATIENCE_S) == 0
             assert batch.job.status is JobStatus.COMPLETED
             assert reader.communicate("\n")[0] == "0\n", "it has held its view of the beginning"
-        assert wal_size(batch) > WAL_LIMIT_BYTES, "what could not be written back is all still there"
+        assert wal_size(batch) > LIMIT_BYTES, "what could not be written back is all still there"
         for _ in range(FEW):
             batch.repository.jobs.ask(batch.id, workers=4)
-        assert wal_size(batch) <= WAL_LIMIT_BYTES
+        assert wal_size(batch) <= LIMIT_BYTES
     batch.assert_nothing_lost()
     tell(pinned_readers=1, units=UNITS)
