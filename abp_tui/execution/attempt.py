@@ -8,7 +8,7 @@ import select
 import signal
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from abp_tui.domain.failure import (
@@ -27,13 +27,16 @@ from abp_tui.domain.prompt import PromptTemplate
 from abp_tui.domain.status import AttemptStatus, Purpose, UnitStatus, Verdict
 from abp_tui.errors import AbpError, WorkerUnavailable
 from abp_tui.execution.mailbox import Mailbox
-from abp_tui.store.journal import Claim, Finished
+from abp_tui.store.journal import Claim, Finished, capped
 from abp_tui.workers.base import Sink, Task, Worker
 from abp_tui.workers.cancel import Cancel
 
 ATTEMPT_MARK = "ABP_ATTEMPT"
 SHUTDOWN_SIGNALS = frozenset({signal.SIGTERM, signal.SIGHUP, signal.SIGINT})
 SHUTDOWN_WAIT_S = 0.5
+CONVERSATION_CAP = 64 * 1024 * 1024  # characters of one attempt
+EVENT_COST = 200  # of one event beside its text
+FULL = "[… cut by abp: the rest of this conversation is not kept]"
 NEVER_BEGAN = frozenset({FailureKind.REFUSED_TO_START, FailureKind.BAD_INPUT})  # and so cost nothing
 
 log = logging.getLogger(__name__)
@@ -44,24 +47,31 @@ def attempt_mark(store_uuid: str, attempt_id: int) -> str:
     return f"{store_uuid}:{attempt_id}"
 
 
-@dataclass(frozen=True, slots=True)
 class MailSink:
-    """Sends what a worker tells of one attempt to the writer."""
+    """Sends what a worker tells of one attempt to the writer, up to `CONVERSATION_CAP`."""
 
-    mailbox: Mailbox
-    attempt_id: int
+    def __init__(self, mailbox: Mailbox, attempt_id: int) -> None:
+        self._mailbox = mailbox
+        self._attempt_id = attempt_id
+        self._room = CONVERSATION_CAP
 
     def event(self, event: Event) -> None:
         """One message of the conversation."""
-        self.mailbox.event(self.attempt_id, event)
+        if self._room <= 0:
+            return
+        event = capped(event)
+        self._room -= EVENT_COST + len(event.body) + len(event.raw or "")
+        self._mailbox.event(self._attempt_id, event)
+        if self._room <= 0:
+            self._mailbox.event(self._attempt_id, Event(kind=EventKind.NOTICE, title="abp", body=FULL))
 
     def session(self, session_id: str) -> None:
         """The agent's session."""
-        self.mailbox.session(self.attempt_id, session_id)
+        self._mailbox.session(self._attempt_id, session_id)
 
     def process(self, pid: int) -> None:
         """The program's process."""
-        self.mailbox.process(self.attempt_id, pid)
+        self._mailbox.process(self._attempt_id, pid)
 
 
 class AttemptRunner:

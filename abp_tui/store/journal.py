@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from itertools import chain, islice
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic_core import PydanticSerializationError
 
 from abp_tui.domain.failure import BACKOFF_CAP_S
-from abp_tui.domain.model import Event, Outcome
+from abp_tui.domain.model import Denial, Event, Outcome
 from abp_tui.domain.status import (
     AttemptStatus,
     Desired,
@@ -33,8 +33,15 @@ from abp_tui.store.records import dump, load, now, storable
 from abp_tui.store.tally import Tally, counted_as
 
 BUSY_TIMEOUT_MS = 1000  # short, because its executor has more to do than to wait
-BODY_CAP = 256 * 1024
 # Rows hold plain str and int: for a value of any other class sqlite3 looks for an adapter, each time.
+# In characters. What an agent says has no bounds; a row does.
+BODY_CAP = 256 * 1024
+ANSWER_CAP = 16 * 1024 * 1024  # what a unit is run for
+WORDS_CAP = 16 * 1024
+NAME_CAP = 1000
+MARK_ROOM = 64
+MOST_DENIALS = 20
+BIGGEST_INTEGER = 2**63 - 1
 BULK_ROWS = 500  # of 16 values at most: SQLite binds 32,766
 CUT_MARK = "\n[… cut by abp: {} more characters]"
 
@@ -242,7 +249,7 @@ class Journal:
 
     def sessions(self, sessions: Iterable[tuple[int, str]]) -> None:
         """Record the agent's session of attempts, as (attempt id, session id)."""
-        rows = ((session, attempt_id) for attempt_id, session in sessions)
+        rows = ((name(session), attempt_id) for attempt_id, session in sessions)
         self._connection.executemany("UPDATE attempt SET session_id = ? WHERE id = ?", rows)
 
     def events(self, events: Iterable[tuple[int, float, Event]]) -> None:
@@ -294,7 +301,7 @@ class Journal:
             "UPDATE job SET status = ?, pause_reason = ?, waiting = NULL, finished_at = ?, "
             "executor = NULL, host = NULL, boot_id = NULL, pid = NULL, pid_started = NULL, beat_at = NULL, "
             "beat_clock = NULL WHERE id = ?",
-            (status, reason, now() if status.ended else None, self._job_id),
+            (status, reason and cut(reason, WORDS_CAP), now() if status.ended else None, self._job_id),
         )
 
     def move(self, status: JobStatus, said: str) -> None:
@@ -313,7 +320,7 @@ class Journal:
         """Append a line to the job's log."""
         self._connection.execute(
             "INSERT INTO log (job_id, at, level, message, seq) VALUES (?, ?, ?, ?, ?)",
-            (self._job_id, now(), level, storable(message), seq),
+            (self._job_id, now(), level, cut(message, WORDS_CAP), seq),
         )
 
     def recover(self) -> list[int]:
@@ -375,8 +382,7 @@ class Journal:
         claims = [self._claimed(first + n, row, purpose, load(row[1]), render) for n, row in enumerate(rows)]
         fixed = (str(purpose), recipe_version, self._executor, self._host, self._boot_id, "RUNNING")
         attempts = [
-            (c.attempt_id, self._job_id, c.seq, c.number, *fixed, c.started_at, storable(c.prompt))
-            for c in claims
+            (c.attempt_id, self._job_id, c.seq, c.number, *fixed, c.started_at, cut(c.prompt)) for c in claims
         ]
         self._bulk(_ATTEMPT, attempts)
         seqs = [claim.seq for claim in claims]
@@ -407,17 +413,9 @@ class Journal:
 
 def _attempt_row(end: Finished) -> tuple[Any, ...]:
     outcome, usage = end.outcome, end.outcome.usage
-    tokens = (usage.input_tokens, usage.output_tokens, usage.turns)
-    text = _outcome_json(outcome)
-    return (
-        end.claim.attempt_id,
-        str(end.status),
-        text,
-        outcome.session_id,
-        usage.cost_usd,
-        *tokens,
-        end.ended_at,
-    )
+    counts = map(_integer, (usage.input_tokens, usage.output_tokens, usage.turns))
+    text, session = _outcome_json(outcome), name(outcome.session_id)
+    return (end.claim.attempt_id, str(end.status), text, session, usage.cost_usd, *counts, end.ended_at)
 
 
 def _unit_row(end: Finished) -> tuple[Any, ...]:
@@ -429,12 +427,12 @@ def _unit_row(end: Finished) -> tuple[Any, ...]:
         end.verdict and str(end.verdict),
         end.failures,
         end.not_before,
-        storable(outcome.output) or None,
-        None if outcome.result is None else dump(outcome.result),
-        storable(outcome.error) or None,
+        cut(outcome.output, ANSWER_CAP) or None,
+        None if outcome.result is None else _capped_json(outcome.result, ANSWER_CAP),
+        cut(outcome.error, WORDS_CAP) or None,
         outcome.failure and str(outcome.failure),
         end.fingerprint,
-        outcome.session_id,
+        name(outcome.session_id),
         outcome.usage.cost_usd,
         end.ended_at - claim.started_at,
     )
@@ -443,19 +441,66 @@ def _unit_row(end: Finished) -> tuple[Any, ...]:
 def _event_row(item: tuple[int, float, Event]) -> tuple[Any, ...]:
     attempt_id, at, event = item
     raw = None if event.raw is None or len(event.raw) > BODY_CAP else storable(event.raw)
-    body, title, ref = storable(cut(event.body)), storable(event.title), storable(event.ref)
-    return attempt_id, at, str(event.kind), title, ref, int(event.is_error), body, raw
+    title, ref = name(event.title), name(event.ref)
+    return attempt_id, at, str(event.kind), title, ref, int(event.is_error), cut(event.body), raw
+
+
+def capped(event: Event) -> Event:
+    """The event without what would not be stored of it, so that nothing else waits to be written."""
+    longest = max(len(event.body), len(event.title), len(event.ref), len(event.raw or ""))
+    if longest <= BODY_CAP:
+        return event
+    raw = event.raw if len(event.raw or "") <= BODY_CAP else None
+    update = {"body": cut(event.body), "raw": raw, "title": name(event.title), "ref": name(event.ref)}
+    return event.model_copy(update=update)
 
 
 def _outcome_json(outcome: Outcome) -> str:
     try:
-        return outcome.model_dump_json(exclude_defaults=True)
+        text = outcome.model_dump_json(exclude_defaults=True)
     except PydanticSerializationError:  # text that UTF-8 can't hold
-        return dump(outcome.model_dump(exclude_defaults=True))
+        text = dump(outcome.model_dump(exclude_defaults=True))
+    return text if len(text) <= BODY_CAP else dump(_capped(outcome).model_dump(exclude_defaults=True))
 
 
-def cut(body: str) -> str:
-    """The text, cut with a mark where it is over the cap."""
-    if len(body) <= BODY_CAP:
-        return body
-    return body[:BODY_CAP] + CUT_MARK.format(len(body) - BODY_CAP)
+def _capped(outcome: Outcome) -> Outcome:
+    """The outcome as its attempt keeps it; a whole long answer is kept by the unit alone."""
+    result = None if outcome.result is None else load(_capped_json(outcome.result, BODY_CAP))
+    denials = outcome.denials[:MOST_DENIALS]
+    update = {
+        "output": cut(outcome.output),
+        "result": result,
+        "error": cut(outcome.error, WORDS_CAP),
+        "session_id": name(outcome.session_id),
+        "last_tool": name(outcome.last_tool),
+        "denials": tuple(Denial(tool=name(d.tool), detail=cut(d.detail, NAME_CAP)) for d in denials),
+    }
+    return outcome.model_copy(update=update)
+
+
+def _capped_json(value: Any, cap: int) -> str:
+    """The value as JSON; where that is over the cap, a string that says so: half of a structure is none."""
+    text = dump(value)
+    return text if len(text) <= cap else dump(CUT_MARK.format(len(text)).strip())
+
+
+def _integer(value: int | None) -> int | None:
+    return value if value is None else max(-BIGGEST_INTEGER, min(value, BIGGEST_INTEGER))
+
+
+def cut(text: str, cap: int = BODY_CAP) -> str:
+    """The text as it can be stored, cut with a mark where it is over the cap."""
+    if len(text) <= cap:
+        return storable(text)
+    kept = cap - MARK_ROOM  # so that what was cut is not cut again
+    return storable(text[:kept]) + CUT_MARK.format(len(text) - kept)
+
+
+_Name = TypeVar("_Name", str, str | None)
+
+
+def name(text: _Name) -> _Name:
+    """A name or an id as it can be stored, cut with `…` where it is far too long for one."""
+    if text is None or len(text) <= NAME_CAP:
+        return text if text is None else storable(text)
+    return f"{storable(text[:NAME_CAP])}…"

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from abp_tui.domain.model import Denial, Event, EventKind, Usage
 from abp_tui.workers import claude_words as words
-from abp_tui.workers.claude_usage import usage_of
+from abp_tui.workers.claude_usage import figures_of, usage_of
 from abp_tui.workers.lines import JsonLines, Line
 from abp_tui.workers.loose import Json, as_text, mapping, objects, text
 
@@ -147,6 +147,7 @@ class ClaudeStream:
         return Event(kind=EventKind.DENIED, title=tool, ref=ref, body=why)
 
     def _result(self, message: Json) -> Event:
+        self.results[-1:] = [figures_of(result) for result in self.results[-1:]]  # its answer counts no more
         self.results.append(message)
         self.done = True
         for n, denial in enumerate(objects(message, "permission_denials")):

@@ -8,6 +8,12 @@ from abp_tui.domain.model import Usage
 from abp_tui.workers.loose import Json, mapping, number, objects, whole
 
 INCREMENT = "model_usage_since_last_result"
+_FIGURES = (INCREMENT, "num_turns", "usage", "total_cost_usd")
+
+
+def figures_of(result: Json) -> Json:
+    """What `usage_of` needs of a result, without the answer in it."""
+    return {key: result[key] for key in _FIGURES if key in result}
 
 
 def usage_of(results: Sequence[Json]) -> Usage:

@@ -20,6 +20,7 @@ from abp_tui.workers.base import Probe, Sink, Task, Worker, WorkerOptions
 from abp_tui.workers.cancel import Cancel
 from abp_tui.workers.code_arguments import code_arguments, reads_code_from_stdin
 from abp_tui.workers.item_file import ItemFolder
+from abp_tui.workers.lines import LINE_CAP
 from abp_tui.workers.output import Output, to_bytes
 from abp_tui.workers.process import run_program
 from abp_tui.workers.process_end import ProcessEnd, StartFailure
@@ -40,7 +41,10 @@ class CommandOptions(WorkerOptions):
     env: Mapping[str, str] = Field(default_factory=dict, description="Added to the program's environment.")
     ok_exit_codes: tuple[int, ...] = Field(default=(0,), description="Exit codes that mean success.")
     output_limit: int = Field(
-        default=1024 * 1024, ge=1, description="Bytes of output that are kept; the rest is cut with a mark."
+        default=1024 * 1024,
+        ge=1,
+        le=LINE_CAP,
+        description="Bytes of output that are kept, up to 16 MiB; the rest is cut with a mark.",
     )
     jsonl_events: bool = Field(
         default=False,

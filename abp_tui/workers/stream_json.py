@@ -25,6 +25,7 @@ OptionsT = TypeVar("OptionsT", bound=WorkerOptions)
 
 STDERR_LIMIT = 1024 * 1024  # bytes told to the sink
 ERROR_LENGTH = 500  # characters
+COMPLAINT_LENGTH = 10_000  # characters that are looked at for what failed
 
 
 class StreamJsonWorker(Worker[OptionsT]):
@@ -133,7 +134,7 @@ def _succeeded(result: Json, end: ProcessEnd) -> bool:
 def _complaint(result: Json, end: ProcessEnd) -> str:
     """What a failed run says of itself. What the agent answered is no complaint."""
     if result.get("is_error") and (said := words.errors(result)):
-        return said
+        return said[:COMPLAINT_LENGTH]
     if result:
         return end.describe()
     return f"ended without a result, {end.describe()}"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -7,12 +8,22 @@ from typing import Any
 import pytest
 
 from abp_tui.domain.failure import FailureKind
-from abp_tui.domain.model import Event, EventKind, Job, Outcome, Usage
-from abp_tui.domain.status import AttemptStatus, Purpose, UnitStatus, Verdict
+from abp_tui.domain.model import Denial, Event, EventKind, Job, Outcome, Usage
+from abp_tui.domain.status import AttemptStatus, JobStatus, Purpose, UnitStatus, Verdict
 from abp_tui.errors import LeaseLost
 from abp_tui.execution.lease import take_lease
 from abp_tui.liveness import identity
-from abp_tui.store.journal import BODY_CAP, BULK_ROWS, Claim, Finished, Journal
+from abp_tui.store.journal import (
+    ANSWER_CAP,
+    BODY_CAP,
+    BULK_ROWS,
+    NAME_CAP,
+    WORDS_CAP,
+    Claim,
+    Finished,
+    Journal,
+    capped,
+)
 from abp_tui.store.repository import Repository
 from tests.factories import assert_counters_match, make_job
 
@@ -125,7 +136,9 @@ def test_a_body_over_the_cap_is_cut_with_a_mark(repository: Repository, journal:
     with journal.transaction(durable=False):
         journal.events([(taken.attempt_id, time.time(), event)])
     (stored,) = repository.attempts.events(taken.attempt_id)
-    assert stored.body.endswith("[… cut by abp: 10 more characters]")
+    kept, mark = stored.body.split("\n")
+    assert mark == f"[… cut by abp: {BODY_CAP + 10 - len(kept)} more characters]"
+    assert kept == "x" * len(kept) and BODY_CAP - 100 < len(stored.body) <= BODY_CAP
     assert stored.raw is None
 
 
@@ -142,6 +155,88 @@ def test_any_number_of_events_is_written_in_order_and_in_plain_words(
     with repository.database.connected() as db:
         query = "SELECT DISTINCT kind, typeof(kind), is_error, typeof(is_error) FROM event"
         assert db.execute_sql(query).fetchall() == [("stderr", "text", 1, "integer")]
+
+
+LONG = "x" * (ANSWER_CAP + 10)
+
+
+def longest(repository: Repository, table: str) -> dict[str, int]:
+    """How many characters the longest value of each column has."""
+    with repository.database.connected() as db:
+        cursor = db.execute_sql(f"SELECT * FROM {table}")
+        names = [column[0] for column in cursor.description]
+        rows = cursor.fetchall()
+    return {name: max(len(str(row[n])) for row in rows) for n, name in enumerate(names)}
+
+
+def test_whatever_an_agent_says_its_rows_have_bounds(
+    repository: Repository, job: Job, journal: Journal
+) -> None:
+    with journal.transaction(durable=False):
+        (taken,) = journal.claim(1, Purpose.RUN, 1, lambda payload: LONG)
+        journal.sessions([(taken.attempt_id, LONG)])
+        event = Event(kind=EventKind.TEXT, body=LONG, title=LONG, ref=LONG, raw=LONG)
+        journal.events([(taken.attempt_id, time.time(), event)])
+        journal.log(LONG, level="error", seq=0)
+    assert longest(repository, "attempt")["session_id"] == NAME_CAP + 1
+    said = Outcome(
+        ok=True,
+        output=LONG,
+        error=LONG,
+        result={"text": LONG},
+        session_id=LONG,
+        last_tool=LONG,
+        denials=(Denial(tool=LONG[:99_999], detail=LONG[:99_999]),) * 50,
+    )
+    finish(journal, end(taken, outcome=said))
+    with journal.transaction(durable=True):
+        journal.settle(JobStatus.PAUSED, LONG, LONG)
+    unit, attempt = longest(repository, "unit"), longest(repository, "attempt")
+    assert ANSWER_CAP - 64 < unit["output"] <= ANSWER_CAP
+    assert unit["result"] < 100 and unit["error"] <= WORDS_CAP and unit["session_id"] == NAME_CAP + 1
+    assert attempt["outcome"] < 2 * BODY_CAP and attempt["prompt"] <= BODY_CAP
+    assert longest(repository, "log")["message"] <= WORDS_CAP
+    assert longest(repository, "job")["pause_reason"] <= WORDS_CAP
+    event_row = longest(repository, "event")
+    assert event_row["title"] == event_row["ref"] == NAME_CAP + 1 and event_row["body"] <= BODY_CAP
+    outcome = repository.attempts.get(taken.attempt_id).outcome
+    assert outcome is not None
+    for text in (outcome.output, outcome.error, outcome.result, outcome.denials[0].detail):
+        assert re.search(r"\[… cut by abp: \d+ more characters\]$", text)
+    assert outcome.last_tool.endswith("…") and len(outcome.denials) == 20
+
+
+def test_what_is_within_its_cap_is_kept_whole(repository: Repository, job: Job, journal: Journal) -> None:
+    answer = "\u00e9" * ANSWER_CAP
+    (taken,) = claim(journal)
+    finish(journal, end(taken, outcome=Outcome(ok=True, output=answer, result=["x" * BODY_CAP] * 2)))
+    unit = repository.units.get(job.id, 0)
+    assert unit.output == answer
+    assert unit.result == ["x" * BODY_CAP] * 2
+
+
+def test_an_event_is_capped_the_same_when_it_was_capped_before(
+    repository: Repository, journal: Journal
+) -> None:
+    (taken,) = claim(journal)
+    long = Event(kind=EventKind.TEXT, body="x" * (BODY_CAP + 9), title="t" * (BODY_CAP + 9), raw=LONG)
+    with journal.transaction(durable=False):
+        journal.events(
+            [(taken.attempt_id, 0.0, event) for event in (long, capped(long), capped(capped(long)))]
+        )
+    stored = repository.attempts.events(taken.attempt_id)
+    assert len({(event.body, event.title, event.raw) for event in stored}) == 1
+    short = Event(kind=EventKind.TEXT, body="x", raw="{}")
+    assert capped(short) is short
+
+
+@pytest.mark.parametrize("count", [10**30, -(10**30), 2**63])
+def test_a_count_that_no_integer_column_holds(repository: Repository, journal: Journal, count: int) -> None:
+    (taken,) = claim(journal)
+    usage = Usage(cost_usd=0.5, input_tokens=count, output_tokens=7, turns=count)
+    assert len(finish(journal, end(taken, outcome=Outcome(ok=True, usage=usage)))) == 1
+    stored = repository.attempts.get(taken.attempt_id).usage
+    assert (stored.input_tokens, stored.output_tokens) == (2**63 - 1 if count > 0 else 1 - 2**63, 7)
 
 
 def test_outcomes_are_durable_and_every_transaction_takes_the_lock_at_its_start(journal: Journal) -> None:
