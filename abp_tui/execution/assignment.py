@@ -8,7 +8,8 @@ from typing import Protocol
 from abp_tui.domain.model import Job
 from abp_tui.domain.status import JobStatus, Purpose, UnitStatus
 from abp_tui.execution.synthesis import Synthesis
-from abp_tui.store.journal import Claim, Journal, Render
+from abp_tui.store.claims import Claim, Render
+from abp_tui.store.journal import Journal
 
 Held = Callable[[], str | None]
 """Why nothing more may be claimed at this moment, or None."""

@@ -27,7 +27,8 @@ from abp_tui.domain.prompt import PromptTemplate
 from abp_tui.domain.status import AttemptStatus, Purpose, UnitStatus, Verdict
 from abp_tui.errors import AbpError, WorkerUnavailable
 from abp_tui.execution.mailbox import Mailbox
-from abp_tui.store.journal import Claim, Finished, capped
+from abp_tui.store.claims import Claim, Finished
+from abp_tui.store.rows import capped
 from abp_tui.workers.base import Sink, Task, Worker
 from abp_tui.workers.cancel import Cancel
 

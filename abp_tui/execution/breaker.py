@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abp_tui.domain.failure import FailureKind
 from abp_tui.domain.status import Purpose, UnitStatus, Verdict
-from abp_tui.store.journal import Finished
+from abp_tui.store.claims import Finished
 
 
 class Breaker:

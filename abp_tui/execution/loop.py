@@ -19,7 +19,8 @@ from abp_tui.execution.orphans import Orphans
 from abp_tui.execution.outage import Outage, Room
 from abp_tui.execution.pool import WorkerPool
 from abp_tui.liveness import BEAT_S, started_at
-from abp_tui.store.journal import Claim, Finished, Journal, Orders, Started
+from abp_tui.store.claims import Claim, Finished, Orders, Started
+from abp_tui.store.journal import Journal
 
 TICK_S = 0.1
 GAP_S = 0.01  # between two transactions: what ends meanwhile shares one way to the disk

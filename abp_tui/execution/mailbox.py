@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from abp_tui.domain.model import Event
-from abp_tui.store.journal import Finished
+from abp_tui.store.claims import Finished
 
 EVENTS_WAIT_S = 0.05
 

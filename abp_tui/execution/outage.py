@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from abp_tui.errors import StoreError
-from abp_tui.store.journal import Finished
+from abp_tui.store.claims import Finished
 from abp_tui.store.spill import Spill
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from math import ceil
 from queue import SimpleQueue
 
-from abp_tui.store.journal import Claim, Finished
+from abp_tui.store.claims import Claim, Finished
 from abp_tui.workers.cancel import Cancel
 
 Run = Callable[[Claim, Cancel], Finished]

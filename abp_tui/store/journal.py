@@ -7,96 +7,31 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from itertools import chain, islice
-from typing import Any, TypeVar
-
-from pydantic_core import PydanticSerializationError
+from typing import Any
 
 from abp_tui.domain.failure import BACKOFF_CAP_S
-from abp_tui.domain.model import Denial, Event, Outcome
+from abp_tui.domain.model import Event
 from abp_tui.domain.status import (
-    AttemptStatus,
     Desired,
     JobStatus,
     Purpose,
     UnitKind,
     UnitStatus,
-    Verdict,
     check_job_step,
 )
 from abp_tui.errors import LeaseLost
+from abp_tui.store.claims import Claim, Finished, Orders, Render, Started
 from abp_tui.store.database import BUSY_TIMEOUT_S, Database
-from abp_tui.store.records import dump, load, now, storable
+from abp_tui.store.records import load, now
+from abp_tui.store.rows import WORDS_CAP, attempt_row, cut, event_row, name, unit_row
 from abp_tui.store.tally import Tally, counted_as
 
 BUSY_TIMEOUT_MS = 1000  # short, because its executor has more to do than to wait
 # Rows hold plain str and int: for a value of any other class sqlite3 looks for an adapter, each time.
-# In characters. What an agent says has no bounds; a row does.
-BODY_CAP = 256 * 1024
-ANSWER_CAP = 16 * 1024 * 1024  # what a unit is run for
-WORDS_CAP = 16 * 1024
-NAME_CAP = 1000
-MARK_ROOM = 64
-MOST_DENIALS = 20
-BIGGEST_INTEGER = 2**63 - 1
 BULK_ROWS = 500  # of 16 values at most: SQLite binds 32,766
-CUT_MARK = "\n[… cut by abp: {} more characters]"
-
-Render = Callable[[Mapping[str, Any]], str]
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """A unit that this executor has taken, with the attempt recorded for it.
-
-    `failures` is how many attempts before this one count towards the retries, `fingerprint` the cause of the
-    last one if it ran on the same input.
-    """
-
-    attempt_id: int
-    seq: int
-    number: int
-    failures: int
-    purpose: Purpose
-    payload: Mapping[str, Any]
-    prompt: str
-    started_at: float
-    fingerprint: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Started:
-    """The process that runs an attempt."""
-
-    attempt_id: int
-    pid: int
-    pid_started: float
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """How an attempt ended, and what becomes of its unit."""
-
-    claim: Claim
-    outcome: Outcome
-    status: AttemptStatus
-    unit_status: UnitStatus
-    ended_at: float
-    verdict: Verdict | None = None
-    failures: int = 0
-    not_before: float | None = None
-    fingerprint: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Orders:
-    """What the job row asks of its executor."""
-
-    desired: Desired
-    workers: int
 
 
 _FENCE = (
@@ -255,16 +190,16 @@ class Journal:
     def events(self, events: Iterable[tuple[int, float, Event]]) -> None:
         """Append events, as (attempt id, seconds since the epoch, event)."""
         events = iter(events)
-        while rows := [_event_row(event) for event in islice(events, BULK_ROWS)]:
+        while rows := [event_row(event) for event in islice(events, BULK_ROWS)]:
             self._bulk(_EVENT, rows)
 
     def finish(self, ends: Iterable[Finished]) -> list[Finished]:
         """Record how attempts ended; returns those recorded. One that was ended before is left as it is."""
         ends = list(ends)
-        done = {row[0] for row in self._bulk(_END_ATTEMPT, [_attempt_row(end) for end in ends])}
+        done = {row[0] for row in self._bulk(_END_ATTEMPT, [attempt_row(end) for end in ends])}
         recorded = [end for end in ends if end.claim.attempt_id in done]
         by_seq = {end.claim.seq: end for end in recorded}
-        rows = [(*_unit_row(end), self._change, self._job_id) for end in recorded]
+        rows = [(*unit_row(end), self._change, self._job_id) for end in recorded]
         for (seq,) in self._bulk(_END_UNIT, rows):
             end = by_seq[seq]
             if end.claim.purpose is not Purpose.POST:
@@ -409,98 +344,3 @@ class Journal:
         """The id that the next attempt gets; the write lock is ours, so nobody else can take it."""
         rows = self._rows("SELECT seq FROM sqlite_sequence WHERE name = 'attempt'")
         return int(rows[0][0]) + 1 if rows else 1
-
-
-def _attempt_row(end: Finished) -> tuple[Any, ...]:
-    outcome, usage = end.outcome, end.outcome.usage
-    counts = map(_integer, (usage.input_tokens, usage.output_tokens, usage.turns))
-    text, session = _outcome_json(outcome), name(outcome.session_id)
-    return (end.claim.attempt_id, str(end.status), text, session, usage.cost_usd, *counts, end.ended_at)
-
-
-def _unit_row(end: Finished) -> tuple[Any, ...]:
-    outcome, claim = end.outcome, end.claim
-    return (
-        claim.seq,
-        claim.number,
-        str(end.unit_status),
-        end.verdict and str(end.verdict),
-        end.failures,
-        end.not_before,
-        cut(outcome.output, ANSWER_CAP) or None,
-        None if outcome.result is None else _capped_json(outcome.result, ANSWER_CAP),
-        cut(outcome.error, WORDS_CAP) or None,
-        outcome.failure and str(outcome.failure),
-        end.fingerprint,
-        name(outcome.session_id),
-        outcome.usage.cost_usd,
-        end.ended_at - claim.started_at,
-    )
-
-
-def _event_row(item: tuple[int, float, Event]) -> tuple[Any, ...]:
-    attempt_id, at, event = item
-    raw = None if event.raw is None or len(event.raw) > BODY_CAP else storable(event.raw)
-    title, ref = name(event.title), name(event.ref)
-    return attempt_id, at, str(event.kind), title, ref, int(event.is_error), cut(event.body), raw
-
-
-def capped(event: Event) -> Event:
-    """The event without what would not be stored of it, so that nothing else waits to be written."""
-    longest = max(len(event.body), len(event.title), len(event.ref), len(event.raw or ""))
-    if longest <= BODY_CAP:
-        return event
-    raw = event.raw if len(event.raw or "") <= BODY_CAP else None
-    update = {"body": cut(event.body), "raw": raw, "title": name(event.title), "ref": name(event.ref)}
-    return event.model_copy(update=update)
-
-
-def _outcome_json(outcome: Outcome) -> str:
-    try:
-        text = outcome.model_dump_json(exclude_defaults=True)
-    except PydanticSerializationError:  # text that UTF-8 can't hold
-        text = dump(outcome.model_dump(exclude_defaults=True))
-    return text if len(text) <= BODY_CAP else dump(_capped(outcome).model_dump(exclude_defaults=True))
-
-
-def _capped(outcome: Outcome) -> Outcome:
-    """The outcome as its attempt keeps it; a whole long answer is kept by the unit alone."""
-    result = None if outcome.result is None else load(_capped_json(outcome.result, BODY_CAP))
-    denials = outcome.denials[:MOST_DENIALS]
-    update = {
-        "output": cut(outcome.output),
-        "result": result,
-        "error": cut(outcome.error, WORDS_CAP),
-        "session_id": name(outcome.session_id),
-        "last_tool": name(outcome.last_tool),
-        "denials": tuple(Denial(tool=name(d.tool), detail=cut(d.detail, NAME_CAP)) for d in denials),
-    }
-    return outcome.model_copy(update=update)
-
-
-def _capped_json(value: Any, cap: int) -> str:
-    """The value as JSON; where that is over the cap, a string that says so: half of a structure is none."""
-    text = dump(value)
-    return text if len(text) <= cap else dump(CUT_MARK.format(len(text)).strip())
-
-
-def _integer(value: int | None) -> int | None:
-    return value if value is None else max(-BIGGEST_INTEGER, min(value, BIGGEST_INTEGER))
-
-
-def cut(text: str, cap: int = BODY_CAP) -> str:
-    """The text as it can be stored, cut with a mark where it is over the cap."""
-    if len(text) <= cap:
-        return storable(text)
-    kept = cap - MARK_ROOM  # so that what was cut is not cut again
-    return storable(text[:kept]) + CUT_MARK.format(len(text) - kept)
-
-
-_Name = TypeVar("_Name", str, str | None)
-
-
-def name(text: _Name) -> _Name:
-    """A name or an id as it can be stored, cut with `…` where it is far too long for one."""
-    if text is None or len(text) <= NAME_CAP:
-        return text if text is None else storable(text)
-    return f"{storable(text[:NAME_CAP])}…"

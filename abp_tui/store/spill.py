@@ -7,13 +7,14 @@ import logging
 import os
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
 from abp_tui.errors import StoreError
 from abp_tui.paths import log_folder
-from abp_tui.store.journal import Finished
+from abp_tui.store.claims import Finished
 from abp_tui.store.records import dump
 
 log = logging.getLogger(__name__)
@@ -23,7 +24,10 @@ LEAST_BYTES, MOST_BYTES = 1024 * 1024, 32 * 1024 * 1024
 TROUBLE_BYTES = 512  # at the beginning: why the database can't be written
 EMPTY = b"\0"  # where reading ends
 
-_FINISHED = TypeAdapter(Finished)
+
+@cache
+def _finished() -> TypeAdapter[Finished]:
+    return TypeAdapter(Finished)  # takes a while to build, and most who look at a job don't need it
 
 
 def spill_path(store: Path, job_id: int) -> Path:
@@ -117,13 +121,13 @@ def discard_spill(store: Path, job_id: int) -> None:
 
 def _line(store_uuid: str, end: Finished) -> bytes:
     lean = replace(end, claim=replace(end.claim, payload={}, prompt=""))
-    return dump({"store": store_uuid, "end": _FINISHED.dump_python(lean, mode="json")}).encode() + b"\n"
+    return dump({"store": store_uuid, "end": _finished().dump_python(lean, mode="json")}).encode() + b"\n"
 
 
 def _parse(line: bytes, store_uuid: str) -> Finished | None:
     try:
         record = json.loads(line)
-        return _FINISHED.validate_python(record["end"]) if record["store"] == store_uuid else None
+        return _finished().validate_python(record["end"]) if record["store"] == store_uuid else None
     except (ValueError, KeyError, TypeError, ValidationError) as error:
         log.warning("a line of a spill file makes no sense: %s", error)
         return None

@@ -9,7 +9,7 @@ from abp_tui.domain.model import Outcome
 from abp_tui.domain.status import AttemptStatus, JobStatus, Purpose, UnitStatus, Verdict
 from abp_tui.execution.breaker import Breaker
 from abp_tui.execution.executor import JobExecutor
-from abp_tui.store.journal import Claim, Finished
+from abp_tui.store.claims import Claim, Finished
 from abp_tui.store.repository import Repository
 from abp_tui.workers.base import Sink, Task
 from abp_tui.workers.cancel import Cancel

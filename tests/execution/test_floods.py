@@ -14,8 +14,8 @@ from abp_tui.execution import attempt
 from abp_tui.execution.attempt import MailSink
 from abp_tui.execution.executor import JobExecutor
 from abp_tui.execution.mailbox import Mailbox
-from abp_tui.store.journal import BODY_CAP
 from abp_tui.store.repository import Repository
+from abp_tui.store.rows import BODY_CAP
 from abp_tui.workers.claude_cli import ClaudeCliWorker, ClaudeOptions
 from abp_tui.workers.claude_stream import ClaudeStream
 from tests.factories import assert_counters_match, make_job

@@ -18,7 +18,7 @@ from abp_tui.errors import StoreError
 from abp_tui.execution.executor import JobExecutor
 from abp_tui.execution.mailbox import Mail
 from abp_tui.execution.outage import Room
-from abp_tui.store.journal import Claim, Finished
+from abp_tui.store.claims import Claim, Finished
 from abp_tui.store.repository import Repository
 from abp_tui.store.spill import TROUBLE_BYTES, Spill, read_spill, read_trouble, spill_path
 from abp_tui.workers.base import Sink, Task

@@ -34,7 +34,8 @@ from abp_tui.domain.status import JOB_STEPS, AttemptStatus, Desired, JobStatus, 
 from abp_tui.errors import IllegalTransition, LeaseHeld, LeaseLost, NotFound
 from abp_tui.liveness import identity
 from abp_tui.store import tally
-from abp_tui.store.journal import Claim, Finished, Journal, Started
+from abp_tui.store.claims import Claim, Finished, Started
+from abp_tui.store.journal import Journal
 from abp_tui.store.repository import Repository
 from tests.factories import make_job
 from tests.faults.report import Tell

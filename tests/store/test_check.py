@@ -18,7 +18,7 @@ from abp_tui.domain.status import AttemptStatus, JobStatus, Purpose, UnitStatus,
 from abp_tui.execution.lease import take_lease
 from abp_tui.liveness import identity
 from abp_tui.store.check import Finding
-from abp_tui.store.journal import Finished
+from abp_tui.store.claims import Finished
 from abp_tui.store.repository import Repository
 from tests.factories import assert_counters_match, make_job, make_repository
 from tests.store.test_migrations import hold_lease

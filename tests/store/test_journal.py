@@ -13,18 +13,10 @@ from abp_tui.domain.status import AttemptStatus, JobStatus, Purpose, UnitStatus,
 from abp_tui.errors import LeaseLost
 from abp_tui.execution.lease import take_lease
 from abp_tui.liveness import identity
-from abp_tui.store.journal import (
-    ANSWER_CAP,
-    BODY_CAP,
-    BULK_ROWS,
-    NAME_CAP,
-    WORDS_CAP,
-    Claim,
-    Finished,
-    Journal,
-    capped,
-)
+from abp_tui.store.claims import Claim, Finished
+from abp_tui.store.journal import BULK_ROWS, Journal
 from abp_tui.store.repository import Repository
+from abp_tui.store.rows import ANSWER_CAP, BODY_CAP, NAME_CAP, WORDS_CAP, capped
 from tests.factories import assert_counters_match, make_job
 
 

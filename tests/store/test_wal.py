@@ -16,7 +16,8 @@ from abp_tui.domain.model import Event, EventKind, Job
 from abp_tui.domain.status import Purpose
 from abp_tui.execution.lease import take_lease
 from abp_tui.liveness import identity
-from abp_tui.store.journal import BUSY_TIMEOUT_MS, Claim, Journal
+from abp_tui.store.claims import Claim
+from abp_tui.store.journal import BUSY_TIMEOUT_MS, Journal
 from abp_tui.store.repository import Repository
 from abp_tui.store.wal import LIMIT_BYTES, WriteAheadLog
 from tests.factories import make_job

@@ -1,0 +1,63 @@
+"""What passes between an executor and its journal: units taken, processes started, ends, orders."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from abp_tui.domain.model import Outcome
+from abp_tui.domain.status import AttemptStatus, Desired, Purpose, UnitStatus, Verdict
+
+Render = Callable[[Mapping[str, Any]], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A unit that this executor has taken, with the attempt recorded for it.
+
+    `failures` is how many attempts before this one count towards the retries, `fingerprint` the cause of the
+    last one if it ran on the same input.
+    """
+
+    attempt_id: int
+    seq: int
+    number: int
+    failures: int
+    purpose: Purpose
+    payload: Mapping[str, Any]
+    prompt: str
+    started_at: float
+    fingerprint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The process that runs an attempt."""
+
+    attempt_id: int
+    pid: int
+    pid_started: float
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """How an attempt ended, and what becomes of its unit."""
+
+    claim: Claim
+    outcome: Outcome
+    status: AttemptStatus
+    unit_status: UnitStatus
+    ended_at: float
+    verdict: Verdict | None = None
+    failures: int = 0
+    not_before: float | None = None
+    fingerprint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """What the job row asks of its executor."""
+
+    desired: Desired
+    workers: int
