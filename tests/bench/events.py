@@ -19,7 +19,7 @@ from tests.bench.setting import PATIENCE_S, Setting, alternate, run_to_end
 
 PAIRS = 7
 LINE = '{"type":"text","n":N,"text":"line N of what an agent has to say"}'
-OUTPUT_LIMIT = 64 * 1024 * 1024
+OUTPUT_LIMIT = 16 * 1024 * 1024
 
 
 def measure(setting: Setting) -> Iterator[Result]:
