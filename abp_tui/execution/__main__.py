@@ -15,6 +15,8 @@ from abp_tui.execution.launch import ALREADY_RUN
 from abp_tui.execution.orphans import Orphans
 from abp_tui.store.repository import Repository
 
+GC_THRESHOLD = 50_000  # objects: events come by the thousand, and none of them is in a circle
+
 
 def main() -> int:
     """Run what the arguments name; 0 once it has ended or is paused, 1 with one line on why it could not."""
@@ -25,6 +27,7 @@ def main() -> int:
         executor = JobExecutor(repository, arguments.job, orphans=Orphans(repository.uuid))
         _obey_signals(executor)
         gc.freeze()  # what is loaded by now stays: no use in walking it again and again
+        gc.set_threshold(GC_THRESHOLD)
         if arguments.test is not None:
             executor.run_test(arguments.test)
         else:

@@ -7,7 +7,7 @@ import random
 import select
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -58,13 +58,17 @@ class MailSink:
 
     def event(self, event: Event) -> None:
         """One message of the conversation."""
+        self.batch((event,))
+
+    def batch(self, events: Sequence[Event]) -> None:
+        """Several messages of the conversation."""
         if self._room <= 0:
             return
-        event = capped(event)
-        self._room -= EVENT_COST + len(event.body) + len(event.raw or "")
-        self._mailbox.event(self._attempt_id, event)
+        kept = [capped(event) for event in events]
+        self._room -= sum(EVENT_COST + len(event.body) + len(event.raw or "") for event in kept)
         if self._room <= 0:
-            self._mailbox.event(self._attempt_id, Event(kind=EventKind.NOTICE, title="abp", body=FULL))
+            kept.append(Event(kind=EventKind.NOTICE, title="abp", body=FULL))
+        self._mailbox.events(self._attempt_id, kept)
 
     def session(self, session_id: str) -> None:
         """The agent's session."""

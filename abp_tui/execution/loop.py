@@ -100,6 +100,7 @@ class Loop:
         A database that can't be written is waited out. Raises `StoreError` only where that takes too long
         after an order to stop.
         """
+        self._mailbox.wake()  # there is something to do from the start
         while True:
             self._gather()
             try:

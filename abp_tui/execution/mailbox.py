@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -57,9 +58,10 @@ class Mailbox:
         self._any = threading.Event()
         self._urgent = threading.Event()
 
-    def event(self, attempt_id: int, event: Event) -> None:
-        """Leave an event, stamped with the time of its arrival."""
-        self._events.append((attempt_id, time.time(), event))
+    def events(self, attempt_id: int, events: Iterable[Event]) -> None:
+        """Leave events, stamped with the time of their arrival."""
+        at = time.time()
+        self._events.extend([(attempt_id, at, event) for event in events])
         if not self._any.is_set():
             self._any.set()
 

@@ -53,15 +53,26 @@ def unit_row(end: Finished) -> tuple[Any, ...]:
 def event_row(item: tuple[int, float, Event]) -> tuple[Any, ...]:
     """What `_EVENT` of the journal takes, of (attempt id, seconds since the epoch, event)."""
     attempt_id, at, event = item
-    raw = None if event.raw is None or len(event.raw) > BODY_CAP else storable(event.raw)
-    title, ref = name(event.title), name(event.ref)
-    return attempt_id, at, str(event.kind), title, ref, int(event.is_error), cut(event.body), raw
+    body, title, ref, raw = event.body, event.title, event.ref, event.raw
+    if not (body.isascii() and len(body) <= BODY_CAP):
+        body = cut(body)
+    if raw is not None:
+        raw = None if len(raw) > BODY_CAP else storable(raw)
+    return (
+        attempt_id,
+        at,
+        event.kind.value,
+        title and name(title),
+        ref and name(ref),
+        1 if event.is_error else 0,
+        body,
+        raw,
+    )
 
 
 def capped(event: Event) -> Event:
     """The event without what would not be stored of it, so that nothing else waits to be written."""
-    longest = max(len(event.body), len(event.title), len(event.ref), len(event.raw or ""))
-    if longest <= BODY_CAP:
+    if len(event.body) + len(event.title) + len(event.ref) + (len(event.raw) if event.raw else 0) <= BODY_CAP:
         return event
     raw = event.raw if len(event.raw or "") <= BODY_CAP else None
     update = {"body": cut(event.body), "raw": raw, "title": name(event.title), "ref": name(event.ref)}

@@ -43,6 +43,9 @@ class Sink(Protocol):
     def event(self, event: Event) -> None:
         """One message of the conversation."""
 
+    def batch(self, events: Sequence[Event]) -> None:
+        """Several messages that came at once, in order."""
+
     def session(self, session_id: str) -> None:
         """The agent's session, as soon as it is known."""
 

@@ -18,7 +18,7 @@ def test_all_events_of_many_threads_are_collected_once_and_in_order() -> None:
 
     def talk(attempt_id: int) -> None:
         for n in range(500):
-            box.event(attempt_id, Event(kind=EventKind.TEXT, body=str(n)))
+            box.events(attempt_id, [Event(kind=EventKind.TEXT, body=str(n))])
 
     threads = [threading.Thread(target=talk, args=(n,)) for n in range(4)]
     for thread in threads:
@@ -33,7 +33,7 @@ def test_all_events_of_many_threads_are_collected_once_and_in_order() -> None:
 
 def test_events_wait_a_moment_for_more_but_a_wake_does_not() -> None:
     box = Mailbox()
-    box.event(1, TALK)
+    box.events(1, [TALK])
     box.wake()
     began = time.monotonic()
     assert len(box.collect(5).events) == 1

@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +24,10 @@ class Recorder:
 
     told: list[object] = field(default_factory=list)
     worker: object = None
+
+    def batch(self, events: Sequence[Event]) -> None:
+        for event in events:
+            self.event(event)
 
     def event(self, event: Event) -> None:
         self.told.append(event)
