@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 
+from abp_tui.store.approvals import Approvals
 from abp_tui.store.attempts import Attempts
 from abp_tui.store.database import Database
 from abp_tui.store.jobs import Jobs
@@ -33,6 +34,7 @@ class Repository:
         self.attempts = Attempts(self.database)
         self.leases = Leases(self.database)
         self.logs = Logs(self.database)
+        self.approvals = Approvals(self.database)
 
     @property
     def path(self) -> Path:
