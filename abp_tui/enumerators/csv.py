@@ -244,12 +244,17 @@ def sniffed(sample: str) -> str:
 def _fit(sample: str, delimiter: str) -> tuple[float, int]:
     """How many of the first rows are as wide as the first one, and how wide that is."""
     reader = csv.reader(StringIO(sample, newline=""), delimiter=delimiter)
-    widths = [len(row) for row in islice(reader, SNIFFED_ROWS) if row]
-    if len(sample) == SNIFFED_CHARACTERS and len(widths) > 1:
-        widths.pop()  # it may be cut off
-    if not widths or widths[0] == 1:
+    rows = [row for row in islice(reader, SNIFFED_ROWS) if row]
+    if len(sample) == SNIFFED_CHARACTERS and len(rows) > 1:
+        rows.pop()  # it may be cut off
+    if not rows or len(rows[0]) == 1:
         return 0.0, 0
-    return widths.count(widths[0]) / len(widths), widths[0]
+    fitting = sum(len(row) == len(rows[0]) and not _cuts_quotation(row) for row in rows)
+    return fitting / len(rows), len(rows[0])
+
+
+def _cuts_quotation(row: Sequence[str]) -> bool:
+    return any(field.count('"') % 2 for field in row)
 
 
 def _repeated(names: Sequence[str]) -> tuple[str, int, int] | None:
