@@ -23,11 +23,10 @@ Value = str | int | float | bool | None
 
 
 class Result(NamedTuple):
-    """What a query gives: its columns, its rows as they come, and how another thread ends it."""
+    """What a query gives: the names of its columns, and its rows as they come."""
 
     columns: Sequence[str]
     rows: Iterable[Sequence[Any]]
-    interrupt: Callable[[], None]
 
 
 def _is_known(url: str) -> str:
@@ -114,18 +113,21 @@ class SqlEnumerator(Enumerator[SqlConfig]):
 
     def abandon(self) -> None:
         """Have the database end the query."""
-        if self._interrupt is not None:
-            self._interrupt()
+        if (interrupt := self._interrupt) is not None:
+            interrupt()
 
     @contextmanager
     def _result(self) -> Iterator[Result]:
         url = self._url()
-        with _database(url).reading(url, self.config.query, self.config.params) as result:
-            self._interrupt = result.interrupt
-            try:
+        try:
+            with _database(url).reading(url, self.config.query, self.config.params, self._begun) as result:
                 yield result
-            finally:
-                self._interrupt = None
+        finally:
+            self._interrupt = None
+
+    def _begun(self, interrupt: Callable[[], None]) -> None:
+        """There is a connection, and this is how another thread ends what it does."""
+        self._interrupt = interrupt
 
     def _url(self) -> str:
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -21,20 +21,26 @@ CURSOR = "abp_items"
 
 
 @contextmanager
-def reading(url: str, query: str, params: Mapping[str, Any]) -> Iterator[Result]:
-    """The result of a query that reads; raises `InvalidInput`, saying why, for one that writes."""
+def reading(
+    url: str, query: str, params: Mapping[str, Any], begun: Callable[[Callable[[], None]], None]
+) -> Iterator[Result]:
+    """The result of a query that reads; raises `InvalidInput`, saying why, for one that writes.
+
+    `begun` is told how another thread can interrupt it.
+    """
     try:
         with _connection(url) as connection, connection.cursor(name=CURSOR) as cursor:
+            begun(connection.cancel)
             cursor.itersize = BATCH
             cursor.execute(query.rstrip().rstrip(";").encode(), params or None)
-            yield Result([column.name for column in cursor.description or ()], cursor, connection.cancel)
+            yield Result([column.name for column in cursor.description or ()], cursor)
     except psycopg.Error as error:
         raise _told(url, error) from None
 
 
 def check(url: str, query: str, params: Mapping[str, Any]) -> None:
     """Raise what `reading` would raise before the first row; the server plans the query and runs nothing."""
-    with reading(url, query, params):
+    with reading(url, query, params, lambda interrupt: None):
         return
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from functools import partial
 from typing import Any
@@ -42,14 +42,20 @@ _HINTS = (
 
 
 @contextmanager
-def reading(url: str, query: str, params: Mapping[str, Any]) -> Iterator[Result]:
-    """The result of a query that reads; raises `InvalidInput` for one that writes, naming what."""
+def reading(
+    url: str, query: str, params: Mapping[str, Any], begun: Callable[[Callable[[], None]], None]
+) -> Iterator[Result]:
+    """The result of a query that reads; raises `InvalidInput` for one that writes, naming what.
+
+    `begun` is told how another thread can interrupt it.
+    """
     with _connection(url) as connection:
+        begun(partial(_interrupt, connection))
         cursor = connection.execute(query, params)
         if cursor.description is None:
             raise InvalidInput("the query gives no rows at all", "give one SELECT")
         columns = [column[0] for column in cursor.description]
-        yield Result(columns, _rows(cursor), partial(_interrupt, connection))
+        yield Result(columns, _rows(cursor))
 
 
 def check(url: str, query: str, params: Mapping[str, Any]) -> None:

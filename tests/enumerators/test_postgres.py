@@ -104,7 +104,7 @@ def test_parameters_are_bound(pg: Server) -> None:
 
 
 def test_rows_come_as_a_stream_and_the_limit_ends_it(pg: Server) -> None:
-    made = source(pg, "SELECT n, repeat('x', 1000) AS text FROM generate_series(1, 100000000) AS n", limit=3)
+    made = source(pg, "SELECT generate_series(1, 100000000) AS n", limit=3)
     made.validate()
     assert [item.payload["n"] for item in made.items()] == [1, 2, 3]
     assert "generate_series" not in str(
