@@ -32,7 +32,10 @@ from abp_tui.plugins import suggest
 
 INDEX, ID = "_index", "_id"
 LINES_SUFFIXES = (".jsonl", ".ndjson", ".jsonlines")
+NAME_IT = "items_path names the array: data.items, or pages.0.rows"
 LOOK_AT = 1 << 20  # characters of a file whose name does not tell what it is
+
+_LINE = json.JSONDecoder(parse_constant=str)  # NaN and Infinity, which JSON does not know, by their names
 
 
 class JsonConfig(EnumeratorConfig):
@@ -109,8 +112,8 @@ class JsonEnumerator(Enumerator[JsonConfig]):
             try:
                 stream = events(source)
                 if problem := find_array(stream, path):
-                    hint = problem[1] or "items_path names the array: data.items, or pages.0.rows"
-                    raise InvalidInput(f"{self.config.file_path}: {problem[0]}", hint)
+                    hint = problem[1] or "an array is needed"
+                    raise InvalidInput(f"{self.config.file_path}: {problem[0]}", f"{hint}; {NAME_IT}")
                 yield stream
             except ijson.JSONError:
                 raise self._broken(source.before) from None
@@ -124,7 +127,7 @@ class JsonEnumerator(Enumerator[JsonConfig]):
         with opened(path, self.config.encoding) as file:
             for number, line in self._filled_lines(file):
                 try:
-                    yield json.loads(line)
+                    yield _LINE.decode(line)
                 except json.JSONDecodeError as error:
                     place = f"{path}, line {number}, column {min(error.pos, len(line.rstrip())) + 1}"
                     raise InvalidInput(f"{place}: no JSON: {error.msg}", "each line is one value") from None

@@ -22,6 +22,7 @@ from abp_tui.store.tally import bucket_width
 
 ID_FORM = re.compile(r"j?(\d{1,15})", re.ASCII)
 REMOVE_CHUNK = 5_000
+VACUUM_PAGES = 5_000
 SYNTHESIS_KEY = "(synthesis)"
 
 
@@ -205,7 +206,14 @@ class Jobs:
             self._delete_in_chunks(table, job_id)
         with self._db.connected() as db:
             JobRow.delete().where(JobRow.id == job_id).execute(db)
-            db.connection().executescript("PRAGMA incremental_vacuum")
+            self._give_back(db.connection())
+
+    def _give_back(self, connection: sqlite3.Connection) -> None:
+        """Give free pages back to the disk, so many at a time that nobody waits for long."""
+        free = None
+        while (left := connection.execute("PRAGMA freelist_count").fetchone()[0]) != free:
+            free = left
+            connection.executescript(f"PRAGMA incremental_vacuum({VACUUM_PAGES})")
 
     def _delete_in_chunks(self, table: str, job_id: int) -> None:
         column = "seq" if table == "unit" else "id"

@@ -82,7 +82,7 @@ def test_imports_helpers_and_the_context() -> None:
             n: int
 
         def helper(n):
-            return {"_id": f"x{n}", "n": Thing(n).n, "csv": csv.__file__.endswith("lib/python3") or csv.__name__}
+            return {"_id": f"x{n}", "n": Thing(n).n, "sniffer": str(csv.Sniffer)}
 
         def enumerate_items(context):
             return (helper(n) for n in range(context["count"]))
@@ -138,7 +138,7 @@ def test_the_hash_is_of_every_byte_of_code_and_context() -> None:
         ("yield {}\n1 / 0", "after 1 items: line 4: ZeroDivisionError: division by zero"),
         ("sys.exit(4)", "SystemExit: 4"),
         ("raise KeyboardInterrupt", "KeyboardInterrupt"),
-        ("yield {}\ntime.sleep(0.6)\nyield {}\nprint('bye', flush=True)\nos._exit(3)", "with exit code 3 (it printed last: bye)"),
+        ("print('bye', flush=True); os._exit(3)", "with exit code 3 (it printed last: bye)"),
         ("os.kill(os.getpid(), 11)", "with signal SIGSEGV"),
         ("os.close(2); os.closerange(3, 99); time.sleep(99)", "it ended its process"),
         ("x = bytearray(3 << 30); yield {}", "MemoryError"),
