@@ -34,7 +34,7 @@ async def fill(pilot: Pilot[Any], folder: Path, **texts: str) -> None:
     screen = pilot.app.screen
     screen.query_one("#worker", Select).value = texts.pop("worker", "command")
     screen.query_one("#intent", TextArea).text = texts.pop("intent", "Count the words of {file_path}")
-    values = {"name": "counted", "folder": str(folder / "texts"), "pattern": "*.txt", **texts}
+    values = {"name": "counted", "set-base_directory": str(folder / "texts"), "set-pattern": "*.txt", **texts}
     for name, value in values.items():
         screen.query_one(f"#{name}", Input).value = value
 
@@ -47,7 +47,7 @@ async def test_count_items_and_prompt_appear_while_typing(tmp_path: Path, size: 
         await until_shown(pilot, "Count the words of")
         await pilot.press("ctrl+n")
         await until_shown(pilot, "Prompt for t1.txt")
-        pilot.app.screen.query_one("#pattern", Input).value = "*.md"
+        pilot.app.screen.query_one("#set-pattern", Input).value = "*.md"
         await until_shown(pilot, "1 item", "Prompt for skip.md")
 
 
@@ -56,7 +56,7 @@ async def test_what_is_wrong_is_said_before_anything_is_written(tmp_path: Path) 
     async with running(orchestrator) as pilot:
         await fill(pilot, tmp_path, command="wc -w {fil_path}")
         await until_shown(pilot, "fil_path")
-        pilot.app.screen.query_one("#folder", Input).value = str(tmp_path / "nowhere")
+        pilot.app.screen.query_one("#set-base_directory", Input).value = str(tmp_path / "nowhere")
         await until_shown(pilot, "there is no folder", "the nearest folder that exists is")
         await pilot.press("ctrl+s")
         await until(pilot, lambda: len(pilot.app._notifications) == 1)
@@ -90,11 +90,11 @@ async def test_create_alone_starts_nothing(tmp_path: Path) -> None:
 
 
 def test_a_command_is_split_like_a_shell_does() -> None:
-    form = NewJobForm("n", "i", "", "", "", "command", "grep -c 'two words' {file_path}", "3")
+    form = NewJobForm("n", "i", "file", {}, "command", "grep -c 'two words' {file_path}", "3")
     assert form.arguments()["worker_options"] == {"argv": ["grep", "-c", "two words", "{file_path}"]}
 
 
 @pytest.mark.parametrize(("command", "workers"), [("", "3"), ("echo 'open", "3"), ("wc", ""), ("wc", "-1")])
 def test_a_form_that_cannot_be_read_is_refused(command: str, workers: str) -> None:
     with pytest.raises(InvalidInput):
-        NewJobForm("n", "i", "", "", "", "command", command, workers).arguments()
+        NewJobForm("n", "i", "file", {}, "command", command, workers).arguments()
