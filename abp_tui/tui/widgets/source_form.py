@@ -30,13 +30,15 @@ class SourceForm(Vertical):
         """The fields of the source."""
         for name, setting in self._settings().items():
             label = one_line(str(setting.get("title") or name)).lower()
-            yield labelled(label, _field(name, setting), str(setting.get("description") or ""))
+            field = _field(name, setting)
+            field.add_class(f"of-{self.source}")
+            yield labelled(label, field, str(setting.get("description") or ""))
 
     def texts(self) -> dict[str, str | bool]:
         """What is in the fields now, by setting."""
         found: dict[str, str | bool] = {}
         for name in self._settings():
-            for field in self.query(f"#{PREFIX}{name}"):
+            for field in self.query(f"#{PREFIX}{name}.of-{self.source}"):
                 found[name] = field.value if isinstance(field, Input | Checkbox) else _text(field)
         return found
 
