@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain, islice
@@ -16,6 +17,7 @@ from abp_tui.domain.prompt import RESULTS_FIELD, PromptSynthesizer, PromptTempla
 from abp_tui.enumerators.base import Enumerator, Item
 from abp_tui.errors import DuplicateKey, InvalidInput
 from abp_tui.paths import results_path
+from abp_tui.store.keys import SeenKeys
 from abp_tui.store.records import dump, storable
 from abp_tui.store.repository import Repository
 from abp_tui.workers.base import Worker
@@ -66,8 +68,21 @@ def preview(plan: Plan, synthesizer: PromptSynthesizer, first: int = 5) -> Previ
     items = _checked_items(plan.enumerator)
     head = list(islice(items, SAMPLE))
     template = _checked_template(plan, synthesizer, head)
-    count = len(head) + sum(1 for _ in items)
+    count = _count(plan.enumerator, chain(head, items))
     return Preview(template, tuple(head[:first]), count, tuple(plan.enumerator.warnings()))
+
+
+def _count(enumerator: Enumerator[Any], items: Iterator[Item]) -> int:
+    """How many items there are; raises `InvalidInput` where two have the same key."""
+    count = 0
+    with closing(SeenKeys()) as seen:
+        for item in items:
+            try:
+                seen.add(count, item.key)
+            except DuplicateKey as error:
+                raise _told(error, enumerator) from None
+            count += 1
+    return count
 
 
 def create(repository: Repository, plan: Plan, synthesizer: PromptSynthesizer) -> Job:
@@ -81,7 +96,8 @@ def create(repository: Repository, plan: Plan, synthesizer: PromptSynthesizer) -
     template = _checked_template(plan, synthesizer, head)
     job_id = repository.jobs.add(_columns(plan), _first_recipe(plan, template.text))
     try:
-        total = _write_units(repository, job_id, plan.enumerator, chain(head, items))
+        with repository.kept_open():
+            total = _write_units(repository, job_id, plan.enumerator, chain(head, items))
         repository.jobs.make_ready(job_id, total, _synthesis_payload(repository, plan, job_id))
         repository.logs.add(job_id, f"created with {total} units")
         for warning in plan.enumerator.warnings():

@@ -59,6 +59,16 @@ def test_two_rows_with_one_id_are_named_by_their_lines(
     assert orchestrator.list_jobs() == []
 
 
+def test_a_preview_finds_them_too(orchestrator: Orchestrator, tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("a\n" + "".join(f"{n % 3000}\n" for n in range(3001)))
+    plan = orchestrator.plan("job", "Do {a}", "csv", {"file_path": str(path), "id_column": "a"})
+    with pytest.raises(InvalidInput, match="line 2 and line 3002 have the same key '0'"):
+        orchestrator.preview(plan)
+    path.write_text("a\n1\n2\n")
+    assert orchestrator.preview(plan).count == 2
+
+
 def test_a_duplicate_far_away_in_a_json_array_is_named_by_its_position(
     orchestrator: Orchestrator, tmp_path: Path
 ) -> None:

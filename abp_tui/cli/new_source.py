@@ -173,11 +173,17 @@ def see_to_approval(orchestrator: Orchestrator, plan: Plan, sha256: str | None, 
 
 def _show(wanted: Approval) -> None:
     """The whole code with line numbers, what it is called with, and its hash."""
-    code = clean(wanted.text).split("\n")
+    code = wanted.text.split("\n")
     size = len(str(len(code)))
     for number, line in enumerate(code, 1):
-        say(f"{number:>{size}}  {line}")
+        say(f"{number:>{size}}  {_visible(line)}")
     if wanted.context:
         say(bold("context"))
         say(clean(wanted.context))
     say(f"{bold('SHA-256')} {wanted.sha256}")
+
+
+def _visible(line: str) -> str:
+    """A line of code as it is; where a terminal would hide or obey something in it, with escapes."""
+    line = line.removesuffix("\r")
+    return line if clean(line) == line else line.encode("unicode_escape").decode()

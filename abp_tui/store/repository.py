@@ -54,6 +54,12 @@ class Repository:
         with self.database.writing():
             yield
 
+    @contextmanager
+    def kept_open(self) -> Iterator[None]:
+        """Keep this thread's connection over many transactions, rather than open and close it for each."""
+        with self.database.kept_open():
+            yield
+
     def journal(self, job_id: int, executor: str, host: str, boot_id: str) -> Journal:
         """The write path of one executor of a job, which must hold the job's lease."""
         return Journal(self.database, job_id, executor, host, boot_id)

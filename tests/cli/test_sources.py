@@ -181,7 +181,7 @@ def test_on_a_terminal_the_code_is_shown_and_asked_about(
     assert process.wait(30) == (0 if made else 2)
     os.close(ours)
     assert b"1  def enumerate_items" in seen and b"2      yield" in seen and b"SHA-256" in seen
-    assert b"\x1b[31m" not in seen and b'"n": 5' in seen
+    assert b"\x1b[31m" not in seen and rb"# \x1b[31mred" in seen and b'"n": 5' in seen
     assert abp.sql("SELECT count(*) FROM job") == [(made,)]
     assert abp.sql("SELECT count(*) FROM approval") == [(made,)]
 
