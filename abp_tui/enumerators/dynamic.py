@@ -9,10 +9,9 @@ import select
 import signal
 import subprocess
 import sys
-import time
 import uuid
-from collections.abc import Generator, Iterator, Mapping
-from contextlib import closing, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -23,8 +22,9 @@ from pydantic import BeforeValidator, Field
 
 from abp_tui.enumerators import dynamic_child
 from abp_tui.enumerators.base import Approval, Enumerator, EnumeratorConfig, Item
+from abp_tui.enumerators.dynamic_run import Run, Times
 from abp_tui.enumerators.settings import limit_field
-from abp_tui.errors import AbpError, ApprovalNeeded, InvalidInput
+from abp_tui.errors import ApprovalNeeded, InvalidInput
 
 ID = "_id"
 KIND = "code"
@@ -32,8 +32,6 @@ MARK = "ABP_SOURCE"
 
 MEMORY_BYTES = 2 << 30  # of address space
 MORE_PROCESSES = 256
-MAX_ITEM_BYTES = 1 << 26
-STEP_MS = 200
 READ_SIZE = 1 << 16
 PRINTED_TAIL = 2000
 SWEEPS = 10
@@ -109,22 +107,22 @@ class DynamicEnumerator(Enumerator[DynamicConfig]):
         """An item per dictionary, keyed by its `_id` if it has one, else by its position."""
         if not self._approved:
             raise ApprovalNeeded("this code was not approved", f"its SHA-256 is {self.approval().sha256}")
-        with closing(_Run(self).items()) as found:
-            for n, payload in enumerate(islice(found, self.config.limit)):
+        with _running(self._request()) as child:
+            run = Run(child, Times(self.idle_s, self.total_s), lambda: self._abandoned)
+            for n, payload in enumerate(islice(run.items(), self.config.limit)):
                 yield Item(_key(n, payload), payload)
 
     def abandon(self) -> None:
         """End the code soon, from whatever thread."""
         self._abandoned = True
 
-    @property
-    def abandoned(self) -> bool:
-        """Whether nobody wants the items any more."""
-        return self._abandoned
-
     def why_empty(self) -> str:
         """What the code did."""
         return f"{dynamic_child.FUNCTION} gave no dictionaries"
+
+    def _request(self) -> bytes:
+        limits = {"memory": MEMORY_BYTES, "processes": _most_processes()}
+        return json.dumps({"code": self.config.code, "context": self.config.context, **limits}).encode()
 
 
 def sha256_of(code: str, context: Mapping[str, Any]) -> str:
@@ -144,82 +142,13 @@ def _key(n: int, payload: Mapping[str, Any]) -> str:
     return str(value)
 
 
-class _Run:
-    """One run of the code."""
-
-    def __init__(self, source: DynamicEnumerator) -> None:
-        self._source = source
-        self._count = 0
-        self._child: _Child | None = None
-
-    def items(self) -> Generator[dict[str, Any], None, None]:
-        """The dictionaries as they come; raises `InvalidInput` for how it ended, if not well."""
-        child = self._child = _Child(self._request())
-        try:
-            for line in self._lines(child):
-                message = json.loads(line)
-                if "item" not in message:
-                    self._end(message)
-                    return
-                self._count += 1
-                yield message["item"]
-            raise self._broken_off(child.wait())
-        finally:
-            child.end()
-
-    def _request(self) -> bytes:
-        config = self._source.config
-        limits = {"memory": MEMORY_BYTES, "processes": _most_processes()}
-        return json.dumps({"code": config.code, "context": config.context, **limits}).encode()
-
-    def _lines(self, child: _Child) -> Iterator[bytes]:
-        """The lines the child sends, until it is gone and all is read."""
-        pieces: list[bytes] = []
-        size = 0
-        for data in self._blocks(child):
-            *whole, rest = data.split(b"\n")
-            if whole:
-                yield b"".join([*pieces, whole[0]])
-                yield from whole[1:]
-                pieces, size = [], 0
-            pieces.append(rest)
-            size += len(rest)
-            if size > MAX_ITEM_BYTES:
-                raise self._error(f"item {self._count + 1} is over {MAX_ITEM_BYTES >> 20} MB")
-
-    def _blocks(self, child: _Child) -> Iterator[bytes]:
-        ends = time.monotonic() + self._source.total_s
-        silent = 0.0
-        while True:
-            began = time.monotonic()
-            data, is_over = child.read(STEP_MS)
-            silent = 0.0 if data else silent + time.monotonic() - began
-            if data:
-                yield data
-            elif is_over:
-                return
-            if self._source.abandoned:
-                raise self._error("nobody wants its items any more")
-            if silent > self._source.idle_s:
-                raise self._error(f"it gave nothing for {self._source.idle_s:g} seconds")
-            if time.monotonic() > ends:
-                raise self._error(f"it was not done after {self._source.total_s:g} seconds")
-
-    def _end(self, message: Mapping[str, Any]) -> None:
-        if "error" in message:
-            raise self._error(str(message["error"]))
-
-    def _broken_off(self, status: int) -> AbpError:
-        how = f"signal {signal.Signals(-status).name}" if status < 0 else f"exit code {status}"
-        return self._error(f"it ended its process with {how}")
-
-    def _error(self, why: str) -> InvalidInput:
-        after = f" after {self._count:,} items" if self._count else ""
-        printed = self._child.printed.strip() if self._child else ""
-        hint = f"it printed last: {printed[-200:]}" if printed else "run it by hand to see more"
-        if "MemoryError" in why:
-            hint = f"it may use {MEMORY_BYTES >> 30} GB: yield the items one by one"
-        return InvalidInput(f"the code failed{after}: {why}", hint)
+@contextmanager
+def _running(request: bytes) -> Iterator[_Child]:
+    child = _Child(request)
+    try:
+        yield child
+    finally:
+        child.end()
 
 
 class _Child:
