@@ -116,6 +116,8 @@ async def choose(pilot: Pilot[Any], source: str, **settings: str) -> None:
         field = screen.query_one(f"#set-{name}.of-{source}")
         if isinstance(field, TextArea):
             field.text = value
+        elif isinstance(field, Select):
+            field.value = value == "yes"
         else:
             assert isinstance(field, Input)
             field.value = value
@@ -136,6 +138,8 @@ async def test_each_source_has_its_own_fields_and_shows_its_items(
         await until_shown(pilot, "Prompt for 8", "Buy milk")
         await choose(pilot, "csv", id_column="numbr")
         await until_shown(pilot, "did you mean 'number'?")
+        await choose(pilot, "csv", id_column="", has_header="no")
+        await until_shown(pilot, "the prompt names {text}")
         await choose(pilot, "json", file_path=str(tmp_path / "m.jsonl"), limit="1")
         await until_shown(pilot, "1 item", "Buy one")
         query = "SELECT 'tea' AS text UNION SELECT 'oil'"

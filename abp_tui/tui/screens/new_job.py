@@ -74,15 +74,11 @@ class NewJobScreen(AbpScreen):
         """Look again once typing stops."""
         self._look_soon()
 
-    def on_checkbox_changed(self) -> None:
-        """Look again."""
-        self._look_soon()
-
     def on_select_changed(self, event: Select.Changed) -> None:
         """Another source or worker has other settings; a command is asked for at once."""
         if event.select.id == "source":
             self.query_one(SourceForm).source = str(event.value)
-        else:
+        elif event.select.id == "worker":
             self._show_command()
             if self._worker == "command":
                 self.call_after_refresh(self.query_one("#command", Input).focus)

@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.reactive import reactive
 from textual.widget import Widget
-from textual.widgets import Checkbox, Input, Label, TextArea
+from textual.widgets import Input, Label, Select, TextArea
 
 from abp_tui.enumerators.base import registry
 from abp_tui.errors import AbpError, InvalidInput
@@ -19,6 +19,7 @@ from abp_tui.tui.widgets.text import one_line
 
 Setting = Mapping[str, Any]
 PREFIX = "set-"
+NO_YES = (("no", False), ("yes", True))
 
 
 class SourceForm(Vertical):
@@ -39,7 +40,7 @@ class SourceForm(Vertical):
         found: dict[str, str | bool] = {}
         for name in self._settings():
             for field in self.query(f"#{PREFIX}{name}.of-{self.source}"):
-                found[name] = field.value if isinstance(field, Input | Checkbox) else _text(field)
+                found[name] = _value(field)
         return found
 
     def _settings(self) -> dict[str, Setting]:
@@ -79,7 +80,7 @@ def labelled(label: str, field: Widget, tooltip: str = "") -> Horizontal:
 def _field(name: str, setting: Setting) -> Widget:
     kind, default = _type(setting), setting.get("default")
     if kind == "boolean":
-        return Checkbox("", bool(default), id=PREFIX + name, compact=True)
+        return Select(NO_YES, value=bool(default), allow_blank=False, id=PREFIX + name, compact=True)
     if setting.get("format") == "multi-line":
         return TextArea(id=PREFIX + name, compact=True, tab_behavior="focus", highlight_cursor_line=False)
     text = os.curdir if setting.get("format") == "directory-path" else ""
@@ -96,7 +97,11 @@ def _type(setting: Setting) -> str:
     return next((str(option["type"]) for option in options if option.get("type", "null") != "null"), "string")
 
 
-def _text(field: Widget) -> str:
+def _value(field: Widget) -> str | bool:
+    if isinstance(field, Select):
+        return bool(field.value)
+    if isinstance(field, Input):
+        return field.value
     return field.text if isinstance(field, TextArea) else ""
 
 
