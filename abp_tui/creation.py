@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain, islice
@@ -14,14 +15,17 @@ from typing import Any
 from abp_tui.domain.model import MAX_RETRIES, MAX_WORKERS, Job, Recipe, Timers
 from abp_tui.domain.prompt import RESULTS_FIELD, PromptSynthesizer, PromptTemplate
 from abp_tui.enumerators.base import Enumerator, Item
-from abp_tui.errors import InvalidInput
+from abp_tui.errors import DuplicateKey, InvalidInput
 from abp_tui.paths import results_path
+from abp_tui.store.keys import SeenKeys
 from abp_tui.store.records import dump, storable
 from abp_tui.store.repository import Repository
 from abp_tui.workers.base import Worker
 
 CHUNK = 2_000
+CHUNK_CHARACTERS = 4_000_000
 SAMPLE = 100
+Row = tuple[int, str, str]
 NAME_FORM = re.compile(r"[^\s/\x00-\x1f\x7f-\x9f][^/\x00-\x1f\x7f-\x9f]{0,99}")
 
 
@@ -32,7 +36,6 @@ class Plan:
     name: str
     user_intent: str
     enumerator: Enumerator[Any]
-    enumerator_config: Mapping[str, Any]
     worker: Worker[Any]
     worker_options: Mapping[str, Any]
     timers: Timers
@@ -65,8 +68,21 @@ def preview(plan: Plan, synthesizer: PromptSynthesizer, first: int = 5) -> Previ
     items = _checked_items(plan.enumerator)
     head = list(islice(items, SAMPLE))
     template = _checked_template(plan, synthesizer, head)
-    count = len(head) + sum(1 for _ in items)
+    count = _count(plan.enumerator, chain(head, items))
     return Preview(template, tuple(head[:first]), count, tuple(plan.enumerator.warnings()))
+
+
+def _count(enumerator: Enumerator[Any], items: Iterator[Item]) -> int:
+    """How many items there are; raises `InvalidInput` where two have the same key."""
+    count = 0
+    with closing(SeenKeys()) as seen:
+        for item in items:
+            try:
+                seen.add(count, item.key)
+            except DuplicateKey as error:
+                raise _told(error, enumerator) from None
+            count += 1
+    return count
 
 
 def create(repository: Repository, plan: Plan, synthesizer: PromptSynthesizer) -> Job:
@@ -80,7 +96,8 @@ def create(repository: Repository, plan: Plan, synthesizer: PromptSynthesizer) -
     template = _checked_template(plan, synthesizer, head)
     job_id = repository.jobs.add(_columns(plan), _first_recipe(plan, template.text))
     try:
-        total = _write_units(repository, job_id, chain(head, items))
+        with repository.kept_open():
+            total = _write_units(repository, job_id, plan.enumerator, chain(head, items))
         repository.jobs.make_ready(job_id, total, _synthesis_payload(repository, plan, job_id))
         repository.logs.add(job_id, f"created with {total} units")
         for warning in plan.enumerator.warnings():
@@ -155,7 +172,7 @@ def _columns(plan: Plan) -> dict[str, Any]:
         "name": plan.name,
         "intent": plan.user_intent,
         "enumerator_type": plan.enumerator.name,
-        "enumerator_config": dump(dict(plan.enumerator_config)),
+        "enumerator_config": dump(plan.enumerator.record()),
         "worker": plan.worker.name,
         "cwd": plan.cwd,
         "max_workers": plan.max_workers,
@@ -185,10 +202,38 @@ def _first_recipe(plan: Plan, prompt_template: str) -> Recipe:
     )
 
 
-def _write_units(repository: Repository, job_id: int, items: Iterator[Item]) -> int:
+def _write_units(
+    repository: Repository, job_id: int, enumerator: Enumerator[Any], items: Iterator[Item]
+) -> int:
     seq = 0
-    while chunk := list(islice(items, CHUNK)):
-        rows = [(seq + n, storable(item.key), dump(item.payload)) for n, item in enumerate(chunk)]
-        repository.jobs.add_units(job_id, rows)
-        seq += len(rows)
+    for chunk in _chunks(items):
+        try:
+            repository.jobs.add_units(job_id, chunk)
+        except DuplicateKey as error:
+            raise _told(error, enumerator) from None
+        seq += len(chunk)
     return seq
+
+
+def _chunks(items: Iterator[Item]) -> Iterator[list[Row]]:
+    """The items as rows, so many at a time that writing them keeps nobody waiting."""
+    chunk: list[Row] = []
+    size = 0
+    for seq, item in enumerate(items):
+        payload = dump(item.payload)
+        chunk.append((seq, storable(item.key), payload))
+        size += len(payload)
+        if len(chunk) == CHUNK or size > CHUNK_CHARACTERS:
+            yield chunk
+            chunk, size = [], 0
+    if chunk:
+        yield chunk
+
+
+def _told(error: DuplicateKey, enumerator: Enumerator[Any]) -> InvalidInput:
+    """The error with places that a person finds in the source."""
+    first, second = enumerator.place(error.first), enumerator.place(error.seq)
+    return InvalidInput(
+        f"{first} and {second} have the same key {error.key[:100]!r}",
+        "name an id that differs in each item, or none: then the position is the key",
+    )

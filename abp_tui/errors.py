@@ -19,6 +19,20 @@ class InvalidInput(AbpError):
     """What was asked for can't be done as it was written: a path, a template, an option."""
 
 
+class DuplicateKey(InvalidInput):
+    """Two items of a job have the same key: the one at `seq` has that of the one at `first`."""
+
+    def __init__(self, key: str, seq: int, first: int) -> None:
+        super().__init__(f"items {first + 1} and {seq + 1} have the same key {key[:100]!r}")
+        self.key = key
+        self.seq = seq
+        self.first = first
+
+
+class ApprovalNeeded(AbpError):
+    """Something runs only after a person has approved it, and nobody has yet."""
+
+
 class NotFound(AbpError):
     """There is no such job, unit, worker or enumerator."""
 

@@ -92,8 +92,8 @@ async def fill(pilot: Pilot[None], name: str) -> None:
     screen = pilot.app.screen
     screen.query_one("#name", Input).value = name
     screen.query_one("#intent", TextArea).text = INTENT
-    screen.query_one("#folder", Input).value = "texts"
-    screen.query_one("#pattern", Input).value = "*"
+    screen.query_one("#set-base_directory", Input).value = "texts"
+    screen.query_one("#set-pattern", Input).value = "*"
     screen.query_one("#worker", Select).value = "sample"
     await pilot.pause()
 

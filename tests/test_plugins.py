@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -127,3 +129,44 @@ def test_a_validation_error_becomes_one_line() -> None:
     assert explain(caught.value) == (
         "inner.size: Input should be greater than or equal to 1; iner: there is no such setting"
     )
+
+
+PROJECT = """
+[build-system]
+requires = ["hatchling"]
+build-backend = "hatchling.build"
+
+[project]
+name = "abp-numbers"
+version = "1.0"
+
+[project.entry-points."abp_tui.enumerators"]
+numbers = "abp_numbers:Numbers"
+"""
+
+
+def test_a_package_that_was_really_installed_adds_a_source(tmp_path: Path) -> None:
+    project, site = tmp_path / "project", tmp_path / "site"
+    project.mkdir()
+    (project / "pyproject.toml").write_text(PROJECT)
+    (project / "abp_numbers.py").write_text(PLUGIN)
+    pip = [sys.executable, "-m", "pip", "install", "-q", "--no-index", "--no-build-isolation", "--no-deps"]
+    installed = subprocess.run(
+        [*pip, "--target", str(site), str(project)], capture_output=True, text=True, timeout=100
+    )
+    assert installed.returncode == 0, installed.stderr
+    env = {**os.environ, "PYTHONPATH": str(site), "ABP_STORAGE_PATH": str(tmp_path / "abp.db")}
+    abp = [sys.executable, "-m", "abp_tui"]
+
+    def run(*arguments: str) -> str:
+        done = subprocess.run([*abp, *arguments], env=env, capture_output=True, text=True, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert "numbers  Numbers" in run("sources")
+    run(
+        "new", "job", "--intent", "Look at {n}", "--source", "numbers", "--config", '{"upto": 3}', "--", "cat"
+    )
+    assert [unit["payload"] for unit in json.loads(run("units", "job", "--json"))] == [
+        {"n": n} for n in range(3)
+    ]

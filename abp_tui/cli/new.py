@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from abp_tui.cli.common import json_object, open_orchestrator, put, put_text, say, text_or_file
+from abp_tui.cli.common import open_orchestrator, put, put_text, say, text_or_file
+from abp_tui.cli.new_source import see_to_approval, source_of, source_options
 from abp_tui.cli.text import one_line
 from abp_tui.errors import InvalidInput
 
@@ -39,13 +39,7 @@ class WithCommand(click.Command):
 @click.command(cls=WithCommand)
 @click.argument("name")
 @click.option("--intent", required=True, metavar="TEXT|@FILE", help="What is to be done with each item.")
-@click.option("--files", metavar="DIR", help="One item per file below this folder.")
-@click.option("--pattern", multiple=True, metavar="GLOB", help="Which files, e.g. '*.md'. Repeatable.")
-@click.option("--exclude", multiple=True, metavar="GLOB", help="Which files not. Repeatable.")
-@click.option("--hidden", is_flag=True, help="Hidden files and folders as well.")
-@click.option("--source", metavar="TYPE", help="Another source of items, with --config.")
-@click.option("--config", metavar="JSON|@FILE", help="The configuration of --source.")
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="The first N items only.")
+@source_options
 @click.option(
     "--prompt", metavar="TEXT|@FILE", help="The prompt, with {field}s, instead of the standard one."
 )
@@ -66,16 +60,18 @@ def new(ctx: click.Context, /, name: str, dry_run: bool, **given: Any) -> None:
     """Make a job and print its id. Nothing runs yet: test one unit next.
 
     In the intent, the prompt and the command, {field} takes a field of the item; a file has file_path,
-    relative_path, file_name, file_stem, file_extension and file_size. The prompt of --post may name
-    {results_file}, a file with one JSON line per unit.
+    relative_path, file_name, file_stem, file_extension and file_size, a row has its columns, see `abp
+    sources`. The prompt of --post may name {results_file}, a file with one JSON line per unit.
 
     \b
     abp new docs --intent "Find unclear sentences" --files docs --pattern '*.md' --budget 5
     abp new talks --intent "Summarise {file_path}" --files talks --post "Write a programme of all talks"
     abp new words --intent "Count the words" --files texts -- wc -w {file_path}
+    abp new mails --intent "Answer {text}" --csv mails.csv --id-column number
     """
     orchestrator = open_orchestrator()
     plan = _plan(orchestrator, name, ctx.meta.get(COMMAND), given)
+    see_to_approval(orchestrator, plan, given["approve_code"], keep=not dry_run)
     if dry_run:
         _show(orchestrator, plan)
         return
@@ -87,7 +83,7 @@ def new(ctx: click.Context, /, name: str, dry_run: bool, **given: Any) -> None:
 
 
 def _plan(orchestrator: Orchestrator, name: str, command: list[str] | None, given: dict[str, Any]) -> Plan:
-    source, config = _source(given)
+    source, config = source_of(given)
     worker, options = _worker(given["worker"], given["options"], command)
     return orchestrator.plan(
         name,
@@ -105,27 +101,6 @@ def _plan(orchestrator: Orchestrator, name: str, command: list[str] | None, give
         post_processing_prompt=text_or_file(given["post"]),
         cwd=given["cwd"],
     )
-
-
-def _source(given: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """The enumerator and its configuration."""
-    limit = {"limit": given["limit"]} if given["limit"] else {}
-    if (given["files"] is None) == (given["source"] is None):
-        raise InvalidInput(
-            "the source of the items is not clear", "give --files DIR, or --source with --config"
-        )
-    if given["source"] is not None:
-        config = text_or_file(given["config"]) or "{}"
-        return given["source"], {**json_object(config, "--config"), **limit}
-    if given["config"] is not None:
-        raise InvalidInput("--config is for --source", "with --files use --pattern, --exclude and --hidden")
-    return "file", {
-        "base_directory": str(Path(given["files"]).expanduser().absolute()),
-        **({"pattern": list(given["pattern"])} if given["pattern"] else {}),
-        **({"exclude_patterns": list(given["exclude"])} if given["exclude"] else {}),
-        **({"include_hidden": True} if given["hidden"] else {}),
-        **limit,
-    }
 
 
 def _worker(
@@ -152,9 +127,11 @@ def _option(setting: str) -> tuple[str, Any]:
 def _show(orchestrator: Orchestrator, plan: Plan) -> None:
     """What would be made, without making it."""
     seen = orchestrator.preview(plan)
-    say(f"{plan.name}: {seen.count} units for {plan.worker.name}; nothing was written")
+    say(f"{plan.name}: {seen.count:,} units for {plan.worker.name}; nothing was written")
     for warning in seen.warnings:
         say(one_line(f"warning: {warning}"))
-    say("first: " + ", ".join(one_line(item.key, 60) for item in seen.items))
+    say("the first items:")
+    for item in seen.items:
+        say(one_line(f"  {item.key}  {json.dumps(dict(item.payload), ensure_ascii=False, default=str)}", 200))
     say("the prompt of the first:")
     put_text(seen.prompt(0))

@@ -68,6 +68,7 @@ class PromptTemplate:
         )
 
 
+FILE_SOURCES = ("file", "paths")  # whose items are files, so that the path says it all
 RESULTS_FIELD = "results_file"
 _RESULTS = (
     "\n\nThe results are in the file {results_file}: one JSON object per line and item, with the fields "
@@ -167,7 +168,7 @@ class PromptSynthesizer:
 
 def _item(named: Collection[str], enumerator_type: str, fields: Sequence[str]) -> str:
     """The part of the prompt that says which item it is, unless the intent has said so itself."""
-    if enumerator_type == "file" and "file_path" in fields:
+    if enumerator_type in FILE_SOURCES and "file_path" in fields:
         return "" if "file_path" in named else "The file: {file_path}"
     if named:
         return ""

@@ -24,6 +24,16 @@ class Item:
     payload: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """What a person is asked to approve: `sha256` changes with every byte of it."""
+
+    kind: str
+    sha256: str
+    text: str
+    context: str
+
+
 class EnumeratorConfig(BaseModel):
     """Base of each enumerator's configuration; its JSON schema makes forms, flags and documentation."""
 
@@ -36,13 +46,15 @@ ConfigT = TypeVar("ConfigT", bound=EnumeratorConfig)
 class Enumerator(ABC, Generic[ConfigT]):
     """A source of items, built from its configuration.
 
-    Subclasses name themselves, their configuration model and the fields of their payload.
+    Subclasses name themselves, their configuration model, the fields of their payload where these are known
+    beforehand, and what they add to an item's own fields (`metadata`, with names that begin with `_`).
     """
 
     name: ClassVar[str]
     title: ClassVar[str]
     Config: ClassVar[type[EnumeratorConfig]]
     fields: ClassVar[tuple[str, ...]] = ()
+    metadata: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, config: ConfigT) -> None:
         self.config = config
@@ -64,6 +76,24 @@ class Enumerator(ABC, Generic[ConfigT]):
         """The first `n` items."""
         return list(islice(self.items(), n))
 
+    def place(self, seq: int) -> str:
+        """Where in the source the item with this position is, for a person who looks for it."""
+        return f"item {seq + 1}"
+
+    def record(self) -> dict[str, Any]:
+        """The configuration as it is stored and shown: without passwords."""
+        return self.config.model_dump(mode="json", exclude_unset=True)
+
+    def approval(self) -> Approval | None:
+        """What a person must have approved before this source may be asked for items; None for nothing."""
+        return None
+
+    def approve(self, sha256: str) -> None:
+        """Tell the source that a person has approved what `approval` shows, by its hash."""
+
+    def abandon(self) -> None:
+        """From another thread: nobody wants the items any more. A source that may wait for long ends that."""
+
     def warnings(self) -> list[str]:
         """What a person should know about this source before anything runs."""
         return []
@@ -74,7 +104,14 @@ class Enumerator(ABC, Generic[ConfigT]):
 
 
 def _builtin() -> dict[str, str]:
-    return {"file": "abp_tui.enumerators.file:FileEnumerator"}
+    return {
+        "file": "abp_tui.enumerators.file:FileEnumerator",
+        "paths": "abp_tui.enumerators.listed:ListedEnumerator",
+        "csv": "abp_tui.enumerators.csv:CsvEnumerator",
+        "json": "abp_tui.enumerators.json:JsonEnumerator",
+        "sql": "abp_tui.enumerators.sql:SqlEnumerator",
+        "dynamic": "abp_tui.enumerators.dynamic:DynamicEnumerator",
+    }
 
 
 registry: Registry[type[Enumerator[Any]]] = Registry("enumerator", ENTRY_POINTS, _builtin())

@@ -13,21 +13,13 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from abp_tui.enumerators import globs
 from abp_tui.enumerators.base import Enumerator, EnumeratorConfig, Item
-from abp_tui.enumerators.walk import Found, Walk, is_utf8
+from abp_tui.enumerators.settings import AbsolutePath, limit_field
+from abp_tui.enumerators.text import nearest_parent
+from abp_tui.enumerators.walk import Found, Walk
 from abp_tui.errors import InvalidInput
 
 MAX_WARNINGS = 20
 EVERYTHING = ("**/*",)
-
-
-def _absolute(text: str) -> str:
-    if "\0" in text or not is_utf8(text):
-        raise ValueError("has characters that no path can be stored with")
-    try:
-        path = Path(text).expanduser().absolute()
-    except RuntimeError as error:
-        raise ValueError(str(error)) from None
-    return str(path.resolve() if ".." in path.parts else path)
 
 
 def _several(value: Any) -> Any:
@@ -61,7 +53,7 @@ RelativeGlob = Annotated[Glob, AfterValidator(_is_relative)]
 class FileConfig(EnumeratorConfig):
     """Which files of which folder."""
 
-    base_directory: Annotated[str, AfterValidator(_absolute)] = Field(
+    base_directory: AbsolutePath = Field(
         title="Folder",
         description="The folder to look in. `~` and relative paths are made absolute.",
         min_length=1,
@@ -83,9 +75,7 @@ class FileConfig(EnumeratorConfig):
         title="Hidden files too",
         description="Take files too whose name, or whose folder's name, starts with a dot.",
     )
-    limit: int | None = Field(
-        default=None, title="Limit", description="Take only the first so many files, by path.", ge=1
-    )
+    limit: int | None = limit_field("files, by path")
 
 
 class FileEnumerator(Enumerator[FileConfig]):
@@ -109,7 +99,7 @@ class FileEnumerator(Enumerator[FileConfig]):
             with os.scandir(base):
                 return
         except FileNotFoundError:
-            raise InvalidInput(f"there is no folder {base}", _nearest_parent(base)) from None
+            raise InvalidInput(f"there is no folder {base}", nearest_parent(base)) from None
         except NotADirectoryError:
             hint = f"give its folder {base.parent} and the pattern {base.name}"
             raise InvalidInput(f"{base} is not a folder", hint) from None
@@ -119,7 +109,8 @@ class FileEnumerator(Enumerator[FileConfig]):
     def items(self) -> Iterator[Item]:
         """An item per file, keyed by its relative path."""
         for relative in sorted(self._found.sizes)[: self.config.limit]:
-            yield Item(relative, self._payload(relative, self._found.sizes[relative]))
+            path = os.path.join(self.config.base_directory, relative)  # noqa: PTH118 - a Path for each is slow
+            yield Item(relative, file_payload(path, relative, self._found.sizes[relative]))
 
     def warnings(self) -> list[str]:
         """What was left out and why, at most `MAX_WARNINGS` lines of it."""
@@ -143,18 +134,6 @@ class FileEnumerator(Enumerator[FileConfig]):
     def _count(self, **changes: Any) -> int:
         return len(FileEnumerator(self.config.model_copy(update=changes))._found.sizes)
 
-    def _payload(self, relative: str, size: int) -> dict[str, Any]:
-        name = relative.rpartition("/")[2]
-        stem, extension = os.path.splitext(name)  # noqa: PTH122 - a Path for each file is slow
-        return {
-            "file_path": os.path.join(self.config.base_directory, relative),  # noqa: PTH118 - the same
-            "relative_path": relative,
-            "file_name": name,
-            "file_stem": stem,
-            "file_extension": extension,
-            "file_size": size,
-        }
-
     @cached_property
     def _found(self) -> Found:
         self.validate()
@@ -167,6 +146,15 @@ def _files(count: int) -> str:
     return "1 file matches" if count == 1 else f"{count} files match"
 
 
-def _nearest_parent(path: Path) -> str:
-    parent = next(folder for folder in path.parents if folder.exists())
-    return f"the nearest folder that exists is {parent}"
+def file_payload(path: str, relative: str, size: int) -> dict[str, Any]:
+    """What a file is to its prompt: its names, and its size in bytes."""
+    name = path.rpartition("/")[2]
+    stem, extension = os.path.splitext(name)  # noqa: PTH122 - the same
+    return {
+        "file_path": path,
+        "relative_path": relative,
+        "file_name": name,
+        "file_stem": stem,
+        "file_extension": extension,
+        "file_size": size,
+    }

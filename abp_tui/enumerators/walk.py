@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from abp_tui.enumerators import globs
+from abp_tui.enumerators.settings import is_utf8
 
 
 @dataclass(slots=True)
@@ -93,12 +94,3 @@ class Walk:
 def _identity(path: str | Path) -> tuple[int, int]:
     status = os.stat(path)  # noqa: PTH116 - takes both kinds
     return status.st_dev, status.st_ino
-
-
-def is_utf8(text: str) -> bool:
-    """Whether a path can be stored and put into a prompt as it is."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

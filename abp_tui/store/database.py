@@ -49,11 +49,16 @@ class Database:
     @contextmanager
     def connected(self) -> Iterator[SqliteDatabase]:
         """This thread's connection, opened if it is not and then closed again at the end."""
+        with self.kept_open(), self.told():
+            yield self.peewee
+
+    @contextmanager
+    def kept_open(self) -> Iterator[None]:
+        """Open this thread's connection once for all that is done meanwhile, whatever that raises."""
         with self.told():
             opened = self.peewee.connect(reuse_if_open=True)
         try:
-            with self.told():
-                yield self.peewee
+            yield
         finally:
             if opened:
                 self.peewee.close()

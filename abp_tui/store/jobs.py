@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from peewee import JOIN, IntegrityError, fn
 
 from abp_tui.domain.model import Bucket, Job, Recipe
 from abp_tui.domain.status import Desired, JobStatus, UnitKind, check_job_step
-from abp_tui.errors import IllegalTransition, InvalidInput, LeaseHeld, NotFound
+from abp_tui.errors import DuplicateKey, IllegalTransition, InvalidInput, LeaseHeld, NotFound
 from abp_tui.plugins import suggest
 from abp_tui.store.database import Database, Row
 from abp_tui.store.logs import Logs
@@ -104,16 +104,30 @@ class Jobs:
             RecipeRow.insert(recipe_columns(first)).execute(db)
         return int(job_id)
 
-    def add_units(self, job_id: int, rows: Iterable[tuple[int, str, str]]) -> None:
-        """Write a chunk of units as (seq, key, payload JSON) in one transaction."""
-        insert = "INSERT INTO unit (job_id, seq, key, payload) VALUES (?, ?, ?, ?)"
+    def add_units(self, job_id: int, rows: Sequence[tuple[int, str, str]]) -> None:
+        """Write a chunk of units as (seq, key, payload JSON) in one transaction.
+
+        Raises `DuplicateKey` where a key is there twice, in the chunk or in the job, and writes nothing.
+        """
+        insert = f"INSERT INTO unit (job_id, seq, key, payload) VALUES ({int(job_id)}, ?, ?, ?)"
         try:
             with self._db.writing() as db:
-                db.connection().executemany(insert, ((job_id, *row) for row in rows))
+                db.connection().executemany(insert, rows)
         except sqlite3.IntegrityError as error:
             if "UNIQUE" not in str(error):
                 raise NotFound(f"job j{job_id} was removed while its items were written", "") from None
-            raise InvalidInput("two items have the same key", "name a column that differs in each") from None
+            raise self._duplicate(job_id, rows) from None
+
+    def _duplicate(self, job_id: int, rows: Iterable[tuple[int, str, str]]) -> DuplicateKey:
+        """The first of the rows whose key is taken, by an earlier one or by a unit."""
+        seen: dict[str, int] = {}
+        for seq, key, _ in rows:
+            query = UnitRow.select(UnitRow.seq).where((UnitRow.job == job_id) & (UnitRow.key == key))
+            written = self._db.row(query)
+            if written is not None or key in seen:
+                return DuplicateKey(key, seq, written["seq"] if written is not None else seen[key])
+            seen[key] = seq
+        raise AssertionError("the database found a key twice that is there once")
 
     def make_ready(self, job_id: int, total: int, synthesis: str | None = None) -> None:
         """All units are written: count them, lay out the map, and let the job be started.

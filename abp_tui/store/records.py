@@ -30,10 +30,14 @@ def now() -> float:
     return time.time()
 
 
+_AS_IT_IS = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str).encode
+_ESCAPED = json.JSONEncoder(separators=(",", ":"), default=str).encode
+
+
 def dump(value: Any) -> str:
     """JSON text for a column; what UTF-8 can't hold is escaped, and comes back as it was."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
-    return text if storable(text) == text else json.dumps(value, separators=(",", ":"), default=str)
+    text = _AS_IT_IS(value)
+    return text if text.isascii() or storable(text) == text else _ESCAPED(value)
 
 
 def storable(text: str) -> str:

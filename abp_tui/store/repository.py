@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from abp_tui.store.approvals import Approvals
 from abp_tui.store.attempts import Attempts
 from abp_tui.store.check import Check
 from abp_tui.store.database import Database
@@ -38,6 +39,7 @@ class Repository:
         self.leases = Leases(self.database)
         self.logs = Logs(self.database)
         self.check = Check(self.database)
+        self.approvals = Approvals(self.database)
 
     @property
     def path(self) -> Path:
@@ -55,6 +57,12 @@ class Repository:
     def transaction(self) -> Iterator[None]:
         """Several changes as one: all of them, or none where something in it raises."""
         with self.database.writing():
+            yield
+
+    @contextmanager
+    def kept_open(self) -> Iterator[None]:
+        """Keep this thread's connection over many transactions, rather than open and close it for each."""
+        with self.database.kept_open():
             yield
 
     def journal(self, job_id: int, executor: str, host: str, boot_id: str) -> Journal:

@@ -109,6 +109,14 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command("new.create", "ctrl+s", "Create", "Write the job and start nothing", "create"),
     Command("new.next_prompt", "ctrl+n", "Next prompt", "Show the prompt of the next item", "next_prompt"),
+    Command(
+        "new.approve_code",
+        "ctrl+r",
+        "Read the code",
+        "Show the code, and let it run if you agree",
+        "approve_code",
+        False,
+    ),
     Command("review.approve", "a", "Approve", "Let the whole batch run", "approve", when=_in_review),
     Command("review.reject", "r", "Reject", "Put the unit back and run nothing", "reject", when=_in_review),
     Command(
@@ -177,6 +185,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("edit.cancel", "escape", "Cancel", "Leave the prompt as it is", "dismiss", priority=True),
     Command("confirm.yes", "y", "Yes", "Do it", "answer(True)"),
     Command("confirm.no", "n,escape,q", "No", "Leave it", "answer(False)"),
+    Command("approval.yes", "y", "Run it", "Let exactly this code run", "answer(True)"),
+    Command("approval.no", "n,escape,q", "Don't run it", "Run nothing of it", "answer(False)"),
     Command("help.close", "escape,q,question_mark", "Close", "Close this help", "dismiss"),
     Command("lists.down", "j,down", "Down", "One line down", "cursor_down", False),
     Command("lists.up", "k,up", "Up", "One line up", "cursor_up", False),

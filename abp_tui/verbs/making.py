@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from abp_tui.creation import Plan, Preview, check_prompt, create, preview
 from abp_tui.domain.model import Job, Timers
 from abp_tui.domain.prompt import synthesis_prompt
-from abp_tui.enumerators.base import make_enumerator
+from abp_tui.enumerators.base import Approval, Enumerator, make_enumerator
 from abp_tui.errors import InvalidInput
 from abp_tui.plugins import explain
 from abp_tui.verbs.base import Verbs
@@ -51,8 +51,7 @@ class Making(Verbs):
         return Plan(
             name=name.strip(),
             user_intent=user_intent,
-            enumerator=make_enumerator(enumerator_type, enumerator_config),
-            enumerator_config=enumerator_config,
+            enumerator=self._source(enumerator_type, enumerator_config),
             worker=agent,
             worker_options=agent.options.model_dump(mode="json", exclude_defaults=True),
             timers=_timers(agent, total_s),
@@ -67,6 +66,30 @@ class Making(Verbs):
             output_schema=output_schema,
             post_processing_prompt=_synthesis_prompt(post_processing_prompt),
         )
+
+    def _source(self, name: str, config: Mapping[str, Any]) -> Enumerator[Any]:
+        """The source of items, told if a person has approved it before."""
+        source = make_enumerator(name, config)
+        if (wanted := source.approval()) and self.repository.approvals.given(wanted.sha256):
+            source.approve(wanted.sha256)
+        return source
+
+    def missing_approval(self, plan: Plan) -> Approval | None:
+        """What a person must approve before the plan's items can be looked for; None for nothing."""
+        wanted = plan.enumerator.approval()
+        return None if wanted is None or self.repository.approvals.given(wanted.sha256) else wanted
+
+    def approve_source(self, plan: Plan, sha256: str, *, keep: bool = True) -> None:
+        """A person has approved what has this hash; raises `ApprovalNeeded` where the plan's is another.
+
+        It is kept for all time, or with `keep` false for this plan only.
+        """
+        wanted = plan.enumerator.approval()
+        if wanted is None:
+            raise InvalidInput(f"a {plan.enumerator.name} source runs no code", "there is nothing to approve")
+        plan.enumerator.approve(sha256)
+        if keep:
+            self.repository.approvals.add(wanted.kind, wanted.sha256, f"{wanted.text}\0{wanted.context}")
 
     def preview(self, plan: Plan, first: int = 5) -> Preview:
         """What `create_planned` would make of a plan: count, first items, their prompts, warnings."""

@@ -84,6 +84,16 @@ def test_more_bad_input_in_this_process(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    assert_refused(refused_in_this_process(abp, arguments, monkeypatch, capsys), *words)
+    assert_nothing_made(abp)
+
+
+def refused_in_this_process(
+    abp: Abp,
+    arguments: tuple[str, ...],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Result:
     for name, value in abp.env.items():
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(abp.folder)
@@ -92,8 +102,7 @@ def test_more_bad_input_in_this_process(
         main()
     said = capsys.readouterr()
     assert isinstance(ended.value.code, int)
-    assert_refused(Result(arguments, ended.value.code, said.out, said.err), *words)
-    assert_nothing_made(abp)
+    return Result(arguments, ended.value.code, said.out, said.err)
 
 
 def assert_nothing_made(abp: Abp) -> None:

@@ -82,10 +82,16 @@ def test_resume_leaves_a_running_job_alone(abp: Abp, texts: Path) -> None:
     assert abp.run("wait", "gated").returncode == 0
 
 
+def open_files(pid: int) -> set[Path]:
+    return {link.resolve() for link in Path(f"/proc/{pid}/fd").iterdir() if link.exists()}
+
+
 def test_ctrl_c_leaves_the_wait_and_not_the_job(abp: Abp, texts: Path) -> None:
     gate = abp.new_gated(texts)
-    waiting = abp.start("start", "gated", "--skip-test", "--wait")
+    abp.run("start", "gated", "--skip-test")
     abp.until_processing(3)
+    waiting = abp.start("wait", "gated")
+    abp.until(lambda: abp.store in open_files(waiting.process.pid), "it looks at the store")
     os.kill(waiting.process.pid, signal.SIGINT)
     assert waiting.process.wait(30) == 130
     assert waiting.says("the job goes on")

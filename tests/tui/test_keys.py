@@ -15,7 +15,7 @@ from tests.tui.screens import SMALL, InProcess, running, shown, until, until_sho
 def test_every_command_has_an_id_of_its_own_and_a_help_line() -> None:
     assert len({command.id for command in COMMANDS}) == len(COMMANDS)
     assert all(command.help and command.label and command.keys for command in COMMANDS)
-    assert {command.scope for command in COMMANDS} <= {*SCOPES, "confirm", "help"}
+    assert {command.scope for command in COMMANDS} <= {*SCOPES, "confirm", "approval", "help"}
 
 
 def test_no_key_means_two_things_on_one_screen_at_a_time() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,12 @@ from textual.widgets import Input, Select, TextArea
 from abp_tui.errors import InvalidInput
 from abp_tui.orchestrator import Orchestrator
 from abp_tui.settings import Settings
+from abp_tui.tui.screens.approve_code import ApproveCodeScreen
 from abp_tui.tui.screens.jobs import JobsScreen
+from abp_tui.tui.screens.new_job import NewJobScreen
 from abp_tui.tui.screens.new_job_form import NewJobForm
 from abp_tui.tui.screens.review import ReviewScreen
+from abp_tui.tui.widgets.source_form import config_from
 from tests.factories import make_repository
 from tests.tui.screens import LARGE, SMALL, running, shown, until, until_shown
 
@@ -34,7 +38,10 @@ async def fill(pilot: Pilot[Any], folder: Path, **texts: str) -> None:
     screen = pilot.app.screen
     screen.query_one("#worker", Select).value = texts.pop("worker", "command")
     screen.query_one("#intent", TextArea).text = texts.pop("intent", "Count the words of {file_path}")
-    values = {"name": "counted", "folder": str(folder / "texts"), "pattern": "*.txt", **texts}
+    values = {"name": "counted"}
+    if texts.pop("settings", "files") == "files":
+        values |= {"set-base_directory": str(folder / "texts"), "set-pattern": "*.txt"}
+    values |= texts
     for name, value in values.items():
         screen.query_one(f"#{name}", Input).value = value
 
@@ -47,7 +54,7 @@ async def test_count_items_and_prompt_appear_while_typing(tmp_path: Path, size: 
         await until_shown(pilot, "Count the words of")
         await pilot.press("ctrl+n")
         await until_shown(pilot, "Prompt for t1.txt")
-        pilot.app.screen.query_one("#pattern", Input).value = "*.md"
+        pilot.app.screen.query_one("#set-pattern", Input).value = "*.md"
         await until_shown(pilot, "1 item", "Prompt for skip.md")
 
 
@@ -56,7 +63,7 @@ async def test_what_is_wrong_is_said_before_anything_is_written(tmp_path: Path) 
     async with running(orchestrator) as pilot:
         await fill(pilot, tmp_path, command="wc -w {fil_path}")
         await until_shown(pilot, "fil_path")
-        pilot.app.screen.query_one("#folder", Input).value = str(tmp_path / "nowhere")
+        pilot.app.screen.query_one("#set-base_directory", Input).value = str(tmp_path / "nowhere")
         await until_shown(pilot, "there is no folder", "the nearest folder that exists is")
         await pilot.press("ctrl+s")
         await until(pilot, lambda: len(pilot.app._notifications) == 1)
@@ -90,11 +97,105 @@ async def test_create_alone_starts_nothing(tmp_path: Path) -> None:
 
 
 def test_a_command_is_split_like_a_shell_does() -> None:
-    form = NewJobForm("n", "i", "", "", "", "command", "grep -c 'two words' {file_path}", "3")
+    form = NewJobForm("n", "i", "file", {}, "command", "grep -c 'two words' {file_path}", "3")
     assert form.arguments()["worker_options"] == {"argv": ["grep", "-c", "two words", "{file_path}"]}
 
 
 @pytest.mark.parametrize(("command", "workers"), [("", "3"), ("echo 'open", "3"), ("wc", ""), ("wc", "-1")])
 def test_a_form_that_cannot_be_read_is_refused(command: str, workers: str) -> None:
     with pytest.raises(InvalidInput):
-        NewJobForm("n", "i", "", "", "", "command", command, workers).arguments()
+        NewJobForm("n", "i", "file", {}, "command", command, workers).arguments()
+
+
+async def choose(pilot: Pilot[Any], source: str, **settings: str) -> None:
+    """Take another source and fill its fields."""
+    screen = pilot.app.screen
+    screen.query_one("#source", Select).value = source
+    for name, value in settings.items():
+        await until(pilot, lambda name=name: bool(screen.query(f"#set-{name}.of-{source}")))
+        field = screen.query_one(f"#set-{name}.of-{source}")
+        if isinstance(field, TextArea):
+            field.text = value
+        elif isinstance(field, Select):
+            field.value = value == "yes"
+        else:
+            assert isinstance(field, Input)
+            field.value = value
+
+
+@BOTH
+async def test_each_source_has_its_own_fields_and_shows_its_items(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    (tmp_path / "m.csv").write_text("number,text\n7,bread\n8,milk\n9,tea\n")
+    (tmp_path / "m.jsonl").write_text('{"text": "one"}\n{"text": "two"}\n')
+    sqlite3.connect(tmp_path / "m.db").close()
+    async with running(real(tmp_path), size) as pilot:
+        await fill(pilot, tmp_path, worker="sample", intent="Buy {text}", settings="none")
+        await choose(pilot, "csv", file_path=str(tmp_path / "m.csv"), id_column="number")
+        await until_shown(pilot, "3 items", "Prompt for 7", "Buy bread")
+        await pilot.press("ctrl+n")
+        await until_shown(pilot, "Prompt for 8", "Buy milk")
+        await choose(pilot, "csv", id_column="numbr")
+        await until_shown(pilot, "did you mean 'number'?")
+        await choose(pilot, "csv", id_column="", has_header="no")
+        await until_shown(pilot, "the prompt names {text}")
+        await choose(pilot, "json", file_path=str(tmp_path / "m.jsonl"), limit="1")
+        await until_shown(pilot, "1 item", "Buy one")
+        query = "SELECT 'tea' AS text UNION SELECT 'oil'"
+        await choose(pilot, "sql", connection_string=f"sqlite:///{tmp_path}/m.db", query=query)
+        await until_shown(pilot, "2 items", "Buy oil")
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: isinstance(pilot.app.screen, JobsScreen))
+        await until_shown(pilot, "counted", "0/2")
+
+
+@BOTH
+async def test_code_is_shown_whole_and_runs_only_once_it_was_approved(
+    tmp_path: Path, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    sign = tmp_path / "ran"
+    code = "open('ran', 'a')\n\ndef enumerate_items(context):\n    return [context] # \x1b[2K\n"
+    orchestrator = real(tmp_path)
+    async with running(orchestrator, size) as pilot:
+        await fill(pilot, tmp_path, worker="sample", intent="Do {n}", settings="none")
+        await choose(pilot, "dynamic", code=code, context='{"n": 41}')
+        await until_shown(pilot, "this code was not approved", "ctrl+r")
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ApproveCodeScreen))
+        await until_shown(pilot, "1  open(", "3  def enumerate_items(context):", "SHA-256", "y Run it")
+        await until_shown(pilot, r"[context] # \x1b[2K", '"n": 41')
+        await pilot.press("n")
+        await until(pilot, lambda: isinstance(pilot.app.screen, NewJobScreen))
+        assert not sign.exists() and orchestrator.list_jobs() == []
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ApproveCodeScreen))
+        await pilot.press("y")
+        await until_shown(pilot, "1 item", "Do 41")
+        assert orchestrator.list_jobs() == []
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: isinstance(pilot.app.screen, JobsScreen))
+    assert orchestrator.status("counted").total_units == 1
+    assert sign.exists()
+
+
+@pytest.mark.parametrize(
+    ("source", "texts", "config"),
+    [
+        ("file", {"base_directory": ".", "pattern": "*.a  *.b", "include_hidden": True, "limit": ""},
+         {"base_directory": ".", "pattern": ["*.a", "*.b"], "include_hidden": True}),
+        ("csv", {"file_path": "x", "columns": "a, b c", "has_header": False, "limit": "3"},
+         {"file_path": "x", "columns": "a, b c", "has_header": False, "limit": 3}),
+        ("sql", {"query": " SELECT 1\n", "params": '{"a": 1}'}, {"query": " SELECT 1\n", "params": {"a": 1}}),
+        ("sql", {"params": ""}, {}),
+    ],
+)  # fmt: skip
+def test_fields_become_a_configuration(source: str, texts: dict[str, Any], config: dict[str, Any]) -> None:
+    assert config_from(source, texts) == config
+
+
+@pytest.mark.parametrize(("source", "texts"), [("csv", {"limit": "x"}), ("sql", {"params": "{a"})])
+def test_fields_that_can_not_be_read(source: str, texts: dict[str, str]) -> None:
+    with pytest.raises(InvalidInput):
+        config_from(source, texts)

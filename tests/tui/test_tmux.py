@@ -118,6 +118,8 @@ def test_a_job_from_its_making_to_its_results(terminal: Terminal, tmp_path: Path
     terminal.type("counted")
     terminal.next_field()
     terminal.type("Count {file_path}")
+    terminal.keys("Tab")  # the source
+    terminal.settle()
     terminal.next_field()
     terminal.keys("C-u")
     terminal.settle()  # letters are quicker through Textual than keys that are bound
@@ -125,7 +127,10 @@ def test_a_job_from_its_making_to_its_results(terminal: Terminal, tmp_path: Path
     terminal.wait_for("6 items")
     terminal.next_field()
     terminal.next_field()
-    terminal.keys("Tab", "Enter")
+    for _ in ("hidden files", "limit", "worker"):
+        terminal.keys("Tab")
+        terminal.settle()
+    terminal.keys("Enter")
     terminal.wait_for("command: any program")
     terminal.keys("Down", "Enter")
     terminal.wait_for("wc -w {file_path}")

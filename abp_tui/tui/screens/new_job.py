@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from textual import work
 from textual.app import ComposeResult
 from textual.containers import Horizontal, VerticalScroll
 from textual.timer import Timer
-from textual.widget import Widget
-from textual.widgets import Input, Label, Select, TextArea
+from textual.widgets import Input, Select, TextArea
 from textual.worker import Worker, get_current_worker
 
-from abp_tui.creation import Preview
+from abp_tui.creation import Plan, Preview
 from abp_tui.domain.model import Job
-from abp_tui.enumerators.base import Enumerator, Item
-from abp_tui.errors import AbpError
+from abp_tui.enumerators.base import Approval, Enumerator, Item
+from abp_tui.errors import AbpError, ApprovalNeeded
 from abp_tui.tui.commands import bindings
+from abp_tui.tui.screens.approve_code import ApproveCodeScreen
 from abp_tui.tui.screens.base import AbpScreen
 from abp_tui.tui.screens.new_job_form import NewJobForm
 from abp_tui.tui.widgets.plan_preview import PlanPreview
+from abp_tui.tui.widgets.source_form import SourceForm, labelled, sources
 
+T = TypeVar("T")
 DEBOUNCE_S = 0.3
 FIRST = 20
 TELL_EVERY = 1000
@@ -32,6 +33,7 @@ WORKERS = (
     ("command: any program", "command"),
     ("sample: offline", "sample"),
 )
+READ_IT = "ctrl+r shows it and asks"
 STAND_IN_INTENT = "(what is to be done)"
 
 
@@ -45,6 +47,7 @@ class NewJobScreen(AbpScreen):
     def __init__(self) -> None:
         super().__init__()
         self._debounce: Timer | None = None
+        self._looked_at: Enumerator[Any] | None = None
 
     def body(self) -> ComposeResult:
         """The form, and what it would make."""
@@ -71,12 +74,19 @@ class NewJobScreen(AbpScreen):
         """Look again once typing stops."""
         self._look_soon()
 
-    def on_select_changed(self) -> None:
-        """Another worker has other settings; one that needs them is asked for at once."""
-        self._show_command()
-        if self._worker == "command":
-            self.call_after_refresh(self.query_one("#command", Input).focus)
+    def on_select_changed(self, event: Select.Changed) -> None:
+        """Another source or worker has other settings; a command is asked for at once."""
+        if event.select.id == "source":
+            self.query_one(SourceForm).source = str(event.value)
+        elif event.select.id == "worker":
+            self._show_command()
+            if self._worker == "command":
+                self.call_after_refresh(self.query_one("#command", Input).focus)
         self._look_soon()
+
+    def on_unmount(self) -> None:
+        """Nobody waits for the items any more."""
+        self._abandon()
 
     def on_input_submitted(self) -> None:
         """Enter goes to the next field."""
@@ -88,25 +98,51 @@ class NewJobScreen(AbpScreen):
 
     def action_create(self) -> None:
         """Write the job."""
-        form = self._form()
-        self.act(lambda: self.orchestrator.create_job(**form.arguments()), self._created)
+        self._make(self.orchestrator.create_planned, self._created)
 
     def action_create_and_test(self) -> None:
         """Write the job, test its first unit, show its review."""
+        self._make(self._create_and_test, self._tested)
+
+    def action_approve_code(self) -> None:
+        """Show the code that would run, if there is any that nobody has approved."""
+        self._make(lambda plan: None, lambda _: self._look_now())
+
+    def _make(self, make: Callable[[Plan], T], then: Callable[[T], None], sha256: str | None = None) -> None:
+        """Make something of the plan, after a person has approved the code in it, if there is any."""
         form = self._form()
-        self.act(lambda: self._create_and_test(form), self._tested)
+
+        def call() -> Approval | T:
+            plan = self.orchestrator.plan(**form.arguments())
+            if sha256 is not None:
+                self.orchestrator.approve_source(plan, sha256)
+            return self.orchestrator.missing_approval(plan) or make(plan)
+
+        def go_on(made: Approval | T) -> None:
+            if isinstance(made, Approval):
+                self._ask(made, lambda: self._make(make, then, made.sha256))
+            else:
+                then(made)
+
+        self.act(call, go_on)
+
+    def _ask(self, wanted: Approval, then: Callable[[], None]) -> None:
+        self.app.push_screen(ApproveCodeScreen(wanted), lambda sure: then() if sure else None)
 
     def _fields(self) -> ComposeResult:
-        yield _field("name", Input(id="name", compact=True, placeholder="a name for the job"))
-        yield _field(
+        yield labelled("name", Input(id="name", compact=True, placeholder="a name for the job"))
+        yield labelled(
             "intent", TextArea(id="intent", compact=True, tab_behavior="focus", highlight_cursor_line=False)
         )
-        yield _field("folder", Input(os.curdir, id="folder", compact=True))
-        yield _field("pattern", Input("**/*", id="pattern", compact=True))
-        yield _field("exclude", Input(id="exclude", compact=True, placeholder="patterns, blanks between"))
-        yield _field("worker", Select(WORKERS, value="claude", allow_blank=False, id="worker", compact=True))
-        yield _field("command", Input(id="command", compact=True, placeholder="wc -w {file_path}"))
-        yield _field(
+        yield labelled(
+            "source", Select(sources(), value="file", allow_blank=False, id="source", compact=True)
+        )
+        yield SourceForm()
+        yield labelled(
+            "worker", Select(WORKERS, value="claude", allow_blank=False, id="worker", compact=True)
+        )
+        yield labelled("command", Input(id="command", compact=True, placeholder="wc -w {file_path}"))
+        yield labelled(
             "at a time",
             Input(str(self.orchestrator.settings.max_workers), id="workers", compact=True, type="integer"),
         )
@@ -120,7 +156,12 @@ class NewJobScreen(AbpScreen):
         self._debounce = self.set_timer(DEBOUNCE_S, self._look_now)
 
     def _look_now(self) -> None:
+        self._abandon()
         self._look_at(self._form())
+
+    def _abandon(self) -> None:
+        if self._looked_at is not None:
+            self._looked_at.abandon()
 
     @work(thread=True, group="preview", exclusive=True, exit_on_error=False)
     def _look_at(self, form: NewJobForm) -> None:
@@ -132,6 +173,8 @@ class NewJobScreen(AbpScreen):
 
         try:
             preview = self._preview(form, worker, lambda seen: show(shown.show_looking, seen))
+        except ApprovalNeeded as error:
+            show(shown.show_problem, ApprovalNeeded(error.message, READ_IT))
         except AbpError as error:
             show(shown.show_problem, error)
         except _Abandoned:
@@ -142,11 +185,12 @@ class NewJobScreen(AbpScreen):
     def _preview(self, form: NewJobForm, worker: Worker[None], tell: Callable[[int], None]) -> Preview:
         arguments = form.arguments()
         plan = self.orchestrator.plan(**{**arguments, "user_intent": form.intent or STAND_IN_INTENT})
+        self._looked_at = plan.enumerator
         watched = _Watched(plan.enumerator, lambda: not worker.is_cancelled, tell)
         return self.orchestrator.preview(replace(plan, enumerator=cast("Enumerator[Any]", watched)), FIRST)
 
-    def _create_and_test(self, form: NewJobForm) -> tuple[Job, AbpError | None]:
-        job = self.orchestrator.create_job(**form.arguments())
+    def _create_and_test(self, plan: Plan) -> tuple[Job, AbpError | None]:
+        job = self.orchestrator.create_planned(plan)
         try:
             return self.orchestrator.launch_test(job.id), None
         except AbpError as error:  # the job is there all the same
@@ -167,18 +211,17 @@ class NewJobScreen(AbpScreen):
         self.abp.open_review(job.id, instead=True)
 
     def _form(self) -> NewJobForm:
-        names = ("name", "folder", "pattern", "exclude", "command", "workers")
+        names = ("name", "command", "workers")
         texts = {name: self.query_one(f"#{name}", Input).value.strip() for name in names}
         intent = self.query_one("#intent", TextArea).text.strip()
-        return NewJobForm(**texts, intent=intent, worker=self._worker)
+        source = self.query_one(SourceForm)
+        return NewJobForm(
+            **texts, intent=intent, source=source.source, settings=source.texts(), worker=self._worker
+        )
 
     @property
     def _worker(self) -> str:
         return str(self.query_one("#worker", Select).value)
-
-
-def _field(label: str, field: Widget) -> Horizontal:
-    return Horizontal(Label(label), field, classes="field", id=f"field-{field.id}")
 
 
 class _Abandoned(Exception):

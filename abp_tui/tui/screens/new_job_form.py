@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from abp_tui.errors import InvalidInput
+from abp_tui.tui.widgets.source_form import config_from
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,9 +17,8 @@ class NewJobForm:
 
     name: str
     intent: str
-    folder: str
-    pattern: str
-    exclude: str
+    source: str
+    settings: Mapping[str, str | bool]
     worker: str
     command: str
     workers: str
@@ -28,12 +28,8 @@ class NewJobForm:
         return {
             "name": self.name,
             "user_intent": self.intent,
-            "enumerator_type": "file",
-            "enumerator_config": {
-                "base_directory": self.folder or os.curdir,
-                "pattern": self.pattern.split() or ["**/*"],
-                "exclude_patterns": self.exclude.split(),
-            },
+            "enumerator_type": self.source,
+            "enumerator_config": config_from(self.source, self.settings),
             "worker": self.worker,
             "worker_options": {"argv": _words(self.command)} if self.worker == "command" else {},
             "max_workers": _number(self.workers),

@@ -1,0 +1,189 @@
+"""The sources of `abp new`: flags to the name of a source and its configuration."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from abp_tui.cli.common import json_object, say, text_or_file
+from abp_tui.cli.layout import bold
+from abp_tui.cli.text import clean
+from abp_tui.errors import ApprovalNeeded, InvalidInput
+
+if TYPE_CHECKING:
+    from abp_tui.creation import Plan
+    from abp_tui.enumerators.base import Approval
+    from abp_tui.orchestrator import Orchestrator
+
+F = TypeVar("F", bound=Callable[..., Any])
+Config = dict[str, Any]
+
+_OPTIONS = (
+    click.option("--files", metavar="DIR", help="One item per file below this folder."),
+    click.option("--pattern", multiple=True, metavar="GLOB", help="Which files, e.g. '*.md'. Repeatable."),
+    click.option("--exclude", multiple=True, metavar="GLOB", help="Which files not. Repeatable."),
+    click.option("--hidden", is_flag=True, help="Hidden files and folders as well."),
+    click.option("--files-from", metavar="FILE|-", help="One item per path in this list, or on stdin."),
+    click.option("--csv", metavar="FILE", help="One item per row of a CSV file."),
+    click.option("--json-file", metavar="FILE", help="One item per value of a JSON or JSON Lines file."),
+    click.option("--items-path", metavar="a.b", help="Where in the JSON document the array is."),
+    click.option("--sql", metavar="URL", help="One item per row of --query: sqlite:///FILE, postgresql://…"),
+    click.option("--query", metavar="SQL|@FILE", help="The query of --sql; it can only read."),
+    click.option("--code", metavar="FILE.py", help="One item per dictionary of enumerate_items(context)."),
+    click.option("--context", metavar="JSON|@FILE", help="What --code is called with."),
+    click.option("--approve-code", metavar="SHA256", help="Run --code without asking, if this is its hash."),
+    click.option("--source", metavar="TYPE", help="Any source of `abp sources`, with --config."),
+    click.option("--config", metavar="JSON|@FILE", help="The configuration of --source."),
+    click.option("--id-column", metavar="C", help="The column or field that tells the items apart."),
+    click.option("--limit", type=click.IntRange(min=1), metavar="N", help="The first N items only."),
+)
+
+# The flags that name a source, each with those that say more about it.
+_SOURCES = {
+    "files": ("pattern", "exclude", "hidden"),
+    "files_from": (),
+    "csv": ("id_column",),
+    "json_file": ("items_path", "id_column"),
+    "sql": ("query", "id_column"),
+    "code": ("context", "approve_code"),
+    "source": ("config", "approve_code"),
+}
+
+
+def source_options(function: F) -> F:
+    """All options that say where the items come from."""
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return function
+
+
+def source_of(given: Config) -> tuple[str, Config]:
+    """The name of the source and its configuration; raises `InvalidInput` where the flags contradict."""
+    named = [flag for flag in _SOURCES if given[flag] is not None]
+    if len(named) != 1:
+        those = " and ".join(map(_flag, named)) or "nothing"
+        raise InvalidInput(
+            f"the source of the items is not clear: {those} names it",
+            f"give one of {', '.join(map(_flag, _SOURCES))}",
+        )
+    [flag] = named
+    for stray in _strays(given, flag):
+        owners = " or ".join(_flag(owner) for owner, own in _SOURCES.items() if stray in own)
+        raise InvalidInput(f"{_flag(stray)} is for {owners}, not for {_flag(flag)}", "leave it out")
+    name, config = _READERS[flag](given)
+    settings = {**config, "limit": given["limit"]}
+    return name, {key: value for key, value in settings.items() if value not in (None, [])}
+
+
+def _strays(given: Config, flag: str) -> Iterator[str]:
+    """The flags that say more about another source than the one that was named."""
+    others = dict.fromkeys(name for own in _SOURCES.values() for name in own if name not in _SOURCES[flag])
+    return (name for name in others if given[name] not in (None, (), False))
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _files(given: Config) -> tuple[str, Config]:
+    return "file", {
+        "base_directory": str(Path(given["files"]).expanduser().absolute()),
+        "pattern": list(given["pattern"]),
+        "exclude_patterns": list(given["exclude"]),
+        "include_hidden": given["hidden"],
+    }
+
+
+def _files_from(given: Config) -> tuple[str, Config]:
+    return "paths", {"list_file": given["files_from"], "base_directory": os.curdir}
+
+
+def _csv(given: Config) -> tuple[str, Config]:
+    return "csv", {"file_path": given["csv"], "id_column": given["id_column"]}
+
+
+def _json(given: Config) -> tuple[str, Config]:
+    return "json", {
+        "file_path": given["json_file"],
+        "items_path": given["items_path"],
+        "id_field": given["id_column"],
+    }
+
+
+def _sql(given: Config) -> tuple[str, Config]:
+    if given["query"] is None:
+        raise InvalidInput("--sql needs a --query", "give one SELECT")
+    query = text_or_file(given["query"])
+    return "sql", {"connection_string": given["sql"], "query": query, "id_column": given["id_column"]}
+
+
+def _code(given: Config) -> tuple[str, Config]:
+    context = json_object(text_or_file(given["context"]) or "{}", "--context")
+    return "dynamic", {"code": _read_code(Path(given["code"])), "context": context or None}
+
+
+def _any(given: Config) -> tuple[str, Config]:
+    return given["source"], json_object(text_or_file(given["config"]) or "{}", "--config")
+
+
+_READERS: dict[str, Callable[[Config], tuple[str, Config]]] = {
+    "files": _files,
+    "files_from": _files_from,
+    "csv": _csv,
+    "json_file": _json,
+    "sql": _sql,
+    "code": _code,
+    "source": _any,
+}
+
+
+def _read_code(path: Path) -> str:
+    """The code byte for byte, line ends too: it is what a person approves."""
+    try:
+        return path.expanduser().read_bytes().decode()
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise InvalidInput(f"can't read {path}: {why}", "name a file of Python code") from None
+
+
+def see_to_approval(orchestrator: Orchestrator, plan: Plan, sha256: str | None, *, keep: bool) -> None:
+    """Have a person approve the code of a plan, if it has any; raises `ApprovalNeeded` where nobody does."""
+    if sha256 is not None:
+        orchestrator.approve_source(plan, sha256.strip().lower(), keep=keep)
+        return
+    wanted = orchestrator.missing_approval(plan)
+    if wanted is None:
+        return
+    plan.enumerator.validate()
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise ApprovalNeeded(
+            "this code runs only after a person has approved it",
+            f"read it, then add --approve-code {wanted.sha256}",
+        )
+    _show(wanted)
+    if not click.confirm("Run this code on this machine, as you?", err=True):
+        raise ApprovalNeeded("the code was not approved", "nothing was run and nothing written")
+    orchestrator.approve_source(plan, wanted.sha256, keep=keep)
+
+
+def _show(wanted: Approval) -> None:
+    """The whole code with line numbers, what it is called with, and its hash."""
+    code = wanted.text.split("\n")
+    size = len(str(len(code)))
+    for number, line in enumerate(code, 1):
+        say(f"{number:>{size}}  {_visible(line)}")
+    if wanted.context:
+        say(bold("context"))
+        say(clean(wanted.context))
+    say(f"{bold('SHA-256')} {wanted.sha256}")
+
+
+def _visible(line: str) -> str:
+    """A line of code as it is; where a terminal would hide or obey something in it, with escapes."""
+    line = line.removesuffix("\r")
+    return line if clean(line) == line else line.encode("unicode_escape").decode()

@@ -1,0 +1,272 @@
+"""Rows of a CSV file as items."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from io import StringIO
+from itertools import chain, islice
+from typing import Annotated, Any, NamedTuple, TextIO
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from abp_tui.enumerators.base import Enumerator, EnumeratorConfig, Item
+from abp_tui.enumerators.problems import refusal
+from abp_tui.enumerators.settings import (
+    AbsolutePath,
+    Encoding,
+    OptionalNames,
+    OptionalText,
+    added_fields,
+    encoding_field,
+    file_field,
+    id_field,
+    limit_field,
+    reserved,
+)
+from abp_tui.enumerators.text import lines, opened
+from abp_tui.errors import InvalidInput
+from abp_tui.plugins import suggest
+
+INDEX, ID = "_row_index", "_id"
+DELIMITERS = ",;\t|"
+SNIFFED_CHARACTERS = 1 << 16
+SNIFFED_ROWS = 100
+MAX_FIELD = 1 << 25  # characters; a quotation that nobody closes must not swallow the file
+
+_LINE_END = re.compile(r"\r\n|\r|\n")
+
+
+def _is_delimiter(text: str | None) -> str | None:
+    text = {"tab": "\t", "\\t": "\t"}.get(text or "", text)
+    if text is not None and (len(text) != 1 or text in '"\r\n\0'):
+        raise ValueError('it is one character, such as ; or tab, and not "')
+    return text
+
+
+def _are_different(names: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    if names and (twice := _repeated(names)):
+        raise ValueError(f"{twice[0]!r} is there twice")
+    return names
+
+
+def _blank_is_none(value: Any) -> Any:
+    return None if value == "" else value
+
+
+class CsvConfig(EnumeratorConfig):
+    """Which rows of which file."""
+
+    file_path: AbsolutePath = file_field("The CSV file.")
+    id_column: OptionalText = id_field("column")
+    delimiter: Annotated[str | None, BeforeValidator(_blank_is_none), AfterValidator(_is_delimiter)] = Field(
+        default=None,
+        title="Delimiter",
+        description="One character, or tab; without it one of , ; tab | is found by looking.",
+    )
+    has_header: bool = Field(
+        default=True, title="Header", description="The first row names the columns and is no item."
+    )
+    encoding: Encoding = encoding_field()
+    columns: Annotated[OptionalNames, AfterValidator(_are_different)] = Field(
+        default=None,
+        title="Columns",
+        description="Names for the columns, instead of those in the file; with commas between.",
+    )
+    limit: int | None = limit_field("rows")
+
+
+class _Table(NamedTuple):
+    """A file that is being read: its columns, the rows to come, and the reader that knows the line."""
+
+    columns: tuple[str, ...]
+    rows: Iterator[list[str]]
+    reader: Any  # a csv.reader, whose type has no public name
+
+
+class CsvEnumerator(Enumerator[CsvConfig]):
+    """The rows of a CSV file, read as a stream.
+
+    A row with too few or too many fields, a column that is there twice, a quotation without an end: each is
+    an error that names its line. Blank lines are no rows.
+    """
+
+    name = "csv"
+    title = "Rows of a CSV file"
+    Config = CsvConfig
+    metadata = (INDEX, ID)
+
+    def __init__(self, config: CsvConfig) -> None:
+        super().__init__(config)
+        self._blank_lines = 0
+
+    def validate(self) -> None:
+        """Raise `InvalidInput` where the file can't be read or its header can't be used."""
+        with self._table():
+            return
+
+    def items(self) -> Iterator[Item]:
+        """An item per row, keyed by the id column, else by its position."""
+        with self._table() as table:
+            columns, at = table.columns, self._id_position(table.columns)
+            for n, row in enumerate(islice(self._rows(table), self.config.limit)):
+                payload: dict[str, Any] = dict(zip(columns, row, strict=False))  # _rows has seen to it
+                payload[INDEX] = n
+                if at is None:
+                    yield Item(str(n), payload)
+                else:
+                    payload[ID] = row[at]
+                    yield Item(row[at], payload)
+
+    def place(self, seq: int) -> str:
+        """The line in which the item begins."""
+        with self._table() as table:
+            row = next(islice(self._rows(table), seq, None))
+            return f"line {_first_line(table, row)}"
+
+    def warnings(self) -> list[str]:
+        """How many lines were blank, in a file of one column: they may have been meant as items."""
+        count = self._blank_lines
+        return (
+            [f"{count:,} blank lines are no items" if count > 1 else "a blank line is no item"]
+            if count
+            else []
+        )
+
+    def why_empty(self) -> str:
+        """What the file has instead of rows."""
+        return "there is nothing below the header: if the first line is an item, set has_header to false"
+
+    @contextmanager
+    def _table(self) -> Iterator[_Table]:
+        path = self.config.file_path
+        self._blank_lines = 0
+        with opened(path, self.config.encoding) as file:
+            reader = csv.reader(lines(file, path), delimiter=self._delimiter(file), strict=True)
+            csv.field_size_limit(MAX_FIELD)
+            try:
+                yield self._begun(reader)
+            except csv.Error as error:
+                raise self._broken(error) from None
+
+    def _begun(self, reader: Any) -> _Table:
+        first = next((row for row in reader if row), None)
+        if first is None:
+            raise InvalidInput(f"{self.config.file_path} is empty", "it needs a row for each item")
+        columns = self._columns(first, reader.line_num)
+        return _Table(columns, reader if self.config.has_header else chain([first], reader), reader)
+
+    def _columns(self, first: Sequence[str], line: int) -> tuple[str, ...]:
+        path, given = self.config.file_path, self.config.columns
+        if given and len(given) != len(first):
+            beginning = ", ".join(first[:10])
+            raise InvalidInput(
+                f"{path}, line {line}: {len(first)} fields for {len(given)} column names",
+                f"it begins with {beginning[:200]}",
+            )
+        in_file = first if self.config.has_header else [""] * len(first)
+        columns = given or tuple(name or f"column_{n}" for n, name in enumerate(in_file, 1))
+        if twice := _repeated(columns):
+            name, one, other = twice
+            raise InvalidInput(
+                f"{path}, line {line}: the column {name!r} is there twice, as number {one} and {other}",
+                "rename one of them, or give names of your own in `columns`",
+            )
+        if taken := reserved(columns, added_fields(INDEX, self.config.id_column)):
+            raise InvalidInput(
+                f"{path}, line {line}: a column can't be called {taken!r}, abp adds one of that name",
+                "rename it, or give names of your own in `columns`",
+            )
+        self._id_position(columns)
+        return columns
+
+    def _id_position(self, columns: Sequence[str]) -> int | None:
+        name = self.config.id_column
+        if name is None:
+            return None
+        if name not in columns:
+            raise InvalidInput(
+                f"{self.config.file_path} has no column {name!r}",
+                suggest(name, list(columns), "its columns are"),
+            )
+        return columns.index(name)
+
+    def _rows(self, table: _Table) -> Iterator[list[str]]:
+        width, at = len(table.columns), self._id_position(table.columns)
+        for row in table.rows:
+            if len(row) == width and (at is None or row[at]):
+                yield row
+            elif row:
+                hint = "mend these lines; a field that holds the delimiter needs quotation marks"
+                raise refusal(self.config.file_path, self._problems(table, row, at), hint)
+            elif width == 1:
+                self._blank_lines += 1
+
+    def _problems(self, table: _Table, first: list[str], at: int | None) -> Iterator[str]:
+        width = len(table.columns)
+        for row in chain([first], table.rows):
+            line = _first_line(table, row)
+            if row and len(row) != width:
+                many = "few" if len(row) < width else "many"
+                yield f"line {line} has too {many} fields, {len(row)} instead of {width}"
+            elif row and at is not None and not row[at]:
+                yield f"line {line} has nothing in the id column"
+
+    def _delimiter(self, file: TextIO) -> str:
+        if self.config.delimiter is not None:
+            return self.config.delimiter
+        sample = file.read(SNIFFED_CHARACTERS)
+        file.seek(0)
+        return sniffed(sample)
+
+    def _broken(self, error: csv.Error) -> InvalidInput:
+        """Where the row begins that can't be read, found by reading the file once more."""
+        path, good = self.config.file_path, 0
+        with opened(path, self.config.encoding) as file:
+            reader = csv.reader(lines(file, path), delimiter=self._delimiter(file), strict=True)
+            try:
+                for _ in reader:
+                    good = reader.line_num
+            except csv.Error:
+                pass
+        why = "a quotation has no end" if "end of data" in str(error) or "limit" in str(error) else str(error)
+        hint = 'a quotation mark inside of a quotation is doubled: "a ""b"" c"'
+        return InvalidInput(f"{path}, in the row that begins in line {good + 1}: {why}", hint)
+
+
+def sniffed(sample: str) -> str:
+    """The delimiter that cuts the rows of a sample into the same number of fields, the most there are."""
+    return max(DELIMITERS, key=lambda delimiter: _fit(sample, delimiter))
+
+
+def _fit(sample: str, delimiter: str) -> tuple[float, int]:
+    """How many of the first rows are as wide as the first one, and how wide that is."""
+    reader = csv.reader(StringIO(sample, newline=""), delimiter=delimiter)
+    rows = [row for row in islice(reader, SNIFFED_ROWS) if row]
+    if len(sample) == SNIFFED_CHARACTERS and len(rows) > 1:
+        rows.pop()  # it may be cut off
+    if not rows or len(rows[0]) == 1:
+        return 0.0, 0
+    fitting = sum(len(row) == len(rows[0]) and not _cuts_quotation(row) for row in rows)
+    return fitting / len(rows), len(rows[0])
+
+
+def _cuts_quotation(row: Sequence[str]) -> bool:
+    return any(field.count('"') % 2 for field in row)
+
+
+def _repeated(names: Sequence[str]) -> tuple[str, int, int] | None:
+    """The first name that is there twice, with both positions from 1."""
+    seen: dict[str, int] = {}
+    for n, name in enumerate(names, 1):
+        if name in seen:
+            return name, seen[name], n
+        seen[name] = n
+    return None
+
+
+def _first_line(table: _Table, row: Sequence[str]) -> int:
+    """The line in which the row begins that has just been read."""
+    return int(table.reader.line_num) - sum(len(_LINE_END.findall(field)) for field in row)

@@ -1,0 +1,144 @@
+"""Files that a list names as items: what `find`, `git ls-files` or a person wrote down."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO
+
+from pydantic import Field
+
+from abp_tui.enumerators.base import Enumerator, EnumeratorConfig, Item
+from abp_tui.enumerators.file import file_payload
+from abp_tui.enumerators.problems import refusal
+from abp_tui.enumerators.settings import AbsolutePath, absolute, limit_field
+from abp_tui.enumerators.text import BLOCK, check_file, unreadable
+from abp_tui.errors import InvalidInput
+
+STDIN = "-"
+MAX_PATH = 1 << 16  # bytes; no system takes a longer one
+
+
+class ListedConfig(EnumeratorConfig):
+    """Which list, and what its paths are relative to."""
+
+    list_file: str = Field(
+        title="List",
+        description="A file of paths, one a line or with NUL between; - reads standard input.",
+        min_length=1,
+        json_schema_extra={"format": "file-path"},
+    )
+    base_directory: AbsolutePath = Field(
+        default_factory=lambda: absolute(os.curdir),
+        title="Folder",
+        description="The folder that relative paths start from; without it, the current one.",
+        json_schema_extra={"format": "directory-path"},
+    )
+    limit: int | None = limit_field("paths")
+
+
+class ListedEnumerator(Enumerator[ListedConfig]):
+    """The files that a list names, in its order. What is no file there is an error that says where.
+
+    A list with a NUL in its beginning has NULs between its paths, any other has line ends. Standard input is
+    read once, as it comes.
+    """
+
+    name = "paths"
+    title = "Files from a list"
+    Config = ListedConfig
+    fields = ("file_path", "relative_path", "file_name", "file_stem", "file_extension", "file_size")
+
+    def validate(self) -> None:
+        """Raise `InvalidInput` where the list can't be read."""
+        if self.config.list_file != STDIN:
+            check_file(self._list)
+        elif sys.stdin is None or sys.stdin.isatty():
+            raise InvalidInput(
+                "no list of paths comes on standard input", "pipe one in: find … -print0 | abp new …"
+            )
+
+    def items(self) -> Iterator[Item]:
+        """An item per path, keyed by the path below the folder, else by the whole path."""
+        with self._opened() as file:
+            numbered = enumerate(_paths(file), 1)
+            for number, raw in islice(numbered, self.config.limit):
+                problem, item = self._look(number, raw)
+                if item is None:
+                    problems = self._problems(problem, numbered)
+                    raise refusal(f"{self._name}", problems, "each path must be that of a file")
+                yield item
+
+    def place(self, seq: int) -> str:
+        """The number of the path in the list."""
+        return f"path {seq + 1}"
+
+    def why_empty(self) -> str:
+        """What there is instead of paths."""
+        return f"{self._name} is empty"
+
+    def _look(self, number: int, raw: bytes) -> tuple[str, Item | None]:
+        """The item that a path leads to, or what is wrong with it."""
+        try:
+            path = absolute(os.path.join(self.config.base_directory, raw.decode()))  # noqa: PTH118 - any form
+            status = Path(path).stat()
+        except UnicodeDecodeError:
+            return f"path {number} is not valid UTF-8: {raw.decode('utf-8', 'backslashreplace')[:200]}", None
+        except (OSError, ValueError) as error:
+            why = error.strerror if isinstance(error, OSError) else str(error)
+            return f"path {number}, {raw.decode('utf-8', 'replace')[:200]}: {why}", None
+        if not stat.S_ISREG(status.st_mode):
+            return f"path {number}, {raw.decode()[:200]}: not a regular file", None
+        base = self.config.base_directory.rstrip("/") + "/"
+        relative = path.removeprefix(base)
+        return "", Item(relative, file_payload(path, relative, status.st_size))
+
+    def _problems(self, first: str, rest: Iterator[tuple[int, bytes]]) -> Iterator[str]:
+        yield first
+        for number, raw in rest:
+            problem, item = self._look(number, raw)
+            if item is None:
+                yield problem
+
+    @property
+    def _list(self) -> str:
+        return str(Path(self.config.list_file).expanduser().absolute())
+
+    @property
+    def _name(self) -> str:
+        return "standard input" if self.config.list_file == STDIN else self._list
+
+    @contextmanager
+    def _opened(self) -> Iterator[BinaryIO]:
+        if self.config.list_file == STDIN:
+            yield sys.stdin.buffer
+            return
+        try:
+            with Path(self._list).open("rb") as file:
+                yield file
+        except OSError as error:
+            raise unreadable(self._list, error) from error
+
+
+def _paths(file: BinaryIO) -> Iterator[bytes]:
+    """The paths of a list as they come, without empty ones."""
+    block = file.read1(BLOCK) if hasattr(file, "read1") else file.read(BLOCK)
+    end = b"\0" if b"\0" in block else b"\n"
+    rest = b""
+    while block:
+        *whole, rest = (rest + block).split(end)
+        yield from (path for path in map(_trimmed, whole) if path)
+        if len(rest) > MAX_PATH:
+            raise InvalidInput("the list has a path of over 64 kB", "is that a list of paths?")
+        block = file.read(BLOCK)
+    if path := _trimmed(rest):
+        yield path
+
+
+def _trimmed(line: bytes) -> bytes:
+    return line.removesuffix(b"\r")

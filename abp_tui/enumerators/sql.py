@@ -1,0 +1,190 @@
+"""Rows of a database query as items."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib import import_module
+from itertools import islice
+from types import ModuleType
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from abp_tui.enumerators import sql_url
+from abp_tui.enumerators.base import Enumerator, EnumeratorConfig, Item
+from abp_tui.enumerators.settings import OptionalText, added_fields, id_field, limit_field, reserved
+from abp_tui.errors import InvalidInput
+from abp_tui.plugins import suggest
+
+INDEX, ID = "_row_index", "_id"
+Value = str | int | float | bool | None
+
+
+class Result(NamedTuple):
+    """What a query gives: the names of its columns, and its rows as they come."""
+
+    columns: Sequence[str]
+    rows: Iterable[Sequence[Any]]
+
+
+def _is_known(url: str) -> str:
+    return url if sql_url.is_variable(url) else sql_url.known(url)
+
+
+def _says_something(query: str) -> str:
+    if not query.strip():
+        raise ValueError("is empty")
+    return query
+
+
+def _empty_object(value: Any) -> Any:
+    return {} if value in (None, "") else value
+
+
+class SqlConfig(EnumeratorConfig):
+    """Which rows of which database."""
+
+    connection_string: Annotated[str, AfterValidator(_is_known)] = Field(
+        title="Database",
+        description="sqlite:///relative.db, sqlite:////absolute.db, postgresql://user:${PASSWORD}@host/name. "
+        "${VAR} is a variable of the environment, read each time and never stored.",
+        min_length=1,
+    )
+    query: Annotated[str, AfterValidator(_says_something)] = Field(
+        title="Query",
+        description="One statement that reads. The database itself refuses one that writes.",
+        json_schema_extra={"format": "multi-line"},
+    )
+    params: Annotated[dict[str, Value], BeforeValidator(_empty_object)] = Field(
+        default={},
+        title="Parameters",
+        description="Values for :name in the query (SQLite) or %(name)s (PostgreSQL), as a JSON object.",
+    )
+    id_column: OptionalText = id_field("column")
+    limit: int | None = limit_field("rows")
+
+
+class SqlEnumerator(Enumerator[SqlConfig]):
+    """The rows of a query, read as a stream over a connection that can only read.
+
+    The order is the query's: give it an ORDER BY where it matters. What JSON does not know, such as dates and
+    decimals, becomes text; bytes become text where they are UTF-8, else base64.
+    """
+
+    name = "sql"
+    title = "Rows of a database query"
+    Config = SqlConfig
+    metadata = (INDEX, ID)
+
+    def __init__(self, config: SqlConfig) -> None:
+        super().__init__(config)
+        self._interrupt: Callable[[], None] | None = None
+
+    def validate(self) -> None:
+        """Raise `InvalidInput` where the database can't be reached or refuses the query; it is not run."""
+        url = self._url()
+        _database(url).check(url, self.config.query, self.config.params)
+
+    def items(self) -> Iterator[Item]:
+        """An item per row, keyed by the id column, else by its position."""
+        with self._result() as result:
+            columns = self._columns(result)
+            at = self._id_position(columns)
+            for n, row in enumerate(islice(result.rows, self.config.limit)):
+                payload = dict(zip(columns, map(plain, row), strict=True))
+                payload[INDEX] = n
+                if at is not None:
+                    payload[ID] = self._id(n, row[at])
+                yield Item(str(n if at is None else payload[ID]), payload)
+
+    def record(self) -> dict[str, Any]:
+        """The configuration with the password masked and variables as they were written."""
+        return {**super().record(), "connection_string": sql_url.masked(self.config.connection_string)}
+
+    def place(self, seq: int) -> str:
+        """The number of the row."""
+        return f"row {seq + 1}"
+
+    def why_empty(self) -> str:
+        """What the query gave."""
+        return "the query gives no rows"
+
+    def abandon(self) -> None:
+        """Have the database end the query."""
+        if (interrupt := self._interrupt) is not None:
+            interrupt()
+
+    @contextmanager
+    def _result(self) -> Iterator[Result]:
+        url = self._url()
+        try:
+            with _database(url).reading(url, self.config.query, self.config.params, self._begun) as result:
+                yield result
+        finally:
+            self._interrupt = None
+
+    def _begun(self, interrupt: Callable[[], None]) -> None:
+        """There is a connection, and this is how another thread ends what it does."""
+        self._interrupt = interrupt
+
+    def _url(self) -> str:
+        try:
+            return sql_url.known(sql_url.expanded(self.config.connection_string))
+        except ValueError as error:
+            raise InvalidInput(f"the connection: {error}", "mend it") from None
+
+    def _columns(self, result: Result) -> Sequence[str]:
+        columns = result.columns
+        if twice := next((name for name in columns if columns.count(name) > 1), None):
+            raise InvalidInput(
+                f"the query gives two columns called {twice!r}", f"rename one: {twice} AS other"
+            )
+        if taken := reserved(columns, added_fields(INDEX, self.config.id_column)):
+            raise InvalidInput(
+                f"the query gives a column {taken!r}, which abp adds", f"rename it: {taken} AS other"
+            )
+        return columns
+
+    def _id_position(self, columns: Sequence[str]) -> int | None:
+        name = self.config.id_column
+        if name is None:
+            return None
+        if name not in columns:
+            raise InvalidInput(
+                f"the query gives no column {name!r}", suggest(name, list(columns), "its columns are")
+            )
+        return columns.index(name)
+
+    def _id(self, n: int, value: Any) -> Any:
+        if value is None or value == "":
+            raise InvalidInput(f"row {n + 1} has nothing in the id column", "choose one that is never empty")
+        return plain(value)
+
+
+def _database(url: str) -> ModuleType:
+    """The room of the database's kind; a driver is imported only where it is needed."""
+    return import_module(f"abp_tui.enumerators.sql_{sql_url.kind_of(url)}")
+
+
+def plain(value: Any) -> Any:
+    """A value of a database as one that JSON knows."""
+    if value is None or isinstance(value, str | int):
+        return value
+    if isinstance(value, float):
+        return value if value - value == 0 else str(value)
+    if isinstance(value, bytes | bytearray | memoryview):
+        return _text_of(bytes(value))
+    if isinstance(value, Mapping):
+        return {str(key): plain(member) for key, member in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(element) for element in value]
+    return str(value)
+
+
+def _text_of(value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return base64.b64encode(value).decode()

@@ -1,0 +1,120 @@
+"""Reading from an SQLite file, over a connection that SQLite itself keeps from writing."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from functools import partial
+from typing import Any
+
+from abp_tui.enumerators.sql import Result
+from abp_tui.enumerators.sql_url import sqlite_path
+from abp_tui.enumerators.text import check_file
+from abp_tui.errors import InvalidInput
+
+BUSY_TIMEOUT_S = 5.0
+BATCH = 1000
+
+_ALLOWED = {
+    sqlite3.SQLITE_SELECT,
+    sqlite3.SQLITE_READ,
+    sqlite3.SQLITE_FUNCTION,
+    sqlite3.SQLITE_RECURSIVE,
+}
+_NAMES = {
+    getattr(sqlite3, f"SQLITE_{name}"): name.replace("_", " ")
+    for name in (
+        "ATTACH DETACH PRAGMA INSERT UPDATE DELETE REINDEX ANALYZE TRANSACTION SAVEPOINT ALTER_TABLE "
+        "CREATE_INDEX CREATE_TABLE CREATE_TRIGGER CREATE_VIEW CREATE_VTABLE DROP_INDEX DROP_TABLE "
+        "DROP_TRIGGER DROP_VIEW DROP_VTABLE CREATE_TEMP_TABLE CREATE_TEMP_VIEW"
+    ).split()
+}
+_HINTS = (
+    ("locked", "another program holds it: try again, or end that program"),
+    ("unable to open", "check the permissions of the file and of its folder"),
+    ("not a database", "name an SQLite file"),
+    ("no such table", "see what is there: SELECT name FROM sqlite_schema"),
+    ("no such column", "see what is there: SELECT * FROM the table"),
+    ("binding", "give each :name of the query in params"),
+    ("one statement", "give one SELECT"),
+)
+
+
+@contextmanager
+def reading(
+    url: str, query: str, params: Mapping[str, Any], begun: Callable[[Callable[[], None]], None]
+) -> Iterator[Result]:
+    """The result of a query that reads; raises `InvalidInput` for one that writes, naming what.
+
+    `begun` is told how another thread can interrupt it.
+    """
+    with _connection(url) as connection:
+        begun(partial(_interrupt, connection))
+        cursor = connection.execute(query, params)
+        if cursor.description is None:
+            raise InvalidInput("the query gives no rows at all", "give one SELECT")
+        columns = [column[0] for column in cursor.description]
+        yield Result(columns, _rows(cursor))
+
+
+def check(url: str, query: str, params: Mapping[str, Any]) -> None:
+    """Raise what `reading` would raise before the first row, without running the query."""
+    with _connection(url) as connection:
+        connection.execute(f"EXPLAIN {query}", params)
+
+
+@contextmanager
+def _connection(url: str) -> Iterator[sqlite3.Connection]:
+    """A connection that can only read; what SQLite says against a statement becomes our error."""
+    path, guard = sqlite_path(url), _Guard()
+    check_file(str(path))
+    try:
+        uri = f"{path.as_uri()}?mode=ro"
+        with closing(
+            sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+        ) as connection:
+            connection.execute("PRAGMA query_only = ON")
+            connection.text_factory = _text
+            connection.set_authorizer(guard)
+            yield connection
+    except (sqlite3.Error, sqlite3.Warning) as error:
+        raise _told(str(path), str(error), guard) from None
+
+
+def _interrupt(connection: sqlite3.Connection) -> None:
+    with suppress(sqlite3.ProgrammingError):  # it has been closed meanwhile
+        connection.interrupt()
+
+
+class _Guard:
+    """What SQLite asks before a statement may do anything; remembers what was refused."""
+
+    def __init__(self) -> None:
+        self.refused = ""
+
+    def __call__(self, action: int, one: str | None, two: str | None, *_: object) -> int:
+        if action in _ALLOWED:
+            return sqlite3.SQLITE_OK
+        self.refused = " ".join(word for word in (_NAMES.get(action, "that"), one) if word)
+        return sqlite3.SQLITE_DENY
+
+
+def _rows(cursor: sqlite3.Cursor) -> Iterator[Sequence[Any]]:
+    while batch := cursor.fetchmany(BATCH):
+        yield from batch
+
+
+def _text(value: bytes) -> str | bytes:
+    """Text as it is meant to be, or its bytes where it is no UTF-8."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value
+
+
+def _told(path: str, why: str, guard: _Guard) -> InvalidInput:
+    if guard.refused:
+        return InvalidInput(f"the query may only read, and would {guard.refused}", "give one SELECT")
+    hint = next((hint for mark, hint in _HINTS if mark in why), "try the query with `sqlite3 -readonly`")
+    return InvalidInput(f"{path}: {why}", hint)

@@ -1,0 +1,198 @@
+"""`abp new` over every source, `abp sources`, and code that a person must approve."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import pty
+import sqlite3
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.driver import PYTHON, Abp
+from tests.cli.test_refusals import assert_nothing_made, assert_refused, refused_in_this_process
+from tests.waiting import wait_until
+
+CODE = "def enumerate_items(context):\n    yield {'n': context.get('n', 1)}\n"
+
+
+@pytest.fixture
+def data(abp: Abp) -> Path:
+    folder = abp.folder
+    (folder / "m.csv").write_text("number,text\n7,a\n8,b\n")
+    (folder / "m.json").write_text(
+        json.dumps({"data": {"rows": [{"number": n, "text": "x"} for n in (7, 8)]}})
+    )
+    (folder / "code.py").write_text(CODE)
+    (folder / "bad.py").write_text("def f(:")
+    (folder / "list").write_text("m.csv\nm.json\n")
+    connection = sqlite3.connect(folder / "m.db")
+    connection.execute("CREATE TABLE m AS SELECT 7 AS number, 'a' AS text UNION SELECT 8, 'b'")
+    connection.commit()
+    connection.close()
+    return folder
+
+
+def new(abp: Abp, *source: str, **env: str) -> list[dict[str, Any]]:
+    """Make a job over this source; its units."""
+    abp.run("new", "job", "--intent", "Look", *source, "--", "cat", **env)
+    return list(abp.json("units", "job"))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        ("--csv", "m.csv", "--id-column", "number"),
+        ("--json-file", "m.json", "--items-path", "data.rows", "--id-column", "number"),
+        ("--sql", "sqlite:///m.db", "--query", "SELECT * FROM m ORDER BY 1", "--id-column", "number"),
+        ("--source", "csv", "--config", '{"file_path": "m.csv", "id_column": "number", "encoding": "ascii"}'),
+    ],
+)
+def test_rows_from_everywhere(abp: Abp, data: Path, source: tuple[str, ...]) -> None:
+    units = new(abp, *source)
+    assert [unit["key"] for unit in units] == ["7", "8"]
+    assert str(units[0]["payload"]["number"]) == "7"
+    shown = abp.json("show", "job")
+    assert shown["total_units"] == 2 and shown["phase"] is None
+
+
+def test_the_limit(abp: Abp, data: Path) -> None:
+    assert len(new(abp, "--csv", "m.csv", "--limit", "1")) == 1
+
+
+def test_settings_that_are_false_count(abp: Abp, data: Path) -> None:
+    config = '{"file_path": "m.csv", "has_header": false}'
+    assert len(new(abp, "--source", "csv", "--config", config)) == 3
+
+
+def test_paths_on_standard_input(abp: Abp, data: Path) -> None:
+    command = [*PYTHON, "new", "job", "--intent", "Look", "--files-from", "-", "--", "cat", "{file_path}"]
+    done = subprocess.run(
+        command, cwd=data, env=abp.env, input=b"m.csv\0list\0", capture_output=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    assert [unit["key"] for unit in abp.json("units", "job")] == ["m.csv", "list"]
+    assert [unit["key"] for unit in _again(abp, "--files-from", "list")] == ["m.csv", "m.json"]
+
+
+def _again(abp: Abp, *source: str) -> list[dict[str, Any]]:
+    abp.run("new", "again", "--intent", "Look", *source, "--", "cat")
+    return list(abp.json("units", "again"))
+
+
+def test_a_dry_run_shows_what_would_be_made_and_writes_nothing(abp: Abp, data: Path) -> None:
+    done = abp.run("new", "job", "--intent", "Answer {text}", "--csv", "m.csv", "--dry-run", "--", "cat")
+    assert done.stdout.startswith("Answer a\n")
+    for words in ("2 units", "nothing was written", '0 {"number": "7", "text": "a", "_row_index": 0}'):
+        assert words in done.stderr
+    assert_nothing_made(abp)
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ((), ("nothing names it", "--csv")),
+        (("--csv", "m.csv", "--files", "."), ("--files and --csv",)),
+        (("--csv", "m.csv", "--items-path", "x"), ("--items-path is for --json-file",)),
+        (("--csv", "m.csv", "--config", "{}"), ("--config is for --source",)),
+        (("--files", ".", "--id-column", "x"), ("--id-column is for --csv",)),
+        (("--csv", "m.csv", "--approve-code", "x"), ("--approve-code is for --code",)),
+        (("--csv", "no.csv"), ("no.csv",)),
+        (("--csv", "m.csv", "--id-column", "numer"), ("did you mean 'number'?",)),
+        (("--json-file", "m.json"), ("the document is an object, not an array", "items_path")),
+        (("--json-file", "m.json", "--items-path", "data.row"), ("'data'", "did you mean 'rows'?")),
+        (("--sql", "sqlite:///m.db"), ("--query",)),
+        (("--sql", "sqlite:///m.db", "--query", "DELETE FROM m"), ("may only read", "DELETE m")),
+        (("--sql", "mysql://a:hidden@b/c", "--query", "SELECT 1"), ("mysql",)),
+        (("--code", "no.py"), ("no.py",)),
+        (("--code", "bad.py"), ("no Python, line 1",)),
+        (("--code", "code.py", "--context", "[]"), ("--context",)),
+        (("--files-from", "no"), ("no file",)),
+    ],
+)
+@pytest.mark.usefixtures("data")
+def test_bad_input(
+    abp: Abp,
+    source: tuple[str, ...],
+    words: tuple[str, ...],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    arguments = ("new", "job", "--intent", "Look", *source, "--", "cat")
+    done = refused_in_this_process(abp, arguments, monkeypatch, capsys)
+    assert_refused(done, *words)
+    assert "hidden" not in done.stderr
+    assert_nothing_made(abp)
+
+
+def test_code_needs_its_hash_where_nobody_can_be_asked(abp: Abp, data: Path) -> None:
+    job = ("new", "job", "--intent", "Do {n}", "--code", "code.py")
+    sha256 = hashlib.sha256(CODE.encode()).hexdigest()
+    assert_refused(abp.run(*job, "--", "cat", code=None), f"--approve-code {sha256}")
+    assert_refused(abp.run(*job, "--approve-code", "0" * 64, "--", "cat", code=None), sha256)
+    dry = abp.run(*job, "--approve-code", sha256, "--dry-run", "--", "cat")
+    assert dry.stdout.startswith("Do 1")
+    assert abp.sql("SELECT count(*) FROM approval") == [(0,)]
+    assert_nothing_made(abp)
+    abp.run(*job, "--approve-code", sha256, "--", "cat")
+    assert abp.sql("SELECT kind, sha256 FROM approval") == [("code", sha256)]
+    abp.run("new", "two", "--intent", "Do {n}", "--code", "code.py", "--", "cat")
+    context = (
+        "new",
+        "three",
+        "--intent",
+        "Do {n}",
+        "--code",
+        "code.py",
+        "--context",
+        '{"n": 5}',
+        "--",
+        "cat",
+    )
+    assert_refused(abp.run(*context, code=None), "--approve-code")
+    (data / "code.py").write_text(CODE + "#")
+    assert_refused(abp.run("new", "four", *job[2:], "--", "cat", code=None), "--approve-code")
+
+
+@pytest.mark.parametrize(("answer", "made"), [("y", 1), ("n", 0)])
+def test_on_a_terminal_the_code_is_shown_and_asked_about(
+    abp: Abp, data: Path, answer: str, made: int
+) -> None:
+    (data / "code.py").write_text(CODE + "# \x1b[31mred\n")
+    ours, theirs = pty.openpty()
+    command = [*PYTHON, "new", "job", "--intent", "Do {n}", "--code", "code.py", "--context", '{"n": 5}']
+    process = subprocess.Popen(
+        [*command, "--", "cat"], cwd=data, env=abp.env, stdin=theirs, stdout=theirs, stderr=theirs
+    )
+    os.close(theirs)
+    seen = b""
+
+    def asked() -> bool:
+        nonlocal seen
+        seen += os.read(ours, 4096)
+        return b"Run this code" in seen and b"[y/N]" in seen
+
+    wait_until(asked, 20, "the question")
+    os.write(ours, answer.encode() + b"\n")
+    assert process.wait(30) == (0 if made else 2)
+    os.close(ours)
+    assert b"1  def enumerate_items" in seen and b"2      yield" in seen and b"SHA-256" in seen
+    assert b"\x1b[31m" not in seen and rb"# \x1b[31mred" in seen and b'"n": 5' in seen
+    assert abp.sql("SELECT count(*) FROM job") == [(made,)]
+    assert abp.sql("SELECT count(*) FROM approval") == [(made,)]
+
+
+def test_sources_lists_all_with_their_fields(abp: Abp) -> None:
+    names = ["file", "paths", "csv", "json", "sql", "dynamic"]
+    found = {source["name"]: source for source in abp.json("sources")}
+    assert list(found) == names
+    assert found["csv"]["schema"]["required"] == ["file_path"]
+    assert found["csv"]["metadata"] == ["_row_index", "_id"]
+    assert "file_path" in found["file"]["fields"]
+    shown = abp.quick("sources")
+    for word in (*names, "connection_string", "id_column", "required. ", "items have"):
+        assert word in shown

@@ -1,0 +1,148 @@
+"""Against a real server."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from abp_tui.enumerators.base import make_enumerator
+from abp_tui.enumerators.sql import SqlEnumerator
+from abp_tui.errors import InvalidInput
+from tests.postgres import PASSWORD, Server, binaries, server
+
+
+@pytest.fixture(scope="module")
+def pg() -> Iterator[Server]:
+    programs = binaries()
+    if programs is None:
+        pytest.skip("there is no PostgreSQL server here: apt-get install postgresql")
+    with server(programs) as running:
+        running.run(
+            "CREATE TABLE item (id bigint, updated_at timestamptz, price numeric, tags text[], "
+            "about jsonb, b bytea)",
+            "INSERT INTO item VALUES (1, '2024-05-06 07:08:09+00', 1.50, '{a,b}', '{\"n\": [1, null]}', "
+            "'ab'), (2, NULL, NULL, NULL, NULL, '\\xff')",
+        )
+        yield running
+
+
+def source(pg: Server, query: str, **config: Any) -> SqlEnumerator:
+    made = make_enumerator("sql", {"connection_string": pg.url, "query": query, **config})
+    assert isinstance(made, SqlEnumerator)
+    return made
+
+
+def refused(made: SqlEnumerator) -> str:
+    with pytest.raises(InvalidInput) as caught:
+        made.validate()
+        list(made.items())
+    assert caught.value.hint
+    assert PASSWORD not in str(caught.value)
+    return caught.value.message
+
+
+def test_rows_become_items_that_json_can_hold(pg: Server) -> None:
+    made = source(pg, "SELECT * FROM item ORDER BY id;", id_column="id")
+    made.validate()
+    first, second = made.items()
+    assert first.key == "1"
+    about = {"n": [1, None]}
+    expected = {
+        "id": 1,
+        "price": "1.50",
+        "tags": ["a", "b"],
+        "about": about,
+        "b": "ab",
+        "_row_index": 0,
+        "_id": 1,
+    }
+    assert str(first.payload["updated_at"]).startswith("2024-05-06 ")
+    assert {**first.payload, "updated_at": None} == {**expected, "updated_at": None}
+    assert second.payload["b"] == "/w==" and second.payload["updated_at"] is None
+
+
+def test_what_only_looks_like_writing_passes(pg: Server) -> None:
+    query = (
+        "WITH deleted AS (SELECT updated_at AS update FROM item) SELECT 'insert; drop' AS x, * FROM deleted"
+    )
+    assert [item.payload["x"] for item in source(pg, query).items()] == ["insert; drop"] * 2
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "DELETE FROM item",
+        "WITH gone AS (DELETE FROM item RETURNING *) SELECT * FROM gone",
+        "SELECT 1; COMMIT; DROP TABLE item",
+        "SELECT 1; COMMIT; SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE; DELETE FROM item",
+        "SELECT nextval('counter')",
+        "SELECT set_config('transaction_read_only', 'off', false)",
+        "SELECT sneaky()",
+        "COMMIT",
+        "SELECT * FROM nothing",
+    ],
+)
+def test_what_writes_is_refused_by_the_server(pg: Server, query: str) -> None:
+    pg.run(
+        "CREATE SEQUENCE IF NOT EXISTS counter",
+        "CREATE OR REPLACE FUNCTION sneaky() RETURNS int LANGUAGE plpgsql AS "
+        "$$ BEGIN SET transaction_read_only = off; DELETE FROM item; RETURN 1; END $$",
+    )
+    refused(source(pg, query))
+    assert pg.run("SELECT count(*) FROM item") == [(2,)]
+    assert pg.run("SELECT is_called FROM counter") == [(False,)]
+
+
+def test_parameters_are_bound(pg: Server) -> None:
+    query = "SELECT id FROM item WHERE id = %(n)s OR 'x' = %(s)s"
+    params = {"n": 2, "s": "' OR 1=1 --"}
+    assert [item.payload["id"] for item in source(pg, query, params=params).items()] == [2]
+    assert "parameter" in refused(source(pg, query, params={"n": 2}))
+
+
+def test_rows_come_as_a_stream_and_the_limit_ends_it(pg: Server) -> None:
+    made = source(pg, "SELECT generate_series(1, 100000000) AS n", limit=3)
+    made.validate()
+    assert [item.payload["n"] for item in made.items()] == [1, 2, 3]
+    assert "generate_series" not in str(
+        pg.run("SELECT query FROM pg_stat_activity WHERE application_name = 'abp'")
+    )
+
+
+def test_a_query_that_nobody_waits_for_any_more_ends(pg: Server) -> None:
+    made = source(pg, "SELECT pg_sleep(60)::text AS x")
+    timer = threading.Timer(0.3, made.abandon)
+    timer.start()
+    with pytest.raises(InvalidInput, match="cancel"):
+        list(made.items())
+    timer.join()
+
+
+def test_columns_that_are_there_twice(pg: Server) -> None:
+    assert "two columns called 'id'" in refused(source(pg, "SELECT a.id, b.id FROM item a, item b"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [(PASSWORD, "wr0ng-" + PASSWORD), ("127.0.0.1", "127.0.0.1:1"), ("/postgres", "/no_such")]
+)
+def test_a_server_that_can_not_be_reached(pg: Server, old: str, new: str) -> None:
+    url = pg.url.replace(f"127.0.0.1:{pg.port}", new) if ":1" in new else pg.url.replace(old, new)
+    made = make_enumerator("sql", {"connection_string": url, "query": "SELECT 1"})
+    assert isinstance(made, SqlEnumerator)
+    assert "***@127.0.0.1" in refused(made)
+
+
+def test_the_password_comes_from_the_environment_and_is_not_kept(
+    pg: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = pg.url.replace(PASSWORD, "${PG_WORD}")
+    made = make_enumerator("sql", {"connection_string": url, "query": "SELECT 1 AS one"})
+    with pytest.raises(InvalidInput, match="the variable PG_WORD"):
+        made.validate()
+    monkeypatch.setenv("PG_WORD", PASSWORD)
+    assert [item.payload["one"] for item in made.items()] == [1]
+    assert made.record()["connection_string"] == url
+    assert source(pg, "SELECT 1").record()["connection_string"] == pg.url.replace(PASSWORD, "***")
