@@ -45,6 +45,10 @@ class StoreError(AbpError):
     """The database can't be opened, read or written."""
 
 
+class StoreUnavailable(StoreError):
+    """The database can't be read or written at this moment: locked, read-only, or its disk is full."""
+
+
 class LeaseHeld(AbpError):
     """Another living executor owns the job."""
 

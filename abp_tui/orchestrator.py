@@ -7,6 +7,7 @@ from abp_tui.errors import LeaseHeld
 from abp_tui.execution.launch import executor_log
 from abp_tui.execution.lease import lease_lives
 from abp_tui.paths import results_path
+from abp_tui.store.spill import spill_paths
 from abp_tui.verbs.base import Ref
 from abp_tui.verbs.making import Making
 from abp_tui.verbs.steering import Steering
@@ -29,7 +30,8 @@ class Orchestrator(Making, Testing, Steering):
             raise LeaseHeld(f"job {job.name} is being run", "stop it first")
         self._recover(job)
         self.repository.jobs.remove(job.id)
-        for left in (results_path(self.repository.path, job.id), executor_log(self.repository.path, job.id)):
+        store = self.repository.path
+        for left in (results_path(store, job.id), executor_log(store, job.id), *spill_paths(store, job.id)):
             left.unlink(missing_ok=True)
         return job
 

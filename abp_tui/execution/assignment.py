@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from abp_tui.domain.model import Job
@@ -20,6 +20,9 @@ class Assignment(Protocol):
 
     def claim(self, limit: int) -> list[Claim]:
         """Take up to `limit` units, within a transaction of the journal."""
+
+    def taken(self, claims: Sequence[Claim]) -> None:
+        """The transaction of these claims has been committed."""
 
     def advance(self, held: Held) -> bool:
         """Where one stage of the work is over, prepare the next; says whether there is more to claim now.
@@ -47,20 +50,23 @@ class WholeJob:
         claims = self._journal.claim(limit, Purpose.RUN, self._recipe_version, self._render)
         if claims or self._synthesis is None or not self._synthesis_due:
             return claims
-        self._synthesis_due = False
         step = self._synthesis
         claim = self._journal.claim_unit(step.seq, Purpose.POST, self._recipe_version, step.render)
         return [claim] if claim else []
 
+    def taken(self, claims: Sequence[Claim]) -> None:
+        """A synthesis that was claimed is not due any more."""
+        if any(claim.purpose is Purpose.POST for claim in claims):
+            self._synthesis_due = False
+
     def advance(self, held: Held) -> bool:
         """Once all items have ended, write down their results for the synthesis step; True if it is due."""
-        if self._synthesis is None or held() is not None or not self._journal.is_due(self._synthesis.seq):
+        step = self._synthesis
+        if step is None or self._synthesis_due or held() is not None or not self._journal.is_due(step.seq):
             return False
-        if not self._wants_synthesis(self._journal.counters()):
-            return False
-        self._synthesis.write_results()
-        self._synthesis_due = True
-        return True
+        if self._wants_synthesis(self._journal.counters()):
+            self._synthesis_due = step.results_written()
+        return self._synthesis_due
 
     def settled(self, held: Held) -> JobStatus | None:
         """PAUSED if held, else COMPLETED or FAILED once every unit has ended."""
@@ -112,9 +118,12 @@ class OneTest:
         """Take the unit, the first time."""
         if not limit or self._claimed:
             return []
-        self._claimed = True
         claim = self._journal.claim_unit(self._seq, Purpose.TEST, self._recipe_version, self._render)
         return [claim] if claim else []
+
+    def taken(self, claims: Sequence[Claim]) -> None:
+        """The unit is taken once only."""
+        self._claimed = self._claimed or bool(claims)
 
     def advance(self, held: Held) -> bool:
         """A test has one stage."""

@@ -174,7 +174,7 @@ def conclude(claim: Claim, outcome: Outcome, job: Job, jitter: float, *, for_goo
         unit_status=unit,
         failures=spent,
         not_before=not_before,
-        fingerprint=mark,
+        fingerprint=claim.fingerprint if kind is FailureKind.INTERRUPTED else mark,
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from abp_tui.domain.model import Job, Lease
+from abp_tui.domain.model import Event, EventKind, Job, Lease
 from abp_tui.domain.status import JobStatus
 from abp_tui.errors import IllegalTransition, LeaseLost, StoreError
 from abp_tui.execution.assignment import Assignment, OneTest, WholeJob
@@ -23,10 +23,17 @@ from abp_tui.execution.recovery import end_leftovers
 from abp_tui.execution.synthesis import Synthesis
 from abp_tui.store.journal import Journal
 from abp_tui.store.repository import Repository
-from abp_tui.store.spill import Spill, discard_spill, read_spill, spill_path
+from abp_tui.store.spill import Spill, read_spill, spill_path, spill_paths
 from abp_tui.workers.base import Worker, make_worker
 
 log = logging.getLogger(__name__)
+
+NOT_KEPT = Event(
+    kind=EventKind.NOTICE,
+    title="abp",
+    body="The database could not be written when this ended, and its executor died: the outcome was kept "
+    "aside, what the agent said meanwhile is lost.",
+)
 
 
 class JobExecutor:
@@ -116,7 +123,9 @@ class JobExecutor:
         runner = AttemptRunner(job, self._worker(job), self._repository.uuid, self._mailbox)
         workers = 1 if seq is not None else job.desired_workers
         pool = WorkerPool(runner.run, self._mailbox.finished, workers)
-        spill = Spill(spill_path(self._repository.path, job.id), self._repository.uuid, workers)
+        executor = job.lease.executor if job.lease else ""
+        path = spill_path(self._repository.path, job.id, executor)
+        spill = Spill(path, self._repository.uuid, workers)
         outage, room = Outage(spill), Room(self._repository.path.parent)
         work = self._assignment(job, journal, runner, seq)
         loop = Loop(
@@ -126,7 +135,7 @@ class JobExecutor:
             status = loop.run()
         except LeaseLost:
             self._end_agents(pool)
-            spill.leave()
+            spill.close()
             raise
         except BaseException:
             self._end_agents(pool)
@@ -142,7 +151,7 @@ class JobExecutor:
 
     def _end_agents(self, pool: WorkerPool) -> None:
         pool.cancel("the executor ends")
-        pool.close()
+        pool.close(meanwhile=lambda: pool.hurry() if self._stop.urgent else None)
         if self._orphans:
             self._orphans.end(())
 
@@ -172,7 +181,8 @@ class JobExecutor:
         except StoreError as trouble:
             log.warning("%s; the next executor recovers the job", trouble)
         else:
-            discard_spill(self._repository.path, self._job_id)
+            for path in spill_paths(self._repository.path, self._job_id):
+                path.unlink(missing_ok=True)
 
     def _worker(self, job: Job) -> Worker[Any]:
         return self._given_worker or make_worker(job.worker, job.recipe.worker_options)
@@ -187,11 +197,15 @@ def recovered_journal(repository: Repository, job_id: int, lease: Lease) -> Iter
     leftovers = repository.attempts.running(job_id)
     ended = end_leftovers(repository.uuid, leftovers)
     with repository.journal(job_id, lease.executor, lease.host, lease.boot_id).opened() as journal:
+        paths = spill_paths(repository.path, job_id)
         if leftovers:
+            aside = [end for path in paths for end in read_spill(path, repository.uuid)]
             with journal.transaction(durable=True):
-                kept = journal.finish(read_spill(spill_path(repository.path, job_id), repository.uuid))
+                kept = journal.finish(aside)
+                journal.events((end.claim.attempt_id, end.ended_at, NOT_KEPT) for end in kept)
                 count = len(journal.recover())
                 words = f"recovered {count} interrupted units, ended {ended} processes"
                 journal.log(f"{words}, {len(kept)} outcomes kept aside" if kept else words, level="warning")
-        discard_spill(repository.path, job_id)
+        for path in paths:
+            path.unlink(missing_ok=True)
         yield journal

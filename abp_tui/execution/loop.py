@@ -9,7 +9,7 @@ from typing import Any
 
 from abp_tui.domain.model import Event, Job
 from abp_tui.domain.status import Desired, JobStatus, UnitStatus
-from abp_tui.errors import StoreError
+from abp_tui.errors import StoreUnavailable
 from abp_tui.execution.assignment import Assignment
 from abp_tui.execution.attempt import hold_reason
 from abp_tui.execution.breaker import Breaker
@@ -97,8 +97,8 @@ class Loop:
     def run(self) -> JobStatus:
         """Loop until the work is over; returns the state that the job was given.
 
-        A database that can't be written is waited out. Raises `StoreError` only where that takes too long
-        after an order to stop.
+        A database that can't be written is waited out. Raises `StoreUnavailable` only where that takes too
+        long after an order to stop.
         """
         self._mailbox.wake()  # there is something to do from the start
         while True:
@@ -106,7 +106,7 @@ class Loop:
             try:
                 with self._journal.told():
                     status = self._round()
-            except StoreError as error:
+            except StoreUnavailable as error:
                 self._nothing_until = 0.0  # nothing of this round has happened
                 if self._stop.given and (self._stop.urgent or self._outage.seconds > PATIENCE_S):
                     raise
@@ -149,10 +149,10 @@ class Loop:
         if self._stop.urgent:
             self._pool.hurry()
         if (version := self._journal.data_version()) != self._seen:
-            self._seen = version
             self._nothing_until = 0.0
             self._obey(self._journal.orders_now())
             self._pool.end(self._journal.ends_asked(), BY_A_PERSON)
+            self._seen = version  # at last: what could not be read is read again
 
     def _obey(self, orders: Orders) -> None:
         if orders.workers != self._workers:
@@ -185,6 +185,8 @@ class Loop:
             self._log(finished)
             claims = self._claim()
         self._written = time.monotonic()
+        self._waiting = self._short_of
+        self._work.taken(claims)
         self._pool.give(claims)
         self.unrecorded, self._dropped = Mail(), 0
         self._outage.over()
@@ -205,9 +207,8 @@ class Loop:
             lost = f"; {self._dropped} events of conversations are lost" if self._dropped else ""
             self._journal.log(words + lost, level="warning")
         if (self._short_of is None) != (self._waiting is None):
-            self._waiting = self._short_of
-            self._journal.wait_for(self._waiting)
-            words = f"waits: {self._waiting}" if self._waiting else "there is room again"
+            self._journal.wait_for(self._short_of)
+            words = f"waits: {self._short_of}" if self._short_of else "there is room again"
             self._journal.log(words, level="warning")
 
     def _draw_consequences(self, end: Finished) -> None:

@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 SET_CHILD_SUBREAPER = 36
 KILL_WAIT_S = 2.0
 LOOK_S = 0.002
+OTHERS_TURN_S = 60.0
 
 
 class Orphans:
@@ -30,6 +31,8 @@ class Orphans:
     def __init__(self, store_uuid: str) -> None:
         self._mark = f"{ATTEMPT_MARK}={store_uuid}:".encode()
         self._children = Path(f"/proc/self/task/{os.getpid()}/children")
+        self._adopted: set[int] = set()
+        self._ended: dict[int, float] = {}
         self._adopts = _become_reaper() and self._children.exists()
 
     def end(self, running: Container[int]) -> None:
@@ -50,11 +53,26 @@ class Orphans:
     def _left(self, running: Container[int]) -> Iterator[int]:
         for pid in map(int, self._children.read_bytes().split()):
             with suppress(ChildProcessError, FileNotFoundError, ProcessLookupError, PermissionError):
-                if os.waitpid(pid, os.WNOHANG)[0]:
-                    continue  # it had ended by itself
+                if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+                    self._bury(pid)
+                    continue
                 attempt = self._attempt_of(pid)
-                if attempt is not None and attempt not in running:
-                    yield pid
+                if attempt is not None:
+                    self._adopted.add(pid)
+                    if attempt not in running:
+                        yield pid
+
+    def _bury(self, pid: int) -> None:
+        """Take the exit status of an orphan that has ended.
+
+        One that was never seen alive may also be a program of some worker, whose thread is gone and which
+        somebody still waits for: there is time for that first.
+        """
+        ended_at = self._ended.setdefault(pid, time.monotonic())
+        if pid in self._adopted or time.monotonic() - ended_at > OTHERS_TURN_S:
+            os.waitpid(pid, os.WNOHANG)
+            self._adopted.discard(pid)
+            del self._ended[pid]
 
     def _attempt_of(self, pid: int) -> int | None:
         """The attempt that a process belongs to, by its environment; None if it is none of this store's."""

@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from abp_tui.errors import StoreError
+from abp_tui.errors import StoreUnavailable
 from abp_tui.store.claims import Finished
 from abp_tui.store.spill import Spill
 
@@ -32,7 +32,7 @@ class Outage:
         """How long nothing could be written; 0 while all is well."""
         return 0.0 if self._since is None else time.monotonic() - self._since
 
-    def met(self, error: StoreError, unrecorded: Sequence[Finished]) -> None:
+    def met(self, error: StoreUnavailable, unrecorded: Sequence[Finished]) -> None:
         """A write failed: keep the outcomes on the disk, too, and wait a moment."""
         self._spill.keep(unrecorded)
         if self._since is None:

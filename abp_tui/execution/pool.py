@@ -19,6 +19,7 @@ AHEAD_BELOW_S = 0.2
 LEAD_S = 0.03  # work for about as long as the writer needs from one round to the next
 MOST_AHEAD = 8
 RECENT = 20
+JOIN_S = 0.2
 
 
 class WorkerPool:
@@ -91,14 +92,19 @@ class WorkerPool:
         with self._lock:
             return list(self._given.values())
 
-    def close(self) -> None:
-        """Let the threads end once they have run what they were given, and wait for them."""
+    def close(self, meanwhile: Callable[[], object] = lambda: None) -> None:
+        """Let the threads end once they have run what they were given, and wait for them.
+
+        `meanwhile` is called several times a second.
+        """
         with self._lock:
             threads = list(self._threads)
             for _ in threads:
                 self._queue.put(None)
         for thread in threads:
-            thread.join()
+            while thread.is_alive():
+                thread.join(JOIN_S)
+                meanwhile()
 
     def _ahead(self) -> int:
         """How many claims a slot can have beside the one that it runs, by how long units take of late."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from peewee import DatabaseError, IntegrityError, InterfaceError, SqliteDatabase
 
-from abp_tui.errors import StoreError
+from abp_tui.errors import StoreError, StoreUnavailable
 from abp_tui.store.migrations import MIGRATIONS, migrate
 from abp_tui.store.wal import LIMIT_BYTES, WriteAheadLog
 
@@ -122,7 +122,9 @@ class Database:
         except (IntegrityError, InterfaceError, sqlite3.IntegrityError, sqlite3.InterfaceError):
             raise  # a mistake of ours, not of the file or the disk
         except (DatabaseError, sqlite3.DatabaseError) as error:
-            raise StoreError(f"database {self.path}: {error}", _hint(str(error))) from error
+            passes = any(mark in str(error) for mark in _PASSES)
+            kind = StoreUnavailable if passes else StoreError
+            raise kind(f"database {self.path}: {error}", _hint(str(error))) from error
 
 
 def _version_of(path: Path) -> int:
@@ -183,6 +185,7 @@ def _make_folder(folder: Path) -> None:
         missing.mkdir(mode=stat.S_IRWXU, exist_ok=True)
 
 
+_PASSES = ("locked", "busy", "readonly", "full", "disk I/O", "unable to open")
 _HINTS: tuple[tuple[str, str], ...] = (
     ("locked", "another program holds it; try again, or end that program"),
     ("readonly", "make the file and its folder writable"),

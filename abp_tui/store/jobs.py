@@ -83,7 +83,7 @@ class Jobs:
 
     def _with_trouble(self, row: Row) -> Row:
         """The row of a job whose executor can't write says so, although nobody could write it there."""
-        trouble = read_trouble(self._db.path, row["id"]) if row["executor"] else None
+        trouble = read_trouble(self._db.path, row["id"], row["executor"]) if row["executor"] else None
         return {**row, "waiting": trouble} if trouble else row
 
     def add(self, columns: Mapping[str, Any], recipe: Recipe) -> int:
@@ -163,11 +163,16 @@ class Jobs:
         `said` is what the job's log says of it.
         """
         with self._db.writing() as db:
-            row = JobRow.select(JobRow.name, JobRow.status).where(JobRow.id == job_id).bind(db).first()
+            query = JobRow.select(JobRow.name, JobRow.status, JobRow.ready_at)
+            row = query.where(JobRow.id == job_id).bind(db).first()
             if row is None:
                 raise NotFound(f"there is no job j{job_id}", "see `abp ls`")
             old = JobStatus(row.status)
             check_job_step(row.name, old, new)
+            if row.ready_at is None:
+                raise IllegalTransition(
+                    f"the items of job {row.name} are not complete", "is it being removed?"
+                )
             if expect is not None and old is not expect:
                 raise IllegalTransition(f"job {row.name} is {old} by now", "look at it again")
             values = {"status": new, "change": JobRow.change + 1, **_stamps(new), **columns}

@@ -21,7 +21,8 @@ class Leases:
         values = {**lease.model_dump(), "beat_at": now(), "waiting": None, "change": JobRow.change + 1}
         same = JobRow.executor.is_null() if replaces is None else JobRow.executor == replaces
         with self._db.writing() as db:
-            return bool(JobRow.update(values).where((JobRow.id == job_id) & same).execute(db))
+            whole = JobRow.ready_at.is_null(False)  # neither still being made nor being removed
+            return bool(JobRow.update(values).where((JobRow.id == job_id) & whole & same).execute(db))
 
     def release(self, job_id: int, executor: str) -> bool:
         """Stop being the job's executor; says whether one was."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import logging
 import os
@@ -19,8 +20,8 @@ from abp_tui.store.records import dump
 
 log = logging.getLogger(__name__)
 
-PER_WORKER_BYTES = 256 * 1024
-LEAST_BYTES, MOST_BYTES = 1024 * 1024, 32 * 1024 * 1024
+PER_WORKER_BYTES = 2 * 1024 * 1024  # a default output limit of one, as JSON
+LEAST_BYTES, MOST_BYTES = 1024 * 1024, 64 * 1024 * 1024
 TROUBLE_BYTES = 512  # at the beginning: why the database can't be written
 EMPTY = b"\0"  # where reading ends
 
@@ -30,9 +31,14 @@ def _finished() -> TypeAdapter[Finished]:
     return TypeAdapter(Finished)  # takes a while to build, and most who look at a job don't need it
 
 
-def spill_path(store: Path, job_id: int) -> Path:
-    """The file of a job's executor."""
-    return log_folder(store) / f"{store.stem}-j{job_id}.spill"
+def spill_path(store: Path, job_id: int, executor: str) -> Path:
+    """The file of one executor of a job: none ever touches another's while that may live."""
+    return log_folder(store) / f"{store.stem}-j{job_id}-{executor}.spill"
+
+
+def spill_paths(store: Path, job_id: int) -> list[Path]:
+    """The files that executors of a job have left, or have at work."""
+    return sorted(log_folder(store).glob(f"{glob.escape(store.stem)}-j{job_id}-*.spill"))
 
 
 class Spill:
@@ -59,13 +65,12 @@ class Spill:
 
     def keep(self, ends: Iterable[Finished]) -> None:
         """Write down the ends that are not in the file yet. Where even that fails, memory alone has them."""
-        new = [end for end in ends if end.claim.attempt_id not in self._kept]
-        data = b"".join(_line(self._uuid, end) for end in new)
-        if not data:
-            return
-        if self._write(data + EMPTY, self._end):
-            self._end += len(data)
-            self._kept.update(end.claim.attempt_id for end in new)
+        for end in ends:
+            if end.claim.attempt_id not in self._kept:
+                data = _line(self._uuid, end)
+                if self._write(data + EMPTY, self._end):
+                    self._end += len(data)
+                    self._kept.add(end.claim.attempt_id)
 
     def clear(self) -> None:
         """The database has it all: the file is empty again, its room kept."""
@@ -86,10 +91,6 @@ class Spill:
         """Remove the file, unless it holds what the database lacks."""
         if not self._kept:
             self._path.unlink(missing_ok=True)
-        self.leave()
-
-    def leave(self) -> None:
-        """Let go of the file as it is: another executor has the job, and perhaps a file of this name."""
         os.close(self._file)
 
 
@@ -104,19 +105,14 @@ def read_spill(path: Path, store_uuid: str) -> list[Finished]:
     return [end for end in found if end is not None]
 
 
-def read_trouble(store: Path, job_id: int) -> str | None:
+def read_trouble(store: Path, job_id: int, executor: str) -> str | None:
     """Why a job's executor can't write to the database now, if it says so."""
     try:
-        with spill_path(store, job_id).open("rb") as file:
+        with spill_path(store, job_id, executor).open("rb") as file:
             said = file.read(TROUBLE_BYTES).partition(EMPTY)[0]
     except OSError:
         return None
     return said.decode("utf-8", "replace") or None
-
-
-def discard_spill(store: Path, job_id: int) -> None:
-    """Remove the file of a job: all that it held is in the database."""
-    spill_path(store, job_id).unlink(missing_ok=True)
 
 
 def _line(store_uuid: str, end: Finished) -> bytes:

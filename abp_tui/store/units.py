@@ -138,6 +138,10 @@ def _put_back(db: SqliteDatabase, job_id: int, seqs: Sequence[int]) -> int:
     JobRow.update(change=JobRow.change + 1).where(JobRow.id == job_id).execute(db)
     job = JobRow.select().where(JobRow.id == job_id).bind(db).get()
     tally = Tally(job.bucket_width)
+    running_synthesis = (UnitRow.seq == job.total) & (UnitRow.status == UnitStatus.PROCESSING)
+    if UnitRow.select(UnitRow.seq).where(_of(job_id) & running_synthesis).bind(db).first():
+        hint = f"wait for it, or end it: `abp stop {job.name} --unit {job.total}`"
+        raise IllegalTransition(f"the synthesis of job {job.name} reads these results now", hint)
     ended_synthesis = (UnitRow.seq == job.total) & UnitRow.status.in_(["COMPLETED", "FAILED"])
     which = _of(job_id) & (UnitRow.seq.in_(list(seqs)) | ended_synthesis)
     columns = (UnitRow.seq, UnitRow.kind, UnitRow.status, UnitRow.verdict)

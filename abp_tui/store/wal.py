@@ -32,7 +32,7 @@ class WriteAheadLog:
         """Bytes on the disk; 0 where there is no such file."""
         try:
             return os.stat(self._file).st_size  # noqa: PTH116 - looked at after every transaction
-        except FileNotFoundError:
+        except OSError:
             return 0
 
     def over_limit(self) -> bool:
@@ -73,7 +73,7 @@ def _checkpoint(connection: sqlite3.Connection) -> bool:
     """Whether the log is empty now. What goes wrong here has cost nothing: all of it is in the log still."""
     try:
         busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-    except sqlite3.OperationalError as error:  # above all a disk that is full
+    except sqlite3.Error as error:  # above all a disk that is full
         log.info("the log was not moved: %s", error)
         return False
     return not busy

@@ -70,6 +70,10 @@ class Steering(Verbs):
         if job.synthesis is None:
             hint = "a job has one where it was made with --post"
             raise IllegalTransition(f"job {job.name} has no synthesis step", hint)
+        if job.status is JobStatus.FAILED and job.synthesis is UnitStatus.FAILED:
+            raise IllegalTransition(
+                f"the synthesis of job {job.name} has failed itself", f"`abp retry {job.name}`"
+            )
         if job.status is not JobStatus.FAILED or not job.counters.failed:
             raise IllegalTransition(
                 f"job {job.name} is {job.status}: no failures keep its synthesis step back", next_step(job)

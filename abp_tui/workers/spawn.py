@@ -1,8 +1,8 @@
 """Starting a program in a session of its own, quickly and without holding the interpreter meanwhile.
 
-The C library's `posix_spawn` does it where it can also change the folder (glibc 2.29, musl 1.1.24, and
-newer); `subprocess` does it elsewhere. The difference is what a batch of short programs spends its time
-on: `subprocess` keeps all other threads waiting until the new program has been loaded.
+The C library's `posix_spawn` does it where it can also change the folder and close what else is open
+(glibc 2.34 and newer); `subprocess` does it elsewhere. The difference is what a batch of short programs
+spends its time on: `subprocess` keeps all other threads waiting until the new program has been loaded.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -123,6 +124,7 @@ class _Native:
     def __init__(self) -> None:
         self._library, self._now = ctypes.CDLL(None), ctypes.PyDLL(None)
         self._change_folder = self._now.posix_spawn_file_actions_addchdir_np
+        self._close_from = self._now.posix_spawn_file_actions_addclosefrom_np
         self._attributes = self._opaque("posix_spawnattr_init")
         defaults = self._opaque("sigemptyset")
         for number in IGNORED_BY_PYTHON:
@@ -143,6 +145,7 @@ class _Native:
         try:
             for number, descriptor in enumerate(descriptors):
                 self._now.posix_spawn_file_actions_adddup2(actions, descriptor, number)
+            self._close_from(actions, len(descriptors))  # what others have opened is not for agents
             self._change_folder(actions, cwd)
             error = self._library.posix_spawn(
                 ctypes.byref(pid), program, actions, self._attributes, argv, env
@@ -154,7 +157,7 @@ class _Native:
 
 def _native() -> _Native | None:
     try:
-        return _Native() if os.name == "posix" else None
+        return _Native() if sys.platform == "linux" else None  # the flags are Linux's
     except AttributeError:
         return None
 

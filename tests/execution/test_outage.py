@@ -20,7 +20,7 @@ from abp_tui.execution.mailbox import Mail
 from abp_tui.execution.outage import Room
 from abp_tui.store.claims import Claim, Finished
 from abp_tui.store.repository import Repository
-from abp_tui.store.spill import TROUBLE_BYTES, Spill, read_spill, read_trouble, spill_path
+from abp_tui.store.spill import TROUBLE_BYTES, Spill, read_spill, read_trouble, spill_path, spill_paths
 from abp_tui.workers.base import Sink, Task
 from abp_tui.workers.cancel import Cancel
 from tests.execution.test_executor import run_in_thread
@@ -69,7 +69,7 @@ def test_a_locked_database_is_waited_out_and_nothing_runs_twice(
         wait_until(lambda: repository.jobs.get(job.id).counters.processing == 3)
         lock = Lock(repository.path)
         release.set()
-        path = spill_path(repository.path, job.id)
+        (path,) = spill_paths(repository.path, job.id)
         wait_until(lambda: len(read_spill(path, repository.uuid)) == 3, what="the outcomes in the spill file")
         assert repository.jobs.get(job.id).counters.processing == 3
         assert "locked" in caplog.text
@@ -103,7 +103,7 @@ def test_an_executor_that_must_end_while_it_can_not_write_leaves_the_outcomes_to
     wait_until(lambda: repository.jobs.get(job.id).counters.processing == 4)
     lock = Lock(repository.path)
     release.set()
-    path = spill_path(repository.path, job.id)
+    (path,) = spill_paths(repository.path, job.id)
     wait_until(lambda: len(read_spill(path, repository.uuid)) >= 2)
     executor.stop()
     thread.join(60)
@@ -141,15 +141,15 @@ def test_the_file_has_its_room_from_the_start_and_keeps_it(tmp_path: Path) -> No
 
 
 def test_the_trouble_is_told_beside_the_outcomes(repository: Repository) -> None:
-    path = spill_path(repository.path, 7)
+    path = spill_path(repository.path, 7, "me")
     spill = Spill(path, "store", workers=1)
-    assert read_trouble(repository.path, 7) is None
+    assert read_trouble(repository.path, 7, "me") is None
     spill.tell("the disk is full \u2026 " * 100)
     spill.keep([finished(1)])
-    assert (read_trouble(repository.path, 7) or "").startswith("the disk is full \u2026 the disk")
+    assert (read_trouble(repository.path, 7, "me") or "").startswith("the disk is full \u2026 the disk")
     assert len(read_spill(path, "store")) == 1
     spill.clear()
-    assert (read_trouble(repository.path, 7), read_spill(path, "store")) == (None, [])
+    assert (read_trouble(repository.path, 7, "me"), read_spill(path, "store")) == (None, [])
 
 
 def test_an_empty_file_is_removed_at_the_end(tmp_path: Path) -> None:
