@@ -67,6 +67,11 @@ class JobView(View):
     executor: ExecutorView | None
 
     @property
+    def stalled(self) -> bool:
+        """Whether the executor lives but does not answer, and does not say why."""
+        return self.executor is not None and self.executor.state is Liveness.STALLED and not self.waiting
+
+    @property
     def retryable(self) -> bool:
         """Whether something has failed, or is doubtful, that could be run again."""
         return self.failed_units + self.suspect_units > 0 or self.synthesis is UnitStatus.FAILED

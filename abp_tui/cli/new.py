@@ -61,7 +61,8 @@ def new(ctx: click.Context, /, name: str, dry_run: bool, **given: Any) -> None:
 
     In the intent, the prompt and the command, {field} takes a field of the item; a file has file_path,
     relative_path, file_name, file_stem, file_extension and file_size, a row has its columns, see `abp
-    sources`. The prompt of --post may name {results_file}, a file with one JSON line per unit.
+    sources`. The prompt of --post may name {results_file}, a file with one JSON line per unit; a
+    command's own {field}s are empty in that step.
 
     \b
     abp new docs --intent "Find unclear sentences" --files docs --pattern '*.md' --budget 5

@@ -78,7 +78,7 @@ def stop(job: str, seqs: tuple[int, ...]) -> None:
 
 @click.command()
 @job_argument
-@click.option("--force", is_flag=True, help="End an executor that lives but does not answer.")
+@click.option("--force", is_flag=True, help="End an executor that does not answer; what runs starts over.")
 @wait_option
 def resume(job: str, force: bool, wait: bool) -> int:
     """Go on with a paused or interrupted job; one that runs is left alone.

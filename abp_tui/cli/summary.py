@@ -20,7 +20,9 @@ def exit_code(view: JobView) -> int:
 
 
 def state(view: JobView) -> str:
-    """The status, with the phase where that says more."""
+    """The status, with the phase where that says more, or that the executor does not answer."""
+    if view.stalled:
+        return f"{view.status} stalled"
     return f"{view.status} {view.phase}" if view.phase and view.phase != view.status.lower() else view.status
 
 
@@ -55,7 +57,8 @@ def next_step(view: JobView) -> str:
 def _after_failure(view: JobView) -> str:
     name = view.name
     if view.synthesis is UnitStatus.FAILED:
-        return f"Next: abp events {name} --unit {view.total_units}, then abp retry {name}"
+        step = f"--unit {view.total_units}"
+        return f"Next: abp events {name} {step}, then abp retry {name} {step}"
     waive = f". abp waive {name} runs the synthesis without them" if view.synthesis else ""
     return f"Next: abp units {name} --status failed, then abp retry {name}{waive}"
 

@@ -36,7 +36,8 @@ def after_launch(orchestrator: Orchestrator, job: Job, wait: bool) -> int:
     if wait:
         return wait_for(orchestrator.repository, job.id)
     left = job.counters.pending + job.counters.processing
-    say(f"{job.name} runs, with {left} units to go. Watch it: abp, or abp wait {job.name}")
+    what = f"runs, with {left} units to go" if left or not job.synthesis else "runs its synthesis"
+    say(f"{job.name} {what}. Watch it: abp, or abp wait {job.name}")
     return 0
 
 

@@ -122,6 +122,8 @@ class Database:
         except (IntegrityError, InterfaceError, sqlite3.IntegrityError, sqlite3.InterfaceError):
             raise  # a mistake of ours, not of the file or the disk
         except (DatabaseError, sqlite3.DatabaseError) as error:
+            if _ROLLED_BACK in str(error) and error.__context__ is not None:
+                error = error.__context__  # SQLite had done that itself, for this reason
             passes = any(mark in str(error) for mark in _PASSES)
             kind = StoreUnavailable if passes else StoreError
             raise kind(f"database {self.path}: {error}", _hint(str(error))) from error
@@ -185,6 +187,7 @@ def _make_folder(folder: Path) -> None:
         missing.mkdir(mode=stat.S_IRWXU, exist_ok=True)
 
 
+_ROLLED_BACK = "cannot rollback"
 _PASSES = ("locked", "busy", "readonly", "full", "disk I/O", "unable to open")
 _HINTS: tuple[tuple[str, str], ...] = (
     ("locked", "another program holds it; try again, or end that program"),

@@ -44,6 +44,9 @@ class Steering(Verbs):
         job = self.repository.jobs.find(job_id)
         if job.status is JobStatus.RUNNING:
             state = judge(job.lease) if job.lease else Liveness.DEAD
+            if state is Liveness.STALLED and job.waiting and not force:
+                hint = "mend that, and it goes on by itself"
+                raise LeaseHeld(f"the executor of job {job.name} waits: {job.waiting}", hint)
             if state is Liveness.STALLED and not force:
                 hint = f"wait, or end it with `abp resume {job.name} --force`"
                 raise LeaseHeld(f"the executor of job {job.name} lives but does not answer", hint)
@@ -93,7 +96,7 @@ class Steering(Verbs):
             states = ("failed", "suspect")
             seqs = [seq for state in states for seq in self.repository.units.seqs_in(job.id, state)]
             if job.synthesis is UnitStatus.FAILED:
-                seqs.append(job.counters.total)
+                seqs = [job.counters.total] if job.waived_at else [*seqs, job.counters.total]
         if not seqs:
             raise InvalidInput(f"job {job.name} has no failed or suspect units", "name one with --unit")
         for seq in seqs:
@@ -101,10 +104,16 @@ class Steering(Verbs):
         with self.repository.transaction():
             job = self.repository.jobs.get(job.id)  # it may have ended in the meantime
             runs = job.status is JobStatus.RUNNING
-            job = job if runs else self.repository.jobs.move(job.id, JobStatus.RUNNING, waived_at=None)
+            job = job if runs else self._move_to_retry(job, seqs)
             self.repository.units.put_back(job.id, seqs)
             self.repository.logs.add(job.id, f"{len(seqs)} ended units are run again")
         return self.resume(job.id) if runs else self._launch_or_pause(job)
+
+    def _move_to_retry(self, job: Job, seqs: Sequence[int]) -> Job:
+        """RUNNING; where items are run again, it has to be seen anew whether their failures are waived."""
+        only_synthesis = list(seqs) == [job.counters.total]
+        waived = job.waived_at.timestamp() if job.waived_at and only_synthesis else None
+        return self.repository.jobs.move(job.id, JobStatus.RUNNING, waived_at=waived)
 
     def set_workers(self, job_id: Ref, workers: int) -> Job:
         """Change how many units run at a time, at once if the job runs."""

@@ -53,6 +53,7 @@ JOB_MARKS = {
     "running": Mark("running", "●", "*", PRIMARY),
     "gated": Mark("limit", "‖", "=", LIMIT),
     "interrupted": Mark("interrupted", "!", "!", WARN),
+    "stalled": Mark("stalled", "!", "!", WARN),
     "paused": Mark("paused", "‖", "=", LIMIT),
     "completed": Mark("completed", "✓", "+", GOOD),
     "failed": Mark("failed", "✗", "x", BAD),
@@ -80,6 +81,8 @@ _BY_A_PERSON = ("paused by a person", "stopped by a person")
 
 def job_mark(job: JobView) -> Mark:
     """The mark of a job: its phase, where there is one that says more than its status."""
+    if job.stalled:
+        return JOB_MARKS["stalled"]
     return JOB_MARKS[job.phase.value if job.phase else job.status.value.lower()]
 
 

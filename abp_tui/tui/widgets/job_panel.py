@@ -85,7 +85,7 @@ def next_step(job: JobView) -> str:
         return f"paused: {one_line(job.pause_reason)}"
     if job.phase == "review":
         return "The test waits for you: enter opens it."
-    return "Its process has died; nothing is lost. space goes on with it."
+    return "Its process has died: what had ended is safe, what ran starts over. space goes on with it."
 
 
 def _workers(job: JobView) -> str:

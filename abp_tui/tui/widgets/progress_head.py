@@ -41,6 +41,9 @@ class ProgressHead(Widget):
             lines += [Content.assemble(*counts), *([Content.assemble(*money_line)] if money_line else [])]
         if self.job.pause_reason or self.job.phase == "interrupted":
             lines += paragraph(next_step(self.job), width, WARN)
+        elif self.job.stalled:
+            words = f"its executor does not answer: wait, or `abp resume {one_line(self.job.name)} --force`"
+            lines += paragraph(words, width, WARN)
         elif self.job.waiting:
             lines += paragraph(f"waits: {one_line(self.job.waiting)}", width, WARN)
         return stack(lines)
