@@ -49,7 +49,7 @@ class Run:
     def items(self) -> Iterator[dict[str, Any]]:
         """The dictionaries as they come; raises `InvalidInput` for how it ended, if not well."""
         for line in self._lines():
-            message = json.loads(line)
+            message = self._message(line)
             if "item" not in message:
                 self._end(message)
                 return
@@ -90,9 +90,21 @@ class Run:
             if time.monotonic() > ends:
                 raise self._error(f"it was not done after {self._times.total_s:g} seconds")
 
+    def _message(self, line: bytes) -> dict[str, Any]:
+        try:
+            message = json.loads(line)
+        except ValueError:
+            message = None
+        if not isinstance(message, dict):
+            raise self._error(f"it wrote where only its items go: {line[:80]!r}")
+        return message
+
     def _end(self, message: Mapping[str, Any]) -> None:
+        """How it ended by its own account, which must be ours, too: its code may write where its items go."""
         if "error" in message:
             raise self._error(str(message["error"]))
+        if message.get("end") != self._count:
+            raise self._error(f"it says that it has ended with {message.get('end')!r} items")
 
     def _broken_off(self, status: int) -> InvalidInput:
         how = f"signal {signal.Signals(-status).name}" if status < 0 else f"exit code {status}"

@@ -132,13 +132,14 @@ def _paths(file: BinaryIO) -> Iterator[bytes]:
     rest = b""
     while block:
         *whole, rest = (rest + block).split(end)
-        yield from (path for path in map(_trimmed, whole) if path)
+        yield from (path for path in (_trimmed(line, end) for line in whole) if path)
         if len(rest) > MAX_PATH:
             raise InvalidInput("the list has a path of over 64 kB", "is that a list of paths?")
         block = file.read(BLOCK)
-    if path := _trimmed(rest):
+    if path := _trimmed(rest, end):
         yield path
 
 
-def _trimmed(line: bytes) -> bytes:
-    return line.removesuffix(b"\r")
+def _trimmed(line: bytes, end: bytes) -> bytes:
+    """Without what Windows puts before a newline; before a NUL it belongs to the name."""
+    return line if end == b"\0" else line.removesuffix(b"\r")

@@ -142,7 +142,12 @@ class Jobs:
                 ((job_id, n, size) for n, size in sizes),
             )
             if synthesis is not None:
-                step = {"job": job_id, "seq": total, "kind": UnitKind.POST, "key": SYNTHESIS_KEY}
+                key = SYNTHESIS_KEY
+                while (
+                    UnitRow.select().where((UnitRow.job == job_id) & (UnitRow.key == key)).bind(db).exists()
+                ):
+                    key += "'"  # an item is called that
+                step = {"job": job_id, "seq": total, "kind": UnitKind.POST, "key": key}
                 UnitRow.insert({**step, "payload": synthesis}).execute(db)
             JobRow.update(
                 total=total, pending=total, bucket_width=width, ready_at=now(), change=JobRow.change + 1

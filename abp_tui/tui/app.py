@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import ClassVar
 
 from textual import work
@@ -13,7 +13,7 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.worker import Worker, WorkerState
 
-from abp_tui.domain.status import Phase
+from abp_tui.domain.status import JobStatus, Phase
 from abp_tui.errors import AbpError
 from abp_tui.feed import Feed, Snapshot
 from abp_tui.orchestrator import Orchestrator
@@ -25,6 +25,7 @@ from abp_tui.tui.screens.progress import ProgressScreen
 from abp_tui.tui.screens.review import ReviewScreen
 from abp_tui.tui.widgets.figures import count
 from abp_tui.tui.widgets.text import one_line
+from abp_tui.views import JobView
 
 
 class AbpApp(App[None]):
@@ -149,13 +150,25 @@ class AbpApp(App[None]):
 
     def action_leave(self) -> None:
         """End the screen; the jobs run on, and the terminal says so."""
-        running = [job for job in self.snapshot.jobs if job.phase is Phase.RUNNING] if self.snapshot else []
+        running = [job for job in self._jobs_now() if _is_at_work(job)]
         words = f"{count(len(running), 'job')} still at work in the background. `abp` shows it all again."
         self.exit(message=words if running else None)
+
+    def _jobs_now(self) -> Sequence[JobView]:
+        """All jobs, also as a command of a moment ago has left them; else as they were last seen."""
+        try:
+            return self.orchestrator.list_jobs()
+        except AbpError:
+            return self.snapshot.jobs if self.snapshot else ()
 
     async def action_quit(self) -> None:
         """What Textual's own bindings ask for."""
         self.action_leave()
+
+
+def _is_at_work(job: JobView) -> bool:
+    """Whether it runs, or is about to: its executor is being started."""
+    return job.phase is Phase.RUNNING or (job.status is JobStatus.RUNNING and job.executor is None)
 
 
 def _runner(app: AbpApp, target: AbpScreen, command: Command) -> Callable[[], Awaitable[None]]:

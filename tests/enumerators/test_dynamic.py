@@ -264,3 +264,22 @@ def test_many_items_come_as_a_stream() -> None:
     made = body("for n in range(50_000): yield {'n': n, 'text': 'é\\0' * 20, 'half': '\\ud800'}")
     count = sum(item.payload["text"] == "é\0" * 20 for item in made.items())
     assert count == 50_000
+
+
+@pytest.mark.parametrize("written", [b"{}\n", b"oops\n", b"[]\n", b'{"end": 2}\n'])
+def test_code_that_writes_where_its_items_go_loses_none_of_them_in_silence(written: bytes) -> None:
+    said = refused(
+        body(f"""
+        for n in range(6):
+            yield {{"n": n}}
+        time.sleep(0.3)
+        for number in range(3, 256):
+            try:
+                os.write(number, {written!r})
+            except OSError:
+                pass
+        for n in range(6, 1000):
+            yield {{"n": n}}
+        """)
+    )
+    assert "the code failed" in said

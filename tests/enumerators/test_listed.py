@@ -97,3 +97,8 @@ def test_standard_input_is_a_list(base: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(sys, "stdin", None)
     with pytest.raises(InvalidInput, match="no list of paths comes on standard input"):
         made.validate()
+
+
+def test_between_nuls_a_return_belongs_to_the_name(base: Path) -> None:
+    (base / "c\r").write_text("x")
+    assert keys(listed(base, b"c\r\0a.md\0")) == ["c\r", "a.md"]

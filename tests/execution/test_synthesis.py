@@ -214,3 +214,10 @@ def test_its_prompt_may_name_the_results_and_nothing_else(orchestrator: Orchestr
         orchestrator.create_job("x", "Read", "file", config, post_processing_prompt="Of {file_path}")
     with pytest.raises(InvalidInput, match="empty"):
         orchestrator.create_job("y", "Read", "file", config, post_processing_prompt="  ")
+
+
+def test_an_item_may_be_called_like_it(orchestrator: Orchestrator, tmp_path: Path) -> None:
+    (tmp_path / "(synthesis)").write_text("x")
+    config = {"base_directory": str(tmp_path)}
+    job = orchestrator.create_job("n", "Read", "file", config, post_processing_prompt="Sum up")
+    assert job.synthesis is UnitStatus.PENDING

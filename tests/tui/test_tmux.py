@@ -135,7 +135,9 @@ def test_a_job_from_its_making_to_its_results(terminal: Terminal, tmp_path: Path
     terminal.keys("Down", "Enter")
     terminal.wait_for("wc -w {file_path}")
     terminal.settle()
-    terminal.text("sh -c 'sleep 0.4; exec wc -w \"$1\"' wc {file_path}")
+    gate = tmp_path / "gate"  # the others wait for it, so that the batch is at work when the screens are left
+    wait = f"case $1 in *t0*) ;; *) until [ -e {gate} ]; do sleep 0.05; done;; esac"
+    terminal.text(f"sh -c '{wait}; exec wc -w \"$1\"' wc {{file_path}}")
     terminal.wait_for("wc {file_path}")
     terminal.keys("C-t")
     screen = terminal.wait_for("passed in")
@@ -144,6 +146,7 @@ def test_a_job_from_its_making_to_its_results(terminal: Terminal, tmp_path: Path
     terminal.wait_for("running")
     terminal.keys("q")
     terminal.wait_for("still at work in the background")
+    gate.touch()
     terminal.abp()
     terminal.wait_for("counted")
     terminal.wait_for("✓ completed", "+ completed")
