@@ -83,6 +83,8 @@ class Worker(ABC, Generic[OptionsT]):
     title: ClassVar[str]
     Options: ClassVar[type[WorkerOptions]] = WorkerOptions
     default_timers: ClassVar[Timers] = Timers()
+    resumes: ClassVar[bool] = False
+    """Whether it can go on with the session of an earlier attempt, by `Task.session_id`."""
 
     def __init__(self, options: OptionsT) -> None:
         self.options = options
@@ -100,6 +102,13 @@ class Worker(ABC, Generic[OptionsT]):
 
     def require(self) -> None:
         """Raise `WorkerUnavailable` where what this worker runs is not on this machine; starts nothing."""
+
+    def account(self) -> str:
+        """What its options and the environment say of whose limits it runs under, told apart by a hash.
+
+        Workers of one name with the same account share one gate. Never the credentials themselves.
+        """
+        return ""
 
     def permissions(self) -> list[str]:
         """What the agent may do, in plain words, for the person who approves."""
