@@ -167,10 +167,23 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "progress.retry_unit", "r", "Retry unit", "Run the unit under the cursor again", "retry_unit", False
     ),
+    Command("progress.failures", "F", "Failures", "Failed and doubtful units by cause", "failures"),
     Command("progress.export", "x", "Export", "Write the results to a JSON-lines file", "export"),
     Command("progress.log", "l", "Log", "What happened to this job", "log"),
     Command(
         "progress.stop", "S", "Stop", "End the running agents now; their units wait again", "stop", when=_runs
+    ),
+    Command("failures.open", "enter", "Open", "Open the first unit of this cause", "open"),
+    Command(
+        "failures.retry_cause",
+        "r",
+        "Retry these",
+        "Run the units of this cause again",
+        "retry_cause",
+        when=_retryable,
+    ),
+    Command(
+        "failures.retry", "R", "Retry all", "Run all failed and suspect units again", "retry", when=_retryable
     ),
     Command("unit.older", "left_square_bracket", "Try before", "Show the attempt before", "attempt(-1)"),
     Command("unit.newer", "right_square_bracket", "Next try", "Show the attempt after", "attempt(1)"),
@@ -205,6 +218,7 @@ SCOPES = {
     "new": "New job",
     "review": "Test review",
     "progress": "Progress",
+    "failures": "Failures",
     "unit": "Unit",
     "edit": "Edit the prompt",
     "lists": "Lists and texts",

@@ -119,7 +119,7 @@ async def test_each_attempt_of_a_unit_can_be_seen(tmp_path: Path) -> None:
     async with running(orchestrator, job="words") as pilot:
         await until_shown(pilot, "9 done")
         await pilot.press("enter")
-        await until_shown(pilot, "try 2 of 2", "completed", "I was asked")
+        await until_shown(pilot, "try 2 of 2", "completed", "Do 0")
         await pilot.press("left_square_bracket", "1")
         await until_shown(pilot, "try 1 of 2", "failed", "it did not work")
         await pilot.press("right_square_bracket")

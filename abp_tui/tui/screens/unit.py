@@ -110,8 +110,11 @@ class UnitScreen(AbpScreen):
         self.show_from_thread(self._show, unit, attempts)
 
     def _show(self, unit: WorkUnit, attempts: list[Attempt]) -> None:
+        first = self._unit is None
         self._unit, self._attempts = unit, attempts
         attempt, view = self._attempt, self.query_one(AttemptView)
+        if first and attempt is not None and attempt.status is not AttemptStatus.RUNNING:
+            view.open("output", by_person=False)  # what came of it, or why nothing did
         if attempt is not None:
             if view.follow(attempt.id):
                 self.look()
