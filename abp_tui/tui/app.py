@@ -18,6 +18,7 @@ from abp_tui.errors import AbpError
 from abp_tui.feed import Feed, Snapshot
 from abp_tui.orchestrator import Orchestrator
 from abp_tui.tui.commands import COMMANDS, Command, bindings
+from abp_tui.tui.keys import Keys
 from abp_tui.tui.screens.base import AbpScreen
 from abp_tui.tui.screens.help import HelpScreen
 from abp_tui.tui.screens.jobs import JobsScreen
@@ -53,7 +54,8 @@ class AbpApp(App[None]):
         keys: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__()
-        self.set_keymap(dict(keys or {}))
+        self.keys = Keys(keys or {})
+        self.set_keymap(self.keys.keymap)
         self.animation_level = "none"
         self.orchestrator = orchestrator
         self.feed = Feed(orchestrator.repository)
@@ -146,7 +148,8 @@ class AbpApp(App[None]):
     def action_help(self) -> None:
         """All keys and signs."""
         screen = self.screen
-        self.push_screen(HelpScreen(screen.SCOPES if isinstance(screen, AbpScreen) else ()))
+        scopes = screen.SCOPES if isinstance(screen, AbpScreen) else ()
+        self.push_screen(HelpScreen(scopes, self.keys))
 
     def action_leave(self) -> None:
         """End the screen; the jobs run on, and the terminal says so."""

@@ -225,6 +225,9 @@ SCOPES = {
     "screen": "Everywhere",
     "app": "Everywhere",
 }
+DIALOGS = frozenset({"edit", "confirm", "approval", "help"})
+SHARED = frozenset({"lists", "screen", "app"})
+"""Scopes whose commands are at hand on every screen, beside the screen's own."""
 
 
 def commands(*scopes: str) -> list[Command]:

@@ -4,8 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from abp_tui.domain.status import JobStatus
+from abp_tui.errors import InvalidInput
 from abp_tui.tui.app import AbpApp
 from abp_tui.tui.commands import COMMANDS, SCOPES
+from abp_tui.tui.keys import Keys
 from abp_tui.tui.screens.help import HelpScreen, HelpText
 from abp_tui.tui.widgets.glyphs import JOB_MARKS, MAP_MARKS, UNIT_MARKS, speaks_utf8
 from tests.factories import make_job
@@ -92,3 +95,34 @@ async def test_other_themes_show_the_same_words(tmp_path: Path, theme: str) -> N
         pilot.app.theme = theme
         await until_shown(pilot, "○ created", "· waiting", "All 3")
         assert "Traceback" not in shown(pilot)
+
+
+def test_a_key_that_would_mean_two_things_is_refused_and_both_are_named() -> None:
+    with pytest.raises(
+        InvalidInput, match=r"R would mean progress\.stop and progress\.retry|progress\.retry"
+    ):
+        Keys({"progress.stop": "R"})
+    with pytest.raises(InvalidInput, match=r"j would mean"):
+        Keys({"unit.output": "j"})
+    Keys({"confirm.yes": "j"})  # a dialog knows its own keys only
+    Keys({"progress.stop": "R", "progress.retry": "T"})
+
+
+def test_an_unknown_command_is_refused_with_the_nearest() -> None:
+    with pytest.raises(InvalidInput) as caught:
+        Keys({"progress.stopp": "f5"})
+    assert caught.value.hint == "did you mean 'progress.stop'?"
+
+
+async def test_rebound_keys_stand_in_the_help_and_leave_their_neighbours(tmp_path: Path) -> None:
+    orchestrator = InProcess(tmp_path)
+    job = make_job(orchestrator.repository, 3, status=JobStatus.RUNNING)
+    orchestrator.repository.jobs.move(job.id, JobStatus.PAUSED)
+    app = AbpApp(orchestrator, "words", keys={"progress.pause": "!"})
+    async with app.run_test(size=SMALL, notifications=True) as pilot:
+        await until_shown(pilot, "paused")
+        await pilot.press("question_mark")
+        await until_shown(pilot, "!", "Let running units finish")
+        await pilot.press("escape")
+        await pilot.press("space")  # still resumes
+        await until_shown(pilot, "✓ completed")
