@@ -129,6 +129,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("review.prompt", "3", "Prompt", "The prompt as it was sent", "tab('prompt')", False),
     Command("review.cost", "4", "Cost", "Cost, tokens, turns, times", "tab('cost')", False),
     Command("review.unfold", "o", "Unfold", "Show long messages whole, or fold them", "unfold"),
+    Command("review.copy", "y", "Copy", "Copy what the tab shows to the clipboard", "copy", False),
+    Command("review.save", "s", "Save", "Save what the tab shows to a file", "save", False),
     Command("progress.open", "enter", "Open", "Open the unit", "open"),
     Command(
         "progress.pause", "space", "Pause", "Let running units finish, start no more", "pause", when=_runs
@@ -192,6 +194,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("unit.prompt", "3", "Prompt", "The prompt as it was sent", "tab('prompt')"),
     Command("unit.cost", "4", "Cost", "Cost, tokens, turns, times", "tab('cost')"),
     Command("unit.unfold", "o", "Unfold", "Show long messages whole, or fold them", "unfold"),
+    Command("unit.copy", "y", "Copy", "Copy what the tab shows to the clipboard", "copy", False),
+    Command("unit.save", "s", "Save", "Save what the tab shows to a file", "save", False),
     Command(
         "edit.save", "ctrl+s", "Save and test", "Save a new version and test with it", "save", priority=True
     ),

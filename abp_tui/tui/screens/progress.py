@@ -13,6 +13,7 @@ from abp_tui.domain.model import Cause
 from abp_tui.domain.status import JobStatus, Phase, UnitStatus
 from abp_tui.feed import Focus, Snapshot
 from abp_tui.tui.commands import bindings
+from abp_tui.tui.screens.attempt import free_path
 from abp_tui.tui.screens.base import AbpScreen
 from abp_tui.tui.screens.confirm import ConfirmScreen
 from abp_tui.tui.screens.failures import FailuresScreen
@@ -213,7 +214,7 @@ class ProgressScreen(AbpScreen):
         job = self.job
         if job is None:
             return
-        target = _free_path(Path.cwd(), job.name)
+        target = free_path(Path.cwd(), job.name, ".jsonl")
         self.act(
             lambda: self._export(target), lambda number: self.tell(f"{count(number, 'unit')} in {target}")
         )
@@ -298,12 +299,3 @@ def _quiet(job: JobView) -> str:
         "COMPLETED": "all units are done: x writes the results to a file",
         "FAILED": "some units failed: F shows why, R runs them again",
     }.get(job.status.value, "")
-
-
-def _free_path(folder: Path, name: str) -> Path:
-    """A file in the folder that is not there yet."""
-    path, n = folder / f"{name}.jsonl", 1
-    while path.exists():
-        n += 1
-        path = folder / f"{name}-{n}.jsonl"
-    return path
