@@ -48,7 +48,7 @@ class AttemptScreen(AbpScreen):
 
 
 def write_new(folder: Path, name: str, suffix: str, text: str) -> Path:
-    """Write a text to a file that is not there yet, and say which; raises `InvalidInput` where that can't be."""
+    """Write a text to a file that is not there yet, and say which; raises `InvalidInput`."""
     path = free_path(folder, name, suffix)
     try:
         with path.open("x", encoding="utf-8", errors="surrogateescape") as file:
