@@ -45,6 +45,9 @@ class Settings(BaseSettings):
     timeout_s: float = Field(
         default=Timers().total_s, ge=0, description="Seconds that one attempt may take; 0 for no limit."
     )
+    theme: str | None = Field(
+        default=None, description="Colours of the screens: textual-dark, textual-light, high-contrast, ..."
+    )
     keys: dict[str, str] = Field(
         default_factory=dict, description="Keys of the screens: the id of a binding, and its keys."
     )

@@ -24,6 +24,7 @@ from abp_tui.tui.screens.help import HelpScreen
 from abp_tui.tui.screens.jobs import JobsScreen
 from abp_tui.tui.screens.progress import ProgressScreen
 from abp_tui.tui.screens.review import ReviewScreen
+from abp_tui.tui.themes import CONTRAST, check_theme
 from abp_tui.tui.widgets.figures import count
 from abp_tui.tui.widgets.text import one_line
 from abp_tui.views import JobView
@@ -52,8 +53,12 @@ class AbpApp(App[None]):
         orchestrator: Orchestrator,
         start_job: str | None = None,
         keys: Mapping[str, str] | None = None,
+        theme: str | None = None,
     ) -> None:
         super().__init__()
+        self.register_theme(CONTRAST)
+        if theme is not None:
+            self.theme = check_theme(theme, self.available_themes)
         self.keys = Keys(keys or {})
         self.set_keymap(self.keys.keymap)
         self.animation_level = "none"
