@@ -9,8 +9,9 @@ from datetime import datetime
 from textual.content import Content
 
 from abp_tui.domain.model import Event, EventKind
+from abp_tui.terminal import speaks_utf8
 from abp_tui.tui.widgets.figures import clock, since
-from abp_tui.tui.widgets.glyphs import BAD, DIM, GOOD, LIMIT, PRIMARY, TOOL, WARN, speaks_utf8
+from abp_tui.tui.widgets.glyphs import BAD, DIM, GOOD, LIMIT, PRIMARY, TOOL, WARN
 from abp_tui.tui.widgets.text import clean, fit, one_line, wrap
 from abp_tui.tui.widgets.wrapped import WrappedView
 

@@ -9,9 +9,10 @@ from textual.content import Content
 
 from abp_tui.domain.status import Phase
 from abp_tui.feed import Pace
+from abp_tui.terminal import speaks_utf8
 from abp_tui.tui.widgets.columns import GAP, Cell, Column, header, lay_out, row
 from abp_tui.tui.widgets.figures import money, rate, span
-from abp_tui.tui.widgets.glyphs import BAD, BOLD, DIM, FAINT, WARN, job_mark, speaks_utf8
+from abp_tui.tui.widgets.glyphs import BAD, BOLD, DIM, FAINT, WARN, job_mark
 from abp_tui.tui.widgets.lines import LineList
 from abp_tui.tui.widgets.text import fit, one_line
 from abp_tui.views import JobView
