@@ -22,6 +22,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
 
 SESSION_HEADER = "X-Claude-Code-Session-Id"
+SOON_S = 0.3
 _ERROR_TYPES = {
     400: "invalid_request_error",
     401: "authentication_error",
@@ -81,7 +82,7 @@ def _plain(content: Any) -> str:
 
 @dataclass(frozen=True)
 class Answer:
-    """A message of the model. `cut` ends it after its first words: by a reset connection, or by silence."""
+    """A message of the model. `cut` ends it after its first words: by the end of the connection, or by silence."""
 
     blocks: tuple[Mapping[str, Any], ...]
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -119,7 +120,7 @@ def tool_use(name: str, **arguments: Any) -> Answer:
 
 
 def dropped(words: str) -> Answer:
-    """The connection is reset after the first words."""
+    """The connection ends after the first words."""
     return text(words, cut="drop")
 
 
@@ -301,10 +302,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(b"0\r\n\r\n")
 
     def _cut(self, step: Answer) -> None:
-        if step.cut == "drop":
-            self._reset()
-            return
         self.close_connection = True
+        if step.cut == "drop":
+            self.server.api.ended.wait(SOON_S)  # else it comes together with the words
+            return
         while not self.server.api.ended.is_set():
             readable, _, _ = select.select([self.connection], [], [], 0.1)
             with suppress(OSError):
