@@ -77,6 +77,7 @@ class ClaudeCliWorker(StreamJsonWorker[ClaudeOptions]):
     name = "claude"
     title = "Claude Code"
     Options = ClaudeOptions
+    takes_schema = True
 
     def argv(self, task: Task, session_id: str) -> list[str]:
         """The command line; the prompt goes to stdin."""
