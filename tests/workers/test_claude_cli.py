@@ -64,6 +64,13 @@ def test_a_good_run(standin: Path, tmp_path: Path) -> None:
     assert entry["argv"][-4:] == ["--session-id", outcome.session_id, "--permission-mode", "default"]
 
 
+@pytest.mark.parametrize("prompt", ["", " \n"])
+def test_an_empty_prompt_is_not_sent(prompt: str, standin: Path) -> None:
+    outcome, sink = run(prompt)
+    assert (outcome.failure, outcome.error, sink.told) == (F.BAD_INPUT, "the prompt is empty", [])
+    assert not standin.exists()
+
+
 def test_a_prompt_of_a_megabyte() -> None:
     prompt = "0123456789abcde\n" * 65536
     outcome, _ = run(prompt)
