@@ -58,12 +58,12 @@ SIGNS = (
 )
 
 
+_SANDBOX = "run it as another user, choose another permission mode, or set IS_SANDBOX=1 inside a sandbox"
+_OPTIONS = "see the worker options of the job, and whether this version of the program knows them"
 _REFUSALS = {
-    r"cannot be used with root": "run it as another user, choose another permission mode, or set IS_SANDBOX=1 "
-    "inside a sandbox",
+    r"cannot be used with root": _SANDBOX,
     r"unknown option|missing required argument|argument missing|invalid (?:argument|mcp|settings)"
-    r"|settings file not found|option .* is invalid|requires --|is not (?:a )?valid json": "see the worker "
-    "options of the job, and whether this version of the program knows them",
+    r"|settings file not found|option .* is invalid|requires --|is not (?:a )?valid json": _OPTIONS,
 }
 
 
