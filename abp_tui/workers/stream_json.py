@@ -52,7 +52,7 @@ class StreamJsonWorker(Worker[OptionsT]):
         if not task.words.strip():
             return Outcome.failed(FailureKind.BAD_INPUT, "the prompt is empty")
         outcome = self._run(task, sink, cancel)
-        if cancel.requested or not _session_is_lost(outcome):
+        if not _session_is_lost(outcome):
             return outcome
         told = f"{outcome.error}; a new session is started"
         sink.event(Event(kind=EventKind.NOTICE, title="abp", body=told))

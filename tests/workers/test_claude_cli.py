@@ -99,18 +99,6 @@ def test_a_session_that_is_unknown_is_started_anew(standin: Path) -> None:
     assert notice.body.endswith("555555555555; a new session is started")
 
 
-def test_an_unknown_session_is_not_started_anew_once_the_run_is_to_stop(standin: Path) -> None:
-    class Stops(Recorder):
-        def process(self, pid: int) -> None:
-            cancel.request()
-
-    lost = task("@@lost@@", session_id="11111111-2222-4333-8444-555555555555")
-    with Cancel() as cancel:
-        outcome = worker().run(lost, Stops(), cancel)
-    assert outcome.failure is F.INTERRUPTED or "No conversation" in outcome.error
-    assert len(standin.read_text().splitlines() if standin.exists() else []) <= 1
-
-
 def test_a_schema_gives_a_structured_result() -> None:
     schema = {"type": "object", "properties": {"n": {"type": "integer"}}}
     assert run("count", output_schema=schema)[0].result == {"n": 3}
