@@ -45,7 +45,8 @@ SIGNS = (
     Sign(PERMANENT, codes=("model_not_found",), statuses=(400, 403, 404, 405, 413, 422)),
     Sign(LOGIN, codes=("authentication_failed", "authentication_error", "oauth_org_not_allowed")),
     Sign(PERMANENT, codes=("invalid_request",), says=r"prompt is too long|request too large"),
-    Sign(AGENT, codes=("error_max_turns", "error_max_budget_usd")),
+    Sign(AGENT, codes=("error_max_turns",)),
+    Sign(PERMANENT, codes=("error_max_budget_usd",)),  # another attempt would spend as much again
     Sign(FailureKind.BAD_OUTPUT, codes=("error_max_structured_output_retries",)),
     Sign(
         TRANSIENT,
@@ -54,12 +55,23 @@ SIGNS = (
         says=r"\bapi error\b|unable to connect|connection (?:dropped|error|reset)"
         r"|overloaded|econnreset|timed out",
     ),
-    Sign(
-        PERMANENT,
-        says=r"unknown option|invalid (?:argument|mcp|settings)|requires --|cannot be used with root"
-        r"|missing required argument|option .* is invalid",
-    ),
 )
+
+
+_SANDBOX = "run it as another user, choose another permission mode, or set IS_SANDBOX=1 inside a sandbox"
+_OPTIONS = "see the worker options of the job, and whether this version of the program knows them"
+_REFUSALS = {
+    r"cannot be used with root": _SANDBOX,
+    r"unknown option|missing required argument|argument missing|invalid (?:argument|mcp|settings)"
+    r"|settings file not found|option .* is invalid|requires --|is not (?:a )?valid json": _OPTIONS,
+}
+
+
+def refusal(stream: ClaudeStream, stderr: str) -> str | None:
+    """What to do where the program refused to begin and said why on stderr; None where it did begin."""
+    if stream.session_id is not None:
+        return None
+    return next((hint for says, hint in _REFUSALS.items() if re.search(says, stderr, re.I)), None)
 
 
 def classify(stream: ClaudeStream, complaint: str) -> FailureKind:
