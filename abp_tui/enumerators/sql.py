@@ -14,12 +14,28 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from abp_tui.enumerators import sql_url
 from abp_tui.enumerators.base import Enumerator, EnumeratorConfig, Item
-from abp_tui.enumerators.settings import OptionalText, added_fields, id_field, limit_field, reserved
+from abp_tui.enumerators.settings import (
+    OptionalText,
+    added_fields,
+    id_field,
+    is_utf8,
+    limit_field,
+    reserved,
+)
+from abp_tui.enumerators.sql_variables import Address
 from abp_tui.errors import InvalidInput
 from abp_tui.plugins import suggest
 
 INDEX, ID = "_row_index", "_id"
 Value = str | int | float | bool | None
+
+
+class Request(NamedTuple):
+    """Which database is asked what."""
+
+    address: Address
+    query: str
+    params: Mapping[str, Any]
 
 
 class Result(NamedTuple):
@@ -36,6 +52,8 @@ def _is_known(url: str) -> str:
 def _says_something(query: str) -> str:
     if not query.strip():
         raise ValueError("is empty")
+    if not is_utf8(query):
+        raise ValueError("has characters that no database can be sent")
     return query
 
 
@@ -49,8 +67,9 @@ class SqlConfig(EnumeratorConfig):
     connection_string: Annotated[str, AfterValidator(_is_known)] = Field(
         title="Database",
         description="sqlite:///relative.db, sqlite:////absolute.db, postgresql://user:${PASSWORD}@host/name. "
-        "${VAR} is a variable of the environment, read each time and never stored.",
+        "${VAR} is a variable of the environment, taken as it is, read each time and never stored.",
         min_length=1,
+        repr=False,
     )
     query: Annotated[str, AfterValidator(_says_something)] = Field(
         title="Query",
@@ -85,8 +104,8 @@ class SqlEnumerator(Enumerator[SqlConfig]):
 
     def validate(self) -> None:
         """Raise `InvalidInput` where the database can't be reached or refuses the query; it is not run."""
-        url = self._url()
-        _database(url).check(url, self.config.query, self.config.params)
+        request = self._request()
+        _database(request).check(request)
 
     def items(self) -> Iterator[Item]:
         """An item per row, keyed by the id column, else by its position."""
@@ -119,9 +138,9 @@ class SqlEnumerator(Enumerator[SqlConfig]):
 
     @contextmanager
     def _result(self) -> Iterator[Result]:
-        url = self._url()
+        request = self._request()
         try:
-            with _database(url).reading(url, self.config.query, self.config.params, self._begun) as result:
+            with _database(request).reading(request, self._begun) as result:
                 yield result
         finally:
             self._interrupt = None
@@ -130,11 +149,12 @@ class SqlEnumerator(Enumerator[SqlConfig]):
         """There is a connection, and this is how another thread ends what it does."""
         self._interrupt = interrupt
 
-    def _url(self) -> str:
+    def _request(self) -> Request:
         try:
-            return sql_url.known(sql_url.expanded(self.config.connection_string))
+            address = sql_url.address(self.config.connection_string)
         except ValueError as error:
-            raise InvalidInput(f"the connection: {error}", "mend it") from None
+            raise unusable(error) from None
+        return Request(address, self.config.query, self.config.params)
 
     def _columns(self, result: Result) -> Sequence[str]:
         columns = result.columns
@@ -164,9 +184,14 @@ class SqlEnumerator(Enumerator[SqlConfig]):
         return plain(value)
 
 
-def _database(url: str) -> ModuleType:
+def _database(request: Request) -> ModuleType:
     """The room of the database's kind; a driver is imported only where it is needed."""
-    return import_module(f"abp_tui.enumerators.sql_{sql_url.kind_of(url)}")
+    return import_module(f"abp_tui.enumerators.sql_{sql_url.kind_of(request.address.text)}")
+
+
+def unusable(why: ValueError) -> InvalidInput:
+    """What is wrong with the address of a database, as an error of ours."""
+    return InvalidInput(f"the connection: {why}", "mend it")
 
 
 def plain(value: Any) -> Any:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import quote
 
-from abp_tui.enumerators.sql import Result
+from abp_tui.enumerators.sql import Request, Result, unusable
+from abp_tui.enumerators.sql_server_url import MASK, connection_settings
 from abp_tui.enumerators.sql_url import masked
 from abp_tui.errors import InvalidInput
 
@@ -18,48 +21,81 @@ except ImportError as missing:
 CONNECT_TIMEOUT_S = 10
 BATCH = 1000
 CURSOR = "abp_items"
+TELLING = 4  # characters; less of a password is in any text
+
+_OPTIONS = psycopg.pq.Conninfo.get_defaults()
+_KNOWN = frozenset(option.keyword.decode() for option in _OPTIONS)
+_SECRET = frozenset(option.keyword.decode() for option in _OPTIONS if option.dispchar)
 
 
 @contextmanager
-def reading(
-    url: str, query: str, params: Mapping[str, Any], begun: Callable[[Callable[[], None]], None]
-) -> Iterator[Result]:
+def reading(request: Request, begun: Callable[[Callable[[], None]], None]) -> Iterator[Result]:
     """The result of a query that reads; raises `InvalidInput`, saying why, for one that writes.
 
     `begun` is told how another thread can interrupt it.
     """
+    settings = _settings(request)
+    shown = masked(request.address.text)
     try:
-        with _connection(url) as connection, connection.cursor(name=CURSOR) as cursor:
+        with _connection(shown, settings) as connection, connection.cursor(name=CURSOR) as cursor:
             begun(connection.cancel)
             cursor.itersize = BATCH
-            cursor.execute(query.rstrip().rstrip(";").encode(), params or None)
+            cursor.execute(request.query.rstrip().rstrip(";").encode(), request.params or None)
             yield Result([column.name for column in cursor.description or ()], cursor)
     except psycopg.Error as error:
-        raise _told(url, error) from None
+        raise _told(shown, error, settings) from None
 
 
-def check(url: str, query: str, params: Mapping[str, Any]) -> None:
+def check(request: Request) -> None:
     """Raise what `reading` would raise before the first row; the server plans the query and runs nothing."""
-    with reading(url, query, params, lambda interrupt: None):
+    with reading(request, lambda interrupt: None):
         return
 
 
-def _connection(url: str) -> psycopg.Connection[tuple[Any, ...]]:
-    connection = psycopg.connect(
-        url.replace("postgresql+psycopg://", "postgresql://", 1),
-        connect_timeout=CONNECT_TIMEOUT_S,
-        application_name="abp",
-        options="-c default_transaction_read_only=on",
-    )
+def _settings(request: Request) -> dict[str, str]:
+    """What the driver is told of the server, each setting one that it knows: it would show another."""
+    try:
+        settings = connection_settings(request.address)
+        if not settings.keys() <= _KNOWN:
+            raise ValueError("behind its ? is a setting that PostgreSQL does not know")
+    except ValueError as error:
+        raise unusable(error) from None
+    options = [settings.get("options", ""), "-c default_transaction_read_only=on"]
+    ours = {"connect_timeout": str(CONNECT_TIMEOUT_S), "application_name": "abp"}
+    return {**ours, **settings, "options": " ".join(filter(None, options))}
+
+
+def _connection(shown: str, settings: Mapping[str, str]) -> psycopg.Connection[tuple[Any, ...]]:
+    try:
+        connection = psycopg.connect(**settings)  # type: ignore[arg-type]  # libpq's names, not psycopg's own
+    except psycopg.Error as error:
+        raise InvalidInput(
+            f"{shown}: {_scrubbed(error, settings)}", "check host, port, name and password"
+        ) from None
     connection.read_only = True
     return connection
 
 
-def _told(url: str, error: psycopg.Error) -> InvalidInput:
-    shown = masked(url)
-    why = " ".join(str(error).replace(url, shown).split())
+def _told(shown: str, error: psycopg.Error, settings: Mapping[str, str]) -> InvalidInput:
+    why = _scrubbed(error, settings)
     if isinstance(error, psycopg.errors.ReadOnlySqlTransaction):
         return InvalidInput(f"the query may only read: {why}", "give one SELECT")
     if isinstance(error, psycopg.OperationalError) and error.sqlstate is None:
-        return InvalidInput(f"{shown}: {why}", "check host, port, name and password")
+        return InvalidInput(f"{shown}: {why}", "see whether the server still runs")
     return InvalidInput(f"the query fails: {why}", "try it with psql")
+
+
+def _scrubbed(error: psycopg.Error, settings: Mapping[str, str]) -> str:
+    """What the driver says, on one line and without any piece of a password, however it got hold of it."""
+    text = str(error)
+    for piece in sorted(_pieces(settings), key=len, reverse=True):
+        text = text.replace(piece, MASK)
+    return " ".join(text.split())
+
+
+def _pieces(settings: Mapping[str, str]) -> set[str]:
+    secrets = [value for name, value in settings.items() if name in _SECRET]
+    found = {
+        piece for secret in secrets for piece in (secret, quote(secret, safe=""), *re.split(r"\W+", secret))
+    }
+    return {piece for piece in found if len(piece) >= TELLING}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from functools import partial
+from pathlib import Path
 from typing import Any
 
-from abp_tui.enumerators.sql import Result
+from abp_tui.enumerators.sql import Request, Result, unusable
 from abp_tui.enumerators.sql_url import sqlite_path
 from abp_tui.enumerators.text import check_file
 from abp_tui.errors import InvalidInput
@@ -42,32 +43,30 @@ _HINTS = (
 
 
 @contextmanager
-def reading(
-    url: str, query: str, params: Mapping[str, Any], begun: Callable[[Callable[[], None]], None]
-) -> Iterator[Result]:
+def reading(request: Request, begun: Callable[[Callable[[], None]], None]) -> Iterator[Result]:
     """The result of a query that reads; raises `InvalidInput` for one that writes, naming what.
 
     `begun` is told how another thread can interrupt it.
     """
-    with _connection(url) as connection:
+    with _connection(request) as connection:
         begun(partial(_interrupt, connection))
-        cursor = connection.execute(query, params)
+        cursor = connection.execute(request.query, request.params)
         if cursor.description is None:
             raise InvalidInput("the query gives no rows at all", "give one SELECT")
         columns = [column[0] for column in cursor.description]
         yield Result(columns, _rows(cursor))
 
 
-def check(url: str, query: str, params: Mapping[str, Any]) -> None:
+def check(request: Request) -> None:
     """Raise what `reading` would raise before the first row, without running the query."""
-    with _connection(url) as connection:
-        connection.execute(f"EXPLAIN {query}", params)
+    with _connection(request) as connection:
+        connection.execute(f"EXPLAIN {request.query}", request.params)
 
 
 @contextmanager
-def _connection(url: str) -> Iterator[sqlite3.Connection]:
+def _connection(request: Request) -> Iterator[sqlite3.Connection]:
     """A connection that can only read; what SQLite says against a statement becomes our error."""
-    path, guard = sqlite_path(url), _Guard()
+    path, guard = _path(request), _Guard()
     check_file(str(path))
     try:
         uri = f"{path.as_uri()}?mode=ro"
@@ -80,6 +79,13 @@ def _connection(url: str) -> Iterator[sqlite3.Connection]:
             yield connection
     except (sqlite3.Error, sqlite3.Warning) as error:
         raise _told(str(path), str(error), guard) from None
+
+
+def _path(request: Request) -> Path:
+    try:
+        return Path(sqlite_path(request.address))
+    except ValueError as error:
+        raise unusable(error) from None
 
 
 def _interrupt(connection: sqlite3.Connection) -> None:

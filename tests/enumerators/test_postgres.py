@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import quote
 
+import psycopg
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from abp_tui.enumerators.base import make_enumerator
 from abp_tui.enumerators.sql import SqlEnumerator
+from abp_tui.enumerators.sql_postgres import _scrubbed
 from abp_tui.errors import InvalidInput
 from tests.postgres import PASSWORD, Server, binaries, server
 
@@ -133,6 +138,61 @@ def test_a_server_that_can_not_be_reached(pg: Server, old: str, new: str) -> Non
     made = make_enumerator("sql", {"connection_string": url, "query": "SELECT 1"})
     assert isinstance(made, SqlEnumerator)
     assert "***@127.0.0.1" in refused(made)
+
+
+passwords = st.text(min_size=4) | st.text(st.sampled_from("pw@:/?#%&= '\\.,-"), min_size=4)
+spellings = st.sampled_from(
+    ["u:{}@{}", "abp:{}@{}", "u@{1}?password={0}", "u@{1}?application_name=x&sslpassword={0}", ":{}@{}"]
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(passwords, passwords, spellings, st.sampled_from([str, quote]), st.booleans())
+def test_no_error_shows_a_password(
+    pg: Server, password: str, other: str, spelling: str, written: Callable[[str], str], there: bool
+) -> None:
+    """Whatever is wrong with it: an address that can't be read, a server that is not there or refuses it."""
+
+    def said(word: str) -> str:
+        url = "postgresql://" + spelling.format(
+            written(word), f"127.0.0.1:{pg.port if there else 1}/postgres"
+        )
+        try:
+            made = make_enumerator("sql", {"connection_string": url, "query": "SELECT 1 FROM nothing"})
+            made.validate()
+        except InvalidInput as error:
+            return str(error)
+        raise AssertionError("there is no such table")
+
+    for form in (password, quote(password), quote(password, safe="")):
+        assert form not in said(password) or form in said(other)
+
+
+@pytest.mark.parametrize(
+    "setting",
+    ["sslmode=no-mode", "port=99999999", "connect_timeout=soon", "h1dden=1", "host=a,b&port=1,2,3"],
+)
+def test_settings_that_the_driver_can_not_read(pg: Server, setting: str) -> None:
+    url = f"{pg.url}?{setting}"
+    made = make_enumerator("sql", {"connection_string": url, "query": "SELECT 1"})
+    assert isinstance(made, SqlEnumerator)
+    assert "h1dden" not in refused(made)
+
+
+@pytest.mark.parametrize("text", ["s3cret", "w0rd", "s3cret-w0rd/s%", "s3cret-w0rd%2Fs%25"])
+def test_what_the_driver_says_of_a_password_is_not_repeated(text: str) -> None:
+    told = _scrubbed(psycopg.OperationalError(f"near\n '{text}'"), {"password": f"{PASSWORD}/s%"})
+    assert told == "near '***'"
+
+
+def test_settings_of_the_address_count(pg: Server) -> None:
+    query = "SELECT current_setting('work_mem') AS a, current_setting('application_name') AS b"
+    url = pg.url + "?application_name=mine&options=-c%20work_mem%3D1MB%20-c%20transaction_read_only%3Doff"
+    [item] = make_enumerator("sql", {"connection_string": url, "query": query}).items()
+    assert (item.payload["a"], item.payload["b"]) == ("1MB", "mine")
+    writing = make_enumerator("sql", {"connection_string": url, "query": "SELECT nextval('counter')"})
+    assert isinstance(writing, SqlEnumerator)
+    assert "read" in refused(writing)
 
 
 def test_the_password_comes_from_the_environment_and_is_not_kept(

@@ -11,7 +11,6 @@ import pytest
 from abp_tui.enumerators.base import Item, make_enumerator
 from abp_tui.enumerators.sql import SqlEnumerator, plain
 from abp_tui.enumerators.sql_sqlite import BUSY_TIMEOUT_S
-from abp_tui.enumerators.sql_url import expanded, masked, sqlite_path
 from abp_tui.errors import InvalidInput
 
 
@@ -169,51 +168,3 @@ def test_values_that_json_does_not_know(path: Path) -> None:
         "b": "/w==", "a": "ab", "t": "//4=", "inf": "inf", "nul": "\0x", "_row_index": 0
     }  # fmt: skip
     assert plain({1: (b"x", 1.5)}) == {"1": ["x", 1.5]}
-
-
-@pytest.mark.parametrize(
-    "url", ["mysql://a:hidden@b/c", "postgrsql://a:hidden@b/c", "host=b password=hidden"]
-)
-def test_addresses_of_no_kind_we_know(url: str) -> None:
-    with pytest.raises(InvalidInput) as caught:
-        make_enumerator("sql", {"connection_string": url, "query": "SELECT 1"})
-    assert "hidden" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("url", "shown"),
-    [
-        ("postgresql://u:word@h/d", "postgresql://u:***@h/d"),
-        ("postgresql://u:wo@rd/x@h:5/d?a=b", "postgresql://u:***@h:5/d?a=b"),
-        ("postgresql://u:${PW}@h/d", "postgresql://u:${PW}@h/d"),
-        ("postgresql://u:a${PW}@h/d", "postgresql://u:***@h/d"),
-        (
-            "postgresql://u@h/d?password=word&sslpassword=two",
-            "postgresql://u@h/d?password=***&sslpassword=***",
-        ),
-        ("postgresql://h/d", "postgresql://h/d"),
-        ("sqlite:///a/b.db", "sqlite:///a/b.db"),
-    ],
-)
-def test_passwords_are_masked(url: str, shown: str) -> None:
-    assert masked(url) == shown
-
-
-def test_variables_of_an_address() -> None:
-    assert expanded("sqlite:///${A}/${B_2}$C", {"A": "x", "B_2": "y"}) == "sqlite:///x/y$C"
-    with pytest.raises(InvalidInput, match="the variable A of the connection is not set"):
-        expanded("${A}", {})
-
-
-@pytest.mark.parametrize(
-    ("url", "expected"),
-    [
-        ("sqlite:////tmp/a%20b.db", "/tmp/a b.db"),
-        ("sqlite:///rel.db", "{cwd}/rel.db"),
-        ("rel/x.db", "{cwd}/rel/x.db"),
-        ("/abs.db", "/abs.db"),
-        ("file:///abs.db?mode=rwc", "/abs.db"),
-    ],
-)
-def test_where_a_database_file_is(url: str, expected: str) -> None:
-    assert str(sqlite_path(url)) == expected.format(cwd=Path.cwd())
