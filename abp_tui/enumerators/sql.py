@@ -13,7 +13,7 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from abp_tui.enumerators import sql_url
-from abp_tui.enumerators.base import Enumerator, EnumeratorConfig, Item
+from abp_tui.enumerators.base import ITEM_LIMIT, Enumerator, EnumeratorConfig, Item
 from abp_tui.enumerators.settings import (
     OptionalText,
     added_fields,
@@ -154,7 +154,7 @@ class SqlEnumerator(Enumerator[SqlConfig]):
             address = sql_url.address(self.config.connection_string)
         except ValueError as error:
             raise unusable(error) from None
-        return Request(address, self.config.query, self.config.params)
+        return Request(address, self.config.query.rstrip().rstrip(";"), self.config.params)
 
     def _columns(self, result: Result) -> Sequence[str]:
         columns = result.columns
@@ -192,6 +192,12 @@ def _database(request: Request) -> ModuleType:
 def unusable(why: ValueError) -> InvalidInput:
     """What is wrong with the address of a database, as an error of ours."""
     return InvalidInput(f"the connection: {why}", "mend it")
+
+
+def too_large(which: str) -> InvalidInput:
+    """A row that is larger than an item may be."""
+    hint = "leave its large columns out, or take a part of them: substr(column, 1, 1000)"
+    return InvalidInput(f"{which} of the query is over {ITEM_LIMIT >> 20} MB", hint)
 
 
 def plain(value: Any) -> Any:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from typing import Any
 from urllib.parse import quote
 
-from abp_tui.enumerators.sql import Request, Result, unusable
+from abp_tui.enumerators.base import ITEM_LIMIT
+from abp_tui.enumerators.sql import Request, Result, too_large, unusable
 from abp_tui.enumerators.sql_server_url import MASK, connection_settings
 from abp_tui.enumerators.sql_url import masked
 from abp_tui.errors import InvalidInput
@@ -21,7 +22,11 @@ except ImportError as missing:
 CONNECT_TIMEOUT_S = 10
 BATCH = 1000
 CURSOR = "abp_items"
+TOO_LARGE = "abp: a row of"
 TELLING = 4  # characters; less of a password is in any text
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+Cursor = psycopg.ServerCursor[tuple[Any, ...]]
 
 _OPTIONS = psycopg.pq.Conninfo.get_defaults()
 _KNOWN = frozenset(option.keyword.decode() for option in _OPTIONS)
@@ -34,22 +39,62 @@ def reading(request: Request, begun: Callable[[Callable[[], None]], None]) -> It
 
     `begun` is told how another thread can interrupt it.
     """
-    settings = _settings(request)
-    shown = masked(request.address.text)
-    try:
-        with _connection(shown, settings) as connection, connection.cursor(name=CURSOR) as cursor:
-            begun(connection.cancel)
-            cursor.itersize = BATCH
-            cursor.execute(request.query.rstrip().rstrip(";").encode(), request.params or None)
-            yield Result([column.name for column in cursor.description or ()], cursor)
-    except psycopg.Error as error:
-        raise _told(shown, error, settings) from None
+    with _declared(request, _measured(request.query)) as cursor, closing(_rows(cursor.connection)) as rows:
+        begun(cursor.connection.cancel)
+        yield Result([column.name for column in cursor.description or ()], rows)
 
 
 def check(request: Request) -> None:
     """Raise what `reading` would raise before the first row; the server plans the query and runs nothing."""
-    with reading(request, lambda interrupt: None):
+    with _declared(request, request.query):  # by itself, so that places in what the server says are right
         return
+
+
+def _measured(query: str) -> str:
+    """The query, each row measured by the server, which fails before it sends one that is too large.
+
+    What fails is the cast of a text that says why; it is made of the row, or the planner would try it.
+    OFFSET 0 keeps the planner from computing each row twice, once to measure it.
+    """
+    size = "pg_column_size(abp_row.*)"
+    return (
+        f"SELECT abp_row.* FROM (SELECT * FROM (\n{query}\n) AS abp_rows OFFSET 0) AS abp_row "
+        f"WHERE CASE WHEN {size} <= {ITEM_LIMIT} THEN true "
+        f"ELSE CAST('{TOO_LARGE} ' || {size} || ' bytes' AS boolean) END"
+    )
+
+
+@contextmanager
+def _declared(request: Request, query: str) -> Iterator[Cursor]:
+    """A cursor of the server's for the query; what the server says against it becomes our error."""
+    settings = _settings(request)
+    shown = masked(request.address.text)
+    try:
+        with _connection(shown, settings) as connection, connection.cursor(name=CURSOR) as cursor:
+            cursor.execute(query.encode(), request.params or None)
+            yield cursor
+    except psycopg.Error as error:
+        raise _told(shown, error, settings) from None
+
+
+def _rows(connection: Connection) -> Generator[Sequence[Any], None, None]:
+    """The rows of the cursor, fetched many at a time and in memory one at a time."""
+    n, had = 0, -BATCH
+    try:
+        while n == had + BATCH:
+            had = n
+            with closing(_fetched(connection)) as rows:
+                for row in rows:
+                    n += 1
+                    yield row
+    except psycopg.errors.InvalidTextRepresentation as error:
+        if TOO_LARGE in str(error):
+            raise too_large(f"one of the rows {n + 1} to {n + BATCH}") from None
+        raise
+
+
+def _fetched(connection: Connection) -> Generator[Sequence[Any], None, None]:
+    yield from connection.cursor().stream(f"FETCH {BATCH} FROM {CURSOR}".encode())
 
 
 def _settings(request: Request) -> dict[str, str]:
@@ -65,7 +110,7 @@ def _settings(request: Request) -> dict[str, str]:
     return {**ours, **settings, "options": " ".join(filter(None, options))}
 
 
-def _connection(shown: str, settings: Mapping[str, str]) -> psycopg.Connection[tuple[Any, ...]]:
+def _connection(shown: str, settings: Mapping[str, str]) -> Connection:
     try:
         connection = psycopg.connect(**settings)  # type: ignore[arg-type]  # libpq's names, not psycopg's own
     except psycopg.Error as error:

@@ -9,14 +9,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from abp_tui.enumerators.sql import Request, Result, unusable
+from abp_tui.enumerators.base import ITEM_LIMIT
+from abp_tui.enumerators.sql import Request, Result, too_large, unusable
 from abp_tui.enumerators.sql_url import sqlite_path
 from abp_tui.enumerators.text import check_file
 from abp_tui.errors import InvalidInput
 
 BUSY_TIMEOUT_S = 5.0
-BATCH = 1000
 
+_LONG = (str, bytes)
 _ALLOWED = {
     sqlite3.SQLITE_SELECT,
     sqlite3.SQLITE_READ,
@@ -39,6 +40,7 @@ _HINTS = (
     ("no such column", "see what is there: SELECT * FROM the table"),
     ("binding", "give each :name of the query in params"),
     ("one statement", "give one SELECT"),
+    ("not authorized", "extensions are not loaded here: do without load_extension"),
 )
 
 
@@ -76,9 +78,10 @@ def _connection(request: Request) -> Iterator[sqlite3.Connection]:
             connection.execute("PRAGMA query_only = ON")
             connection.text_factory = _text
             connection.set_authorizer(guard)
+            connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, ITEM_LIMIT)
             yield connection
     except (sqlite3.Error, sqlite3.Warning) as error:
-        raise _told(str(path), str(error), guard) from None
+        raise too_large("row 1") if _is_too_large(error) else _told(str(path), str(error), guard) from None
 
 
 def _path(request: Request) -> Path:
@@ -107,8 +110,21 @@ class _Guard:
 
 
 def _rows(cursor: sqlite3.Cursor) -> Iterator[Sequence[Any]]:
-    while batch := cursor.fetchmany(BATCH):
-        yield from batch
+    """The rows; SQLite itself keeps each value within the limit, and here all of a row are."""
+    n = 0
+    try:
+        for n, row in enumerate(cursor, 1):
+            if sum(len(value) for value in row if isinstance(value, _LONG)) > ITEM_LIMIT:
+                raise too_large(f"row {n}")
+            yield row
+    except sqlite3.DataError as error:
+        if _is_too_large(error):
+            raise too_large(f"row {n + 2}") from None  # each row comes only once the next is there
+        raise
+
+
+def _is_too_large(error: sqlite3.Error | sqlite3.Warning) -> bool:
+    return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_TOOBIG
 
 
 def _text(value: bytes) -> str | bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -38,6 +39,14 @@ def source(pg: Server, query: str, **config: Any) -> SqlEnumerator:
     made = make_enumerator("sql", {"connection_string": pg.url, "query": query, **config})
     assert isinstance(made, SqlEnumerator)
     return made
+
+
+def memory(*, reset: bool = True) -> int:
+    """The most memory of this process since it was asked for last with `reset`, in kB."""
+    if reset:
+        Path("/proc/self/clear_refs").write_text("5")
+    [line] = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")]
+    return int(line.split()[1])
 
 
 def refused(made: SqlEnumerator) -> str:
@@ -115,6 +124,48 @@ def test_rows_come_as_a_stream_and_the_limit_ends_it(pg: Server) -> None:
     assert "generate_series" not in str(
         pg.run("SELECT query FROM pg_stat_activity WHERE application_name = 'abp'")
     )
+
+
+@pytest.mark.parametrize(
+    "large",
+    ["repeat('x', 67108865)", "convert_to(repeat('x', 67108865), 'utf8')", "repeat('[1],', 17000000)"],
+)
+def test_a_row_that_is_too_large_is_not_sent(pg: Server, large: str) -> None:
+    made = source(pg, f"SELECT n, CASE WHEN n = 2 THEN {large} END AS t FROM generate_series(1, 3) AS n")
+    made.validate()
+    before = memory()
+    assert "one of the rows 1 to 1000 of the query is over 64 MB" in refused(made)
+    assert memory(reset=False) - before < 30_000
+
+
+def test_large_rows_are_in_memory_one_at_a_time(pg: Server) -> None:
+    query = "SELECT repeat('x', 10000000) AS t FROM generate_series(1, 30)"
+    before = memory()
+    assert sum(len(item.payload["t"]) for item in source(pg, query).items()) == 300_000_000
+    assert memory(reset=False) - before < 150_000
+
+
+@pytest.mark.parametrize(
+    ("query", "first"),
+    [
+        ("SELECT id FROM item ORDER BY id DESC -- the last first", {"id": 2}),
+        ("VALUES (1, 'a')", {"column1": 1, "column2": "a"}),
+        ("TABLE item ORDER BY id DESC", {"id": 2}),
+        ("SELECT abp_row FROM (SELECT 5 AS abp_row) AS x", {"abp_row": 5}),
+        ("SELECT ROW(1, 'a') AS r, NULL AS n, pg_sleep(0) AS v", {"r": ["1", "a"], "n": None, "v": ""}),
+        ("SELECT 'item'::regclass AS t, 1.0 / 3 AS d, '50%' AS p", {"t": "item", "p": "50%"}),
+    ],
+)
+def test_queries_of_every_form(pg: Server, query: str, first: dict[str, Any]) -> None:
+    made = source(pg, query, limit=1)
+    made.validate()
+    [item] = made.items()
+    assert {name: item.payload[name] for name in first} == first
+
+
+def test_more_rows_than_are_fetched_at_a_time(pg: Server) -> None:
+    made = source(pg, "SELECT n FROM generate_series(1, 2000) AS n", params={"unused": 1})
+    assert [item.payload["n"] for item in made.items()] == list(range(1, 2001))
 
 
 def test_a_query_that_nobody_waits_for_any_more_ends(pg: Server) -> None:

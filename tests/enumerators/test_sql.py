@@ -104,7 +104,7 @@ def test_what_writes_is_refused_by_the_database(path: Path, query: str, what: st
         ("SELECT nam FROM item", "no such column: nam"),
         ("SELEC 1", "syntax error"),
         ("SELECT :a", "binding"),
-        ("SELECT load_extension('x')", "not authorized"),
+        ("SELECT load_extension('x')", "extensions are not loaded"),
         ("SELECT id, id FROM item", "two columns called 'id'"),
         ("SELECT 1 AS _row_index", "'_row_index'"),
         ("-- nothing", "shop.db"),
@@ -112,6 +112,28 @@ def test_what_writes_is_refused_by_the_database(path: Path, query: str, what: st
 )
 def test_a_query_that_can_not_be_answered(path: Path, query: str, words: str) -> None:
     assert words in str(refused(source(path, query)))
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT 1 AS n UNION ALL SELECT zeroblob(67108865)",
+        "SELECT '', 1 UNION ALL SELECT zeroblob(40000000), printf('%.40000000c', 'x')",
+        "SELECT '', 1 UNION ALL SELECT zeroblob(67108864), 'x'",
+    ],
+)
+def test_a_row_that_is_too_large(path: Path, query: str) -> None:
+    error = refused(source(path, query))
+    assert "row 2 of the query is over 64 MB" in error.message and "substr" in error.hint
+
+
+def test_a_first_row_that_is_too_large(path: Path) -> None:
+    assert "row 1 of the query is over 64 MB" in refused(source(path, "SELECT zeroblob(67108865)")).message
+
+
+def test_a_row_that_is_as_large_as_it_may_be(path: Path) -> None:
+    [item] = source(path, "SELECT printf('%.67108863c', 'x') AS a, 'y' AS b").items()
+    assert len(item.payload["a"]) == 67108863 and item.payload["b"] == "y"
 
 
 def test_parameters_are_bound(path: Path) -> None:
