@@ -36,6 +36,7 @@ class Request(NamedTuple):
     address: Address
     query: str
     params: Mapping[str, Any]
+    timeout_s: int
 
 
 class Result(NamedTuple):
@@ -81,6 +82,13 @@ class SqlConfig(EnumeratorConfig):
         title="Parameters",
         description="Values for :name in the query (SQLite) or %(name)s (PostgreSQL), as a JSON object.",
     )
+    timeout_s: int = Field(
+        default=300,
+        title="Time limit",
+        description="The longest that the database may take for its next rows, in seconds.",
+        ge=1,
+        le=86_400,
+    )
     id_column: OptionalText = id_field("column")
     limit: int | None = limit_field("rows")
 
@@ -101,6 +109,7 @@ class SqlEnumerator(Enumerator[SqlConfig]):
     def __init__(self, config: SqlConfig) -> None:
         super().__init__(config)
         self._interrupt: Callable[[], None] | None = None
+        self._abandoned = False
 
     def validate(self) -> None:
         """Raise `InvalidInput` where the database can't be reached or refuses the query; it is not run."""
@@ -132,7 +141,8 @@ class SqlEnumerator(Enumerator[SqlConfig]):
         return "the query gives no rows"
 
     def abandon(self) -> None:
-        """Have the database end the query."""
+        """Have the database end the query, and begin no other."""
+        self._abandoned = True
         if (interrupt := self._interrupt) is not None:
             interrupt()
 
@@ -148,13 +158,17 @@ class SqlEnumerator(Enumerator[SqlConfig]):
     def _begun(self, interrupt: Callable[[], None]) -> None:
         """There is a connection, and this is how another thread ends what it does."""
         self._interrupt = interrupt
+        if self._abandoned:
+            raise unwanted()
 
     def _request(self) -> Request:
         try:
             address = sql_url.address(self.config.connection_string)
         except ValueError as error:
             raise unusable(error) from None
-        return Request(address, self.config.query.rstrip().rstrip(";"), self.config.params)
+        return Request(
+            address, self.config.query.rstrip().rstrip(";"), self.config.params, self.config.timeout_s
+        )
 
     def _columns(self, result: Result) -> Sequence[str]:
         columns = result.columns
@@ -192,6 +206,17 @@ def _database(request: Request) -> ModuleType:
 def unusable(why: ValueError) -> InvalidInput:
     """What is wrong with the address of a database, as an error of ours."""
     return InvalidInput(f"the connection: {why}", "mend it")
+
+
+def unwanted() -> InvalidInput:
+    """The query was abandoned."""
+    return InvalidInput("the query was broken off: nobody wants its rows any more", "start it again")
+
+
+def too_slow(request: Request, why: str) -> InvalidInput:
+    """The query has had all the time there is for its next rows, or was ended by somebody else."""
+    limit = f"its limit is {request.timeout_s} s for its next rows"
+    return InvalidInput(f"the database ended the query: {why}", f"{limit}: ask for less, or raise timeout_s")
 
 
 def too_large(which: str) -> InvalidInput:

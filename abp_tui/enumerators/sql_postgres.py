@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from abp_tui.enumerators.base import ITEM_LIMIT
-from abp_tui.enumerators.sql import Request, Result, too_large, unusable
+from abp_tui.enumerators.sql import Request, Result, too_large, too_slow, unusable
 from abp_tui.enumerators.sql_server_url import MASK, connection_settings
 from abp_tui.enumerators.sql_url import masked
 from abp_tui.errors import InvalidInput
@@ -68,13 +68,12 @@ def _measured(query: str) -> str:
 def _declared(request: Request, query: str) -> Iterator[Cursor]:
     """A cursor of the server's for the query; what the server says against it becomes our error."""
     settings = _settings(request)
-    shown = masked(request.address.text)
     try:
-        with _connection(shown, settings) as connection, connection.cursor(name=CURSOR) as cursor:
+        with _connection(request, settings) as connection, connection.cursor(name=CURSOR) as cursor:
             cursor.execute(query.encode(), request.params or None)
             yield cursor
     except psycopg.Error as error:
-        raise _told(shown, error, settings) from None
+        raise _told(request, error, settings) from None
 
 
 def _rows(connection: Connection) -> Generator[Sequence[Any], None, None]:
@@ -105,32 +104,39 @@ def _settings(request: Request) -> dict[str, str]:
             raise ValueError("behind its ? is a setting that PostgreSQL does not know")
     except ValueError as error:
         raise unusable(error) from None
-    options = [settings.get("options", ""), "-c default_transaction_read_only=on"]
+    options = [
+        settings.get("options", ""),
+        "-c default_transaction_read_only=on",
+        f"-c statement_timeout={request.timeout_s * 1000}",
+    ]
     ours = {"connect_timeout": str(CONNECT_TIMEOUT_S), "application_name": "abp"}
     return {**ours, **settings, "options": " ".join(filter(None, options))}
 
 
-def _connection(shown: str, settings: Mapping[str, str]) -> Connection:
+def _connection(request: Request, settings: Mapping[str, str]) -> Connection:
     try:
         connection = psycopg.connect(**settings)  # type: ignore[arg-type]  # libpq's names, not psycopg's own
-    except psycopg.Error as error:
+    except (psycopg.Error, ValueError) as error:
         raise InvalidInput(
-            f"{shown}: {_scrubbed(error, settings)}", "check host, port, name and password"
+            f"{masked(request.address.text)}: {_scrubbed(error, settings)}",
+            "check host, port, name and password",
         ) from None
     connection.read_only = True
     return connection
 
 
-def _told(shown: str, error: psycopg.Error, settings: Mapping[str, str]) -> InvalidInput:
+def _told(request: Request, error: psycopg.Error, settings: Mapping[str, str]) -> InvalidInput:
     why = _scrubbed(error, settings)
     if isinstance(error, psycopg.errors.ReadOnlySqlTransaction):
         return InvalidInput(f"the query may only read: {why}", "give one SELECT")
+    if isinstance(error, psycopg.errors.QueryCanceled):
+        return too_slow(request, why)
     if isinstance(error, psycopg.OperationalError) and error.sqlstate is None:
-        return InvalidInput(f"{shown}: {why}", "see whether the server still runs")
+        return InvalidInput(f"{masked(request.address.text)}: {why}", "see whether the server still runs")
     return InvalidInput(f"the query fails: {why}", "try it with psql")
 
 
-def _scrubbed(error: psycopg.Error, settings: Mapping[str, str]) -> str:
+def _scrubbed(error: Exception, settings: Mapping[str, str]) -> str:
     """What the driver says, on one line and without any piece of a password, however it got hold of it."""
     text = str(error)
     for piece in sorted(_pieces(settings), key=len, reverse=True):

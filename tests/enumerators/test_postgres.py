@@ -17,15 +17,12 @@ from abp_tui.enumerators.base import make_enumerator
 from abp_tui.enumerators.sql import SqlEnumerator
 from abp_tui.enumerators.sql_postgres import _scrubbed
 from abp_tui.errors import InvalidInput
-from tests.postgres import PASSWORD, Server, binaries, server
+from tests.postgres import PASSWORD, Server, server_or_skip
 
 
 @pytest.fixture(scope="module")
 def pg() -> Iterator[Server]:
-    programs = binaries()
-    if programs is None:
-        pytest.skip("there is no PostgreSQL server here: apt-get install postgresql")
-    with server(programs) as running:
+    with server_or_skip() as running:
         running.run(
             "CREATE TABLE item (id bigint, updated_at timestamptz, price numeric, tags text[], "
             "about jsonb, b bytea)",
@@ -166,6 +163,23 @@ def test_queries_of_every_form(pg: Server, query: str, first: dict[str, Any]) ->
 def test_more_rows_than_are_fetched_at_a_time(pg: Server) -> None:
     made = source(pg, "SELECT n FROM generate_series(1, 2000) AS n", params={"unused": 1})
     assert [item.payload["n"] for item in made.items()] == list(range(1, 2001))
+
+
+@pytest.mark.parametrize(
+    "query", ["SELECT pg_sleep(600)", "SELECT n, pg_sleep(n - 1) FROM generate_series(1, 600) AS n"]
+)
+def test_a_query_that_never_comes_to_its_next_rows_ends(pg: Server, query: str) -> None:
+    made = source(pg, query, timeout_s=1)
+    with pytest.raises(InvalidInput, match="cancel") as caught:
+        list(made.items())
+    assert "1 s" in caught.value.hint and "timeout_s" in caught.value.hint
+    assert not pg.active()
+
+
+def test_what_was_abandoned_before_it_began_does_not_begin(pg: Server) -> None:
+    made = source(pg, "SELECT pg_sleep(600)")
+    made.abandon()
+    assert "nobody wants" in refused(made)
 
 
 def test_a_query_that_nobody_waits_for_any_more_ends(pg: Server) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -118,6 +119,7 @@ def test_a_query_that_can_not_be_answered(path: Path, query: str, words: str) ->
     "query",
     [
         "SELECT 1 AS n UNION ALL SELECT zeroblob(67108865)",
+        "SELECT 1 AS n UNION ALL SELECT length(zeroblob(67108865))",
         "SELECT '', 1 UNION ALL SELECT zeroblob(40000000), printf('%.40000000c', 'x')",
         "SELECT '', 1 UNION ALL SELECT zeroblob(67108864), 'x'",
     ],
@@ -171,13 +173,48 @@ def test_a_locked_database_says_so(path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert "locked" in error.message and "another program holds it" in error.hint
 
 
+ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n WHERE i < {}"
+
+
+@pytest.mark.parametrize("first", [0, 3])
+def test_a_query_that_never_comes_to_its_next_row_ends(path: Path, first: int) -> None:
+    made = source(path, ENDLESS.format(first), timeout_s=1)
+    error = refused(made)
+    assert "1 s" in error.message and "timeout_s" in error.hint
+
+
+def test_the_time_between_rows_is_not_the_querys(path: Path) -> None:
+    long = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 300000) SELECT i FROM n"
+    rows = iter(source(path, f"{long} WHERE i % 100000 = 0", timeout_s=1).items())
+    assert next(rows).payload["i"] == 100_000
+    time.sleep(1.1)  # what the query may take, and more
+    assert [row.payload["i"] for row in rows] == [200_000, 300_000]
+
+
+@pytest.mark.parametrize("answer", ["_Watch", "_Guard"])
+def test_ctrl_c_while_sqlite_asks_us_something_is_not_lost(
+    path: Path, monkeypatch: pytest.MonkeyPatch, answer: str
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(f"abp_tui.enumerators.sql_sqlite.{answer}.__call__", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        list(source(path, ENDLESS.format(0)).items())
+
+
+def test_what_was_abandoned_before_it_began_does_not_begin(path: Path) -> None:
+    made = source(path, ENDLESS.format(0))
+    made.abandon()
+    assert "nobody wants" in refused(made).message
+
+
 def test_a_query_that_nobody_waits_for_any_more_ends(path: Path) -> None:
-    endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n WHERE i < 0"
-    made = source(path, endless)
+    made = source(path, ENDLESS.format(0))
     made.validate()
     timer = threading.Timer(0.2, made.abandon)
     timer.start()
-    with pytest.raises(InvalidInput, match="interrupted"):
+    with pytest.raises(InvalidInput, match="nobody wants"):
         list(made.items())
     timer.join()
     made.abandon()
