@@ -106,15 +106,19 @@ class _Watch:
 
     def __init__(self, request: Request) -> None:
         self.is_abandoned = False
-        self._is_late = False
+        self.rows = 0
         self._request = request
-        self.start()
+        self._is_late = False
+        self._begin()
 
-    def start(self) -> None:
+    def _begin(self) -> None:
         """From now on the next row is waited for."""
+        self._seen = self.rows
         self._ends = time.monotonic() + self._request.timeout_s
 
     def __call__(self) -> bool:
+        if self.rows != self._seen:
+            self._begin()
         self._is_late = time.monotonic() > self._ends
         return self._is_late or self.is_abandoned
 
@@ -145,10 +149,14 @@ def _rows(cursor: sqlite3.Cursor, watch: _Watch) -> Iterator[Sequence[Any]]:
     n = 0
     try:
         for n, row in enumerate(cursor, 1):
-            if sum(len(value) for value in row if isinstance(value, _LONG)) > ITEM_LIMIT:
+            size = 0
+            for value in row:
+                if isinstance(value, _LONG):
+                    size += len(value)
+            if size > ITEM_LIMIT:
                 raise too_large(f"row {n}")
             yield row
-            watch.start()
+            watch.rows = n
     except sqlite3.DataError as error:
         if _is_too_large(error):
             raise too_large(f"row {n + 2}") from None  # each row comes only once the next is there
