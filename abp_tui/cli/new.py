@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from abp_tui.cli.common import open_orchestrator, put, put_text, say, text_or_file
+from abp_tui.cli.common import complain, open_orchestrator, put, put_text, say, text_or_file
 from abp_tui.cli.new_source import see_to_approval, source_of, source_options
 from abp_tui.cli.text import one_line
+from abp_tui.cli.watching import LEFT
 from abp_tui.errors import InvalidInput
 
 if TYPE_CHECKING:
     from abp_tui.creation import Plan
+    from abp_tui.domain.model import Job
     from abp_tui.orchestrator import Orchestrator
 
 COMMAND = "abp_tui.cli.new"
@@ -56,7 +58,7 @@ class WithCommand(click.Command):
 @click.option("--post", metavar="TEXT|@FILE", help="A prompt that runs once over all results, at the end.")
 @click.option("--dry-run", is_flag=True, help="Show the count and the first prompt, and write nothing.")
 @click.pass_context
-def new(ctx: click.Context, /, name: str, dry_run: bool, **given: Any) -> None:
+def new(ctx: click.Context, /, name: str, dry_run: bool, **given: Any) -> int:
     """Make a job and print its id. Nothing runs yet: test one unit next.
 
     In the intent, the prompt and the command, {field} takes a field of the item; a file has file_path,
@@ -71,16 +73,30 @@ def new(ctx: click.Context, /, name: str, dry_run: bool, **given: Any) -> None:
     abp new mails --intent "Answer {text}" --csv mails.csv --id-column number
     """
     orchestrator = open_orchestrator()
-    plan = _plan(orchestrator, name, ctx.meta.get(COMMAND), given)
-    see_to_approval(orchestrator, plan, given["approve_code"], keep=not dry_run)
-    if dry_run:
-        _show(orchestrator, plan)
-        return
-    job = orchestrator.create_planned(plan)
+    try:
+        job = _make(orchestrator, name, ctx.meta.get(COMMAND), given, dry_run)
+    except KeyboardInterrupt:
+        complain("interrupted", "no job was made")
+        return LEFT
+    if job is None:
+        return 0
     put(job.ref)
     for entry in orchestrator.repository.logs.after(job.id):
         say(one_line(f"{entry.level}: {entry.message}"))
     say(f"{job.name}: {job.counters.total} units for {job.worker}. Next: abp test {job.name}")
+    return 0
+
+
+def _make(
+    orchestrator: Orchestrator, name: str, command: list[str] | None, given: dict[str, Any], dry_run: bool
+) -> Job | None:
+    """The job, or where it is only to be shown what it would be, None."""
+    plan = _plan(orchestrator, name, command, given)
+    see_to_approval(orchestrator, plan, given["approve_code"], keep=not dry_run)
+    if dry_run:
+        _show(orchestrator, plan)
+        return None
+    return orchestrator.create_planned(plan)
 
 
 def _plan(orchestrator: Orchestrator, name: str, command: list[str] | None, given: dict[str, Any]) -> Plan:
