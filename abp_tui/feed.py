@@ -84,6 +84,7 @@ class Feed:
         self._last_event = 0
         self._asked = False
         self._samples: deque[tuple[float, int]] = deque()
+        self._buckets: tuple[Bucket, ...] = ()
 
     def look_at(self, job_id: int | None, attempt_id: int | None = None) -> None:
         """Put a job in focus, and follow the events of one of its attempts, from the first on."""
@@ -164,13 +165,15 @@ class Feed:
         return Snapshot(tuple(view_job(job, self._witness.judge) for job in jobs), focus)
 
     def _focus(self, job: Job) -> Focus:
-        view = view_job(job, self._witness.judge)
+        view, changed = view_job(job, self._witness.judge), self._changed(job)
+        if changed is None or changed:  # events alone leave the map as it was
+            self._buckets = tuple(self._repository.jobs.buckets(job.id))
         return Focus(
             job=view,
-            buckets=tuple(self._repository.jobs.buckets(job.id)),
+            buckets=self._buckets,
             bucket_width=job.bucket_width,
             running=self._running(job),
-            changed=self._changed(job),
+            changed=changed,
             pace=self._pace(view),
             attempt_id=self._attempt_id,
             events=self._new_events(),
@@ -179,9 +182,7 @@ class Feed:
     def _running(self, job: Job) -> tuple[RunningUnit, ...]:
         attempts = self._repository.attempts.running(job.id)
         last = self._repository.attempts.last_events([a.id for a in attempts])
-        keys = {
-            line.seq: line.key for line in self._repository.units.lines_in(job.id, "processing", limit=10_000)
-        }
+        keys = self._repository.units.keys(job.id, [a.seq for a in attempts])
         return tuple(
             RunningUnit(a.id, a.seq, keys.get(a.seq, "the synthesis"), a.started_at, last.get(a.id))
             for a in attempts

@@ -14,7 +14,7 @@ from peewee import SchemaManager, SqliteDatabase
 from abp_tui.domain.model import Lease
 from abp_tui.errors import StoreError
 from abp_tui.liveness import Liveness, judge
-from abp_tui.store.tables import EXTRA_INDEXES, TABLES, Meta
+from abp_tui.store.tables import CAUSE_INDEX, EXTRA_INDEXES, TABLES, Meta
 
 Migration = Callable[[SqliteDatabase], None]
 
@@ -34,7 +34,12 @@ def add_breaker_and_waiting(db: SqliteDatabase) -> None:
     db.execute_sql("ALTER TABLE job ADD COLUMN waiting TEXT")
 
 
-MIGRATIONS: tuple[Migration, ...] = (create_tables, add_breaker_and_waiting)
+def index_causes(db: SqliteDatabase) -> None:
+    """Version 3: the units that ended badly can be found and grouped without looking at the others."""
+    db.execute_sql(CAUSE_INDEX)
+
+
+MIGRATIONS: tuple[Migration, ...] = (create_tables, add_breaker_and_waiting, index_causes)
 
 
 def migrate(path: Path, application_id: int, steps: tuple[Migration, ...] = MIGRATIONS) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 
 from abp_tui.domain.model import (
     Attempt,
-    Bucket,
     Counters,
     Event,
     Job,
@@ -132,11 +131,6 @@ def event_from(row: Row) -> Event:
     """An event from its row."""
     same = {name: row[name] for name in ("id", "at", "kind", "title", "ref", "is_error", "body", "raw")}
     return Event(**same, attempt_id=row["attempt"])
-
-
-def bucket_from(row: Row) -> Bucket:
-    """A bucket from its row."""
-    return Bucket(**{name: row[name] for name in Bucket.model_fields})
 
 
 def log_from(row: Row) -> LogEntry:

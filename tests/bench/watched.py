@@ -21,8 +21,8 @@ UPDATE unit SET attempts = 1, duration_s = 1.5, changed = 2,
   status = CASE WHEN seq % 100 < 10 THEN 'FAILED' ELSE 'COMPLETED' END,
   verdict = CASE WHEN seq % 100 < 10 THEN NULL WHEN seq % 100 = 10 THEN 'suspect' ELSE 'ok' END,
   failure_kind = CASE WHEN seq % 100 < 10 THEN 'agent_error' END,
-  fingerprint = CASE WHEN seq % 100 < 10 THEN 'f' || seq % 7 END,
-  error = CASE WHEN seq % 100 < 10 THEN 'exit code ' || seq % 7 || ': it did not work' END,
+  fingerprint = CASE WHEN seq % 100 < 10 THEN 'f' || (seq % 7) END,
+  error = CASE WHEN seq % 100 < 10 THEN 'exit code ' || (seq % 7) || ': it did not work' END,
   output = CASE WHEN seq % 100 >= 10 THEN 'what the agent said of item ' || seq END
 WHERE job_id = ? AND seq >= ? AND seq % 100 < 75
 """

@@ -85,7 +85,10 @@ def test_a_file_of_version_1_gets_what_came_later(repository: Repository) -> Non
     with sqlite3.connect(repository.path) as connection:
         for column in ("max_failures_in_row", "waiting"):
             connection.execute(f"ALTER TABLE job DROP COLUMN {column}")
+        connection.execute("DROP INDEX unit_cause")
         connection.execute("PRAGMA user_version = 1")
-    job = Repository(repository.path).jobs.find("old")
+    mended = Repository(repository.path)
+    job = mended.jobs.find("old")
     assert (job.max_failures_in_row, job.waiting) == (10, None)
+    assert mended.causes.of(job.id) == []
     assert version_of(repository.path) == NEWEST
