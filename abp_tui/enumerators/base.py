@@ -55,6 +55,8 @@ class Enumerator(ABC, Generic[ConfigT]):
     Config: ClassVar[type[EnumeratorConfig]]
     fields: ClassVar[tuple[str, ...]] = ()
     metadata: ClassVar[tuple[str, ...]] = ()
+    # whether its first items may be shown while a person still types; not where looking has effects elsewhere
+    live_preview: ClassVar[bool] = True
 
     def __init__(self, config: ConfigT) -> None:
         self.config = config

@@ -70,6 +70,7 @@ class DynamicEnumerator(Enumerator[DynamicConfig]):
     title = "Python code"
     Config = DynamicConfig
     metadata = (ID,)
+    live_preview = False
     idle_s = 300.0
     total_s = 3600.0
 

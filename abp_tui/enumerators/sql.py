@@ -77,6 +77,7 @@ class SqlEnumerator(Enumerator[SqlConfig]):
     title = "Rows of a database query"
     Config = SqlConfig
     metadata = (INDEX, ID)
+    live_preview = False
 
     def __init__(self, config: SqlConfig) -> None:
         super().__init__(config)
