@@ -72,6 +72,7 @@ def new(ctx: click.Context, /, name: str, dry_run: bool, **given: Any) -> None:
     """
     orchestrator = open_orchestrator()
     plan = _plan(orchestrator, name, ctx.meta.get(COMMAND), given)
+    orchestrator.check(plan)
     see_to_approval(orchestrator, plan, given["approve_code"], keep=not dry_run)
     if dry_run:
         _show(orchestrator, plan)
