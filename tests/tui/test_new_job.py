@@ -18,7 +18,7 @@ from abp_tui.tui.screens.new_job_form import NewJobForm
 from abp_tui.tui.screens.review import ReviewScreen
 from abp_tui.tui.widgets.source_form import config_from
 from tests.factories import make_repository
-from tests.tui.screens import LARGE, SMALL, running, shown, until, until_shown
+from tests.tui.screens import LARGE, SMALL, lines, running, shown, until, until_shown
 
 BOTH = pytest.mark.parametrize("size", [SMALL, LARGE])
 
@@ -156,16 +156,26 @@ async def test_code_is_shown_whole_and_runs_only_once_it_was_approved(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     sign = tmp_path / "ran"
-    code = "open('ran', 'a')\n\ndef enumerate_items(context):\n    return [context] # \x1b[2K\n"
+    code = (
+        "open('ran', 'a')\n\ndef enumerate_items(context):\n\treturn [context] # \x1b[2K\n#"
+        + " " * 300
+        + "far"
+    )
     orchestrator = real(tmp_path)
     async with running(orchestrator, size) as pilot:
         await fill(pilot, tmp_path, worker="sample", intent="Do {n}", settings="none")
-        await choose(pilot, "dynamic", code=code, context='{"n": 41}')
+        await choose(pilot, "dynamic", code=code, context='{"n": 41, "a": "b\u202ec\u200bd"}')
         await until_shown(pilot, "this code was not approved", "ctrl+r")
         await pilot.press("ctrl+s")
         await until(pilot, lambda: isinstance(pilot.app.screen, ApproveCodeScreen))
         await until_shown(pilot, "1  open(", "3  def enumerate_items(context):", "SHA-256", "y Run it")
-        await until_shown(pilot, r"[context] # \x1b[2K", '"n": 41')
+        await until_shown(pilot, r"4!     return [context] # \x1b[2K", "in line 4 and in the context")
+        await until_shown(pilot, "SHA-256 of the code and the context:")
+        await pilot.press("G")
+        await until_shown(pilot, '"n": 41', r' !   "a": "b\u202ec\u200bd"')
+        assert not {"\x1b", "\u202e", "\u200b"} & set(shown(pilot))
+        [far] = [line for line in lines(pilot) if "far" in line]
+        assert far.lstrip(" ").removeprefix("far").strip() == "", "a folded line leaves the margin free"
         await pilot.press("n")
         await until(pilot, lambda: isinstance(pilot.app.screen, NewJobScreen))
         assert not sign.exists() and orchestrator.list_jobs() == []
