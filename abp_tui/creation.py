@@ -77,16 +77,16 @@ class Preview:
 def preview(repository: Repository, plan: Plan, synthesizer: PromptSynthesizer, first: int = 5) -> Preview:
     """Look at all items and write nothing; raises what `create` would raise before it writes."""
     check(repository, plan)
-    head, items = _opened(plan.enumerator)
+    head, rows = _opened(plan.enumerator)
     template = prompt(plan, synthesizer, _fields(head), head[0].payload)
-    count = _count(plan.enumerator, items)
+    count = _count(plan.enumerator, rows)
     return Preview(template, tuple(head[:first]), count, tuple(plan.enumerator.warnings()))
 
 
 def look(enumerator: Enumerator[Any], first: int = 5) -> Found:
     """Look at all items of a source, whatever is to be done with them; raises what `create` would."""
-    head, items = _opened(enumerator)
-    count = _count(enumerator, items)
+    head, rows = _opened(enumerator)
+    count = _count(enumerator, rows)
     return Found(tuple(head[:first]), _fields(head), count, tuple(enumerator.warnings()))
 
 
@@ -97,13 +97,12 @@ def create(repository: Repository, plan: Plan, synthesizer: PromptSynthesizer) -
     fields, or a name that is taken.
     """
     check(repository, plan)
-    head, items = _opened(plan.enumerator)
+    head, rows = _opened(plan.enumerator)
     template = prompt(plan, synthesizer, _fields(head), head[0].payload)
     job_id = repository.jobs.add(_columns(plan), _first_recipe(plan, template.text))
     try:
         with repository.kept_open():
-            write = partial(repository.jobs.add_units, job_id)
-            total = _hand_over(plan.enumerator, items, write)
+            total = _hand_over(plan.enumerator, rows, partial(repository.jobs.add_units, job_id))
         repository.jobs.make_ready(job_id, total, _synthesis_payload(repository, plan, job_id))
         repository.logs.add(job_id, f"created with {total} units")
         for warning in plan.enumerator.warnings():
@@ -184,34 +183,50 @@ def _fields(items: Sequence[Item]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(field for item in items for field in item.payload))
 
 
-def _opened(enumerator: Enumerator[Any]) -> tuple[list[Item], Iterator[Item]]:
-    """The first items, at least one, and all of them as a stream."""
+def _opened(enumerator: Enumerator[Any]) -> tuple[list[Item], Iterator[Row]]:
+    """The first items, from which the fields are known, and all of them as a stream of rows.
+
+    There are `SAMPLE` first ones, fewer where they are large, and at least one.
+    """
     enumerator.validate()
-    items = _well_formed(enumerator)
-    head = list(islice(items, SAMPLE))
+    pairs = _with_rows(enumerator)
+    head, size = [], 0
+    for item, row in islice(pairs, SAMPLE):
+        head.append((item, row))
+        size += len(row[2])
+        if size > CHUNK_CHARACTERS:
+            break
     if not head:
         raise InvalidInput(f"the {enumerator.name} source has no items", enumerator.why_empty())
-    return head, chain(head, items)
+    return [item for item, _ in head], (row for _, row in chain(head, pairs))
 
 
-def _well_formed(enumerator: Enumerator[Any]) -> Iterator[Item]:
-    """The items, which other packages' sources make, too."""
+def _with_rows(enumerator: Enumerator[Any]) -> Iterator[tuple[Item, Row]]:
+    """The items and what is stored of them; raises `InvalidInput` for one of which that can't be."""
     for seq, item in enumerate(enumerator.items()):
-        if not isinstance(item.key, str):
-            raise _unstorable(enumerator, seq, f"its key {item.key!r} is no text")
-        if not isinstance(item.payload, Mapping):
-            raise _unstorable(
-                enumerator, seq, f"its payload is a {type(item.payload).__name__}, no dictionary"
-            )
-        for field in item.payload:
-            if not isinstance(field, str):
-                raise _unstorable(enumerator, seq, f"its field {field!r} is no text")
-        yield item
+        try:
+            row = seq, _key(item.key), _payload(item.payload)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise InvalidInput(
+                f"{enumerator.place(seq)} can't be stored: {str(error)[:200]}",
+                "a key is a text, a payload a dictionary of what JSON knows",
+            ) from None
+        yield item, row
 
 
-def _unstorable(enumerator: Enumerator[Any], seq: int, why: str) -> InvalidInput:
-    hint = "a key is a text, a payload a dictionary of what JSON knows"
-    return InvalidInput(f"{enumerator.place(seq)} can't be stored: {why[:200]}", hint)
+def _key(key: Any) -> str:
+    if not isinstance(key, str):
+        raise TypeError(f"its key {key!r} is no text")
+    return storable(key)
+
+
+def _payload(payload: Any) -> str:
+    if not isinstance(payload, Mapping):
+        raise TypeError(f"its payload is a {type(payload).__name__}, no dictionary")
+    for field in payload:
+        if not isinstance(field, str):
+            raise TypeError(f"its field {field!r} is no text")
+    return dump(dict(payload))
 
 
 def _columns(plan: Plan) -> dict[str, Any]:
@@ -249,16 +264,16 @@ def _first_recipe(plan: Plan, prompt_template: str) -> Recipe:
     )
 
 
-def _count(enumerator: Enumerator[Any], items: Iterator[Item]) -> int:
-    """How many items there are; raises `InvalidInput` where one can't be stored, or two have the same key."""
+def _count(enumerator: Enumerator[Any], rows: Iterator[Row]) -> int:
+    """How many rows there are; raises `InvalidInput` where two have the same key."""
     with closing(SeenKeys()) as seen:
-        return _hand_over(enumerator, items, seen.add)
+        return _hand_over(enumerator, rows, seen.add)
 
 
-def _hand_over(enumerator: Enumerator[Any], items: Iterator[Item], take: Callable[[list[Row]], None]) -> int:
-    """Give all items away as rows, chunk by chunk; how many there were."""
+def _hand_over(enumerator: Enumerator[Any], rows: Iterator[Row], take: Callable[[list[Row]], None]) -> int:
+    """Give all rows away, chunk by chunk; how many there were."""
     total = 0
-    for chunk in _chunks(enumerator, items):
+    for chunk in _chunks(rows):
         try:
             take(chunk)
         except DuplicateKey as error:
@@ -267,17 +282,13 @@ def _hand_over(enumerator: Enumerator[Any], items: Iterator[Item], take: Callabl
     return total
 
 
-def _chunks(enumerator: Enumerator[Any], items: Iterator[Item]) -> Iterator[list[Row]]:
-    """The items as rows, so many at a time that writing them keeps nobody waiting."""
+def _chunks(rows: Iterator[Row]) -> Iterator[list[Row]]:
+    """So many rows at a time that writing them keeps nobody waiting."""
     chunk: list[Row] = []
     size = 0
-    for seq, item in enumerate(items):
-        try:
-            payload = dump(dict(item.payload))
-        except (TypeError, ValueError, RecursionError) as error:
-            raise _unstorable(enumerator, seq, str(error)) from None
-        chunk.append((seq, storable(item.key), payload))
-        size += len(payload)
+    for row in rows:
+        chunk.append(row)
+        size += len(row[2])
         if len(chunk) == CHUNK or size > CHUNK_CHARACTERS:
             yield chunk
             chunk, size = [], 0
