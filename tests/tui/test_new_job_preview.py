@@ -19,6 +19,7 @@ from abp_tui.tui.app import AbpApp
 from abp_tui.tui.screens.approve_code import ApproveCodeScreen
 from abp_tui.tui.screens.jobs import JobsScreen
 from abp_tui.tui.screens.new_job import NewJobScreen
+from abp_tui.tui.screens.new_job_preview import NewJobPreview
 from tests.factories import make_job
 from tests.tui.counted import AskedForEnumerator, CountedEnumerator
 from tests.tui.screens import SMALL, running, shown, until, until_shown
@@ -207,6 +208,49 @@ async def test_a_look_that_runs_again_outlives_edits_beside_the_source(
         kind.gate.set()
         await until_shown(pilot, "2 items", "Sing word")
         assert kind.asked == asked
+
+
+async def test_the_making_of_a_job_is_seen_and_can_be_ended(
+    tmp_path: Path, counted: type[CountedEnumerator]
+) -> None:
+    orchestrator = real(tmp_path)
+    async with running(orchestrator) as pilot:
+        await fill(pilot, tmp_path, worker="sample", intent="Say {text}", settings="none", name="one")
+        await choose(pilot, "asked-for", text="word")
+        await until_shown(pilot, "press ctrl+r")
+        await pilot.press("ctrl+s")
+        await until_shown(pilot, "making the job: 1 item so far", "esc Stop")
+        edit(pilot, intent="Sing {text}")
+        await choose(pilot, "asked-for", text="tune")
+        await pilot.press("ctrl+r", "ctrl+s")
+        await until_shown(pilot, "the last command is still at work")
+        await pilot.press("escape")
+        await until_shown(pilot, "ending")
+        AskedForEnumerator.gate.set()
+        await until_shown(pilot, "ended after 1 item: no job was made", "press ctrl+r", "esc Back")
+        assert orchestrator.list_jobs() == [] and AskedForEnumerator.asked == 1
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: isinstance(pilot.app.screen, JobsScreen))
+    assert orchestrator.status("one").total_units == 2
+
+
+async def test_a_form_that_is_left_makes_no_job(tmp_path: Path, counted: type[CountedEnumerator]) -> None:
+    orchestrator = real(tmp_path)
+    async with running(orchestrator) as pilot:
+        await fill(pilot, tmp_path, worker="sample", intent="Say {text}", settings="none", name="one")
+        await choose(pilot, "asked-for", text="word")
+        await pilot.press("ctrl+s")
+        await until_shown(pilot, "making the job: 1 item so far")
+        look = pilot.app.screen.query_one(NewJobPreview)._look
+        assert look is not None
+        [making] = [worker for worker in pilot.app.workers if worker.group == "act"]
+        pilot.app.pop_screen()
+        await until(pilot, lambda: look._unwanted)
+        AskedForEnumerator.gate.set()
+        await until(pilot, look._over.is_set)
+        await until(pilot, lambda: making.is_finished)
+        assert isinstance(pilot.app.screen, JobsScreen)
+    assert orchestrator.list_jobs() == []
 
 
 async def test_what_nobody_foresaw_is_said_where_the_items_would_be(

@@ -18,7 +18,9 @@ from abp_tui.tui.commands import bindings
 from abp_tui.tui.screens.approve_code import ApproveCodeScreen
 from abp_tui.tui.screens.base import AbpScreen
 from abp_tui.tui.screens.new_job_form import NewJobForm
+from abp_tui.tui.screens.new_job_look import Look, Unapproved, Unwanted
 from abp_tui.tui.screens.new_job_preview import NewJobPreview
+from abp_tui.tui.widgets.figures import count
 from abp_tui.tui.widgets.source_form import SourceForm, labelled, sources
 
 T = TypeVar("T")
@@ -112,24 +114,27 @@ class NewJobScreen(AbpScreen):
 
     def _make(self, make: Callable[[Plan], T], then: Callable[[T], None], sha256: str | None = None) -> None:
         """Make something of the plan, after a person has approved the code in it, if there is any."""
-        form = self._form()
+        look, preview = Look(self._form(), making=True, approved=sha256), self._preview
 
-        def call() -> Approval | T:
-            plan = self.orchestrator.plan(**form.arguments())
-            if sha256 is not None:
-                self.orchestrator.approve_source(plan, sha256)
-            if wanted := self.orchestrator.missing_approval(plan):
-                self.orchestrator.check(plan)
-                plan.enumerator.validate()
-            return wanted or make(plan)
+        def call() -> T | Unapproved | Unwanted:
+            try:
+                return look.run(self.orchestrator, make)
+            except (Unapproved, Unwanted) as otherwise:
+                return otherwise
+            finally:
+                self.show_from_thread(preview.attended, look)
 
-        def go_on(made: Approval | T) -> None:
-            if isinstance(made, Approval):
-                self._ask(made, lambda: self._make(make, then, made.sha256))
-            else:
+        def go_on(made: T | Unapproved | Unwanted) -> None:
+            if isinstance(made, Unapproved):
+                self._ask(made.wanted, lambda: self._make(make, then, made.wanted.sha256))
+            elif isinstance(made, Unwanted):
+                self.tell(f"ended after {count(look.seen, 'item')}: no job was made")
+            elif self.is_attached:
                 then(made)
 
-        self.act(call, go_on)
+        if not preview.is_making:
+            preview.attend(look)
+        self.act(call, go_on)  # which refuses while another one is being made
 
     def _ask(self, wanted: Approval, then: Callable[[], None]) -> None:
         self.app.push_screen(ApproveCodeScreen(wanted), lambda sure: then() if sure else None)

@@ -1,13 +1,13 @@
-"""Looking at the items of the form's source: how far that is, its end on demand, what follows from it."""
+"""Reading the items of the form's source: how far that is, its end on demand, what follows from it."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from abp_tui.creation import Found, Plan
 from abp_tui.enumerators.base import Approval, Enumerator, Item, registry
@@ -17,6 +17,7 @@ from abp_tui.tui.screens.new_job_form import NewJobForm
 from abp_tui.tui.widgets.figures import count
 from abp_tui.tui.widgets.plan_preview import Outlook
 
+T = TypeVar("T")
 FIRST = 20
 PRESS_EVERY_S = 0.2
 
@@ -51,13 +52,15 @@ class Unapproved(Exception):
 
 
 class Look:
-    """One look at all items of a source, run in a thread and ended from another.
+    """Reading all items of the form's source for some purpose, in a thread and ended from another.
 
-    `approved` is the hash of what a person has just approved.
+    With `making` that is to make the job, else to show what there is. `approved` is the hash of what a
+    person has just approved.
     """
 
-    def __init__(self, form: NewJobForm, approved: str | None = None) -> None:
+    def __init__(self, form: NewJobForm, *, making: bool = False, approved: str | None = None) -> None:
         self.form = form
+        self.making = making
         self.seen = 0
         self._approved = approved
         self._began = time.monotonic()
@@ -68,26 +71,35 @@ class Look:
     @property
     def progress(self) -> str:
         """How far it is, for a person who waits."""
+        if self._unwanted:
+            return "ending"
         if self._source is None:
             return "one moment"
-        doing = _WORDS.get(self.form.source, _OTHER_WORDS)[1]
+        doing = "making the job" if self.making else _WORDS.get(self.form.source, _OTHER_WORDS)[1]
         return f"{doing}: {count(self.seen, 'item')} so far, {time.monotonic() - self._began:.0f} s"
 
-    def run(self, orchestrator: Orchestrator) -> Found:
-        """What there is. Raises what `Orchestrator.look` does, `Unapproved`, and `Unwanted` once ended."""
+    def run(self, orchestrator: Orchestrator, make: Callable[[Plan], T]) -> T:
+        """What is made of the plan.
+
+        Raises what planning and making raise, `Unapproved`, and `Unwanted` once it was ended.
+        """
         try:
             plan = self._approved_plan(orchestrator)
             self._source = plan.enumerator
-            watched = cast("Enumerator[Any]", _Watched(plan.enumerator, self))
-            return orchestrator.look(replace(plan, enumerator=watched), FIRST)
+            return make(replace(plan, enumerator=cast("Enumerator[Any]", _Watched(plan.enumerator, self))))
+        except AbpError:
+            self.check()  # a source that was made to end calls that an error
+            raise
         finally:
             self._over.set()
 
     def _approved_plan(self, orchestrator: Orchestrator) -> Plan:
-        plan = orchestrator.plan(**self.form.source_arguments())
+        plan = orchestrator.plan(**(self.form.arguments() if self.making else self.form.source_arguments()))
         if self._approved is not None:
             orchestrator.approve_source(plan, self._approved)
         if wanted := orchestrator.missing_approval(plan):
+            if self.making:
+                orchestrator.check(plan)
             plan.enumerator.validate()
             raise Unapproved(wanted)
         return plan

@@ -15,7 +15,7 @@ from abp_tui.tui.commands import command
 from abp_tui.tui.screens.approve_code import ApproveCodeScreen
 from abp_tui.tui.screens.help import key_words
 from abp_tui.tui.screens.new_job_form import ItemsFrom, NewJobForm
-from abp_tui.tui.screens.new_job_look import Look, Unapproved, Unwanted, asking_words, is_live, outlook
+from abp_tui.tui.screens.new_job_look import FIRST, Look, Unapproved, Unwanted, asking_words, is_live, outlook
 from abp_tui.tui.widgets.figures import count
 from abp_tui.tui.widgets.plan_preview import Outlook, PlanPreview
 
@@ -39,9 +39,16 @@ class NewJobPreview(PlanPreview):
         """Whether items are being looked for."""
         return self._look is not None
 
+    @property
+    def is_making(self) -> bool:
+        """Whether that is for a job that is being made."""
+        return self._look is not None and self._look.making
+
     def follow(self, form: NewJobForm) -> None:
         """Show what the form makes by now. A source is looked at again only where its settings changed."""
         self._form = form
+        if self.is_making:
+            return
         if self._found is not None and self._found[0] == form.items_from:
             self._looked_for = form.items_from
             self._end()
@@ -53,12 +60,29 @@ class NewJobPreview(PlanPreview):
 
     def run(self, form: NewJobForm) -> None:
         """Look for the items because a person asks for it; code is shown first, unless it is approved."""
-        self._form, self._looked_for = form, form.items_from
-        self._begin(form, asked=True)
+        if not self.is_making:
+            self._form, self._looked_for = form, form.items_from
+            self._begin(form, asked=True)
+
+    def attend(self, look: Look) -> None:
+        """Show how far the making of the job is, which reads the items itself."""
+        self._end()
+        self._show_work(look)
+
+    def attended(self, look: Look) -> None:
+        """The making is over; show what the form makes by now."""
+        if look is self._look:
+            self._forget()
+            self._looked_for = None
+            self.follow(self._form or look.form)
 
     def stop(self) -> None:
-        """End the look that is at work."""
-        if (look := self._look) is not None:
+        """End what is at work; the making of a job says itself when it has left nothing behind."""
+        look = self._look
+        if look is not None and look.making:
+            look.end()
+            self.tick()
+        elif look is not None:
             self._end()
             again = f"{self._key('new.preview')} starts again"
             self.show_state(f"ended after {count(look.seen, 'item')}", again)
@@ -96,11 +120,15 @@ class NewJobPreview(PlanPreview):
     def _start(self, form: NewJobForm, *, asked: bool, approved: str | None = None) -> None:
         self._end()
         self._found = None
-        self._look = look = Look(form, approved)
-        self.screen.refresh_bindings()
-        if asked:
-            self.tick()
+        look = Look(form, approved=approved)
+        self._show_work(look, now=asked)
         self._looking = self._run(look, asked)
+
+    def _show_work(self, look: Look, *, now: bool = True) -> None:
+        self._look = look
+        self.screen.refresh_bindings()
+        if now:
+            self.tick()
 
     def _end(self) -> None:
         if self._look is not None:
@@ -114,7 +142,7 @@ class NewJobPreview(PlanPreview):
     @work(thread=True, group="look", exit_on_error=False)
     def _run(self, look: Look, asked: bool) -> None:
         try:
-            found = look.run(self._abp.orchestrator)
+            found = look.run(self._abp.orchestrator, lambda plan: self._abp.orchestrator.look(plan, FIRST))
         except Unwanted:
             return
         except Unapproved as needed:
