@@ -234,6 +234,20 @@ async def test_the_making_of_a_job_is_seen_and_can_be_ended(
     assert orchestrator.status("one").total_units == 2
 
 
+async def test_a_query_that_was_made_to_end_is_no_mistake_of_the_query(tmp_path: Path) -> None:
+    sqlite3.connect(tmp_path / "m.db").close()
+    orchestrator = real(tmp_path)
+    async with running(orchestrator) as pilot:
+        await fill(pilot, tmp_path, worker="sample", intent="Buy {c}", settings="none")
+        await choose(pilot, "sql", connection_string=f"sqlite:///{tmp_path}/m.db", query=ENDLESS)
+        await pilot.press("ctrl+s")
+        await until_shown(pilot, "making the job: 0 items so far")
+        await pilot.press("escape")
+        await until_shown(pilot, "ended after 0 items: no job was made")
+        assert "interrupted" not in shown(pilot)
+    assert orchestrator.list_jobs() == []
+
+
 async def test_a_form_that_is_left_makes_no_job(tmp_path: Path, counted: type[CountedEnumerator]) -> None:
     orchestrator = real(tmp_path)
     async with running(orchestrator) as pilot:
@@ -271,9 +285,10 @@ async def test_leaving_the_form_ends_the_look(tmp_path: Path) -> None:
         await until_shown(pilot, "press ctrl+r to run the query")
         await pilot.press("ctrl+r")
         await until_shown(pilot, "the query runs")
-        [look] = [worker for worker in pilot.app.workers if worker.group == "look" and not worker.is_finished]
+        look = pilot.app.screen.query_one(NewJobPreview)._look
+        assert look is not None
         pilot.app.pop_screen()
-        await until(pilot, lambda: look.is_finished)
+        await until(pilot, look._over.is_set)
 
 
 async def test_the_keys_it_names_are_those_a_person_has_set(tmp_path: Path) -> None:
