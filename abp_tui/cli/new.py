@@ -92,6 +92,7 @@ def _make(
 ) -> Job | None:
     """The job, or where it is only to be shown what it would be, None."""
     plan = _plan(orchestrator, name, command, given)
+    orchestrator.check(plan)
     see_to_approval(orchestrator, plan, given["approve_code"], keep=not dry_run)
     if dry_run:
         _show(orchestrator, plan)

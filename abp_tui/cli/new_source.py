@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from abp_tui.cli.common import json_object, say, text_or_file
 from abp_tui.cli.layout import bold
-from abp_tui.cli.text import clean
+from abp_tui.cli.text import width
+from abp_tui.domain.visible import fold
 from abp_tui.errors import ApprovalNeeded, InvalidInput
 
 if TYPE_CHECKING:
     from abp_tui.creation import Plan
     from abp_tui.enumerators.base import Approval
+    from abp_tui.enumerators.reading import Line
     from abp_tui.orchestrator import Orchestrator
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -172,18 +175,24 @@ def see_to_approval(orchestrator: Orchestrator, plan: Plan, sha256: str | None, 
 
 
 def _show(wanted: Approval) -> None:
-    """The whole code with line numbers, what it is called with, and its hash."""
-    code = wanted.text.split("\n")
-    size = len(str(len(code)))
-    for number, line in enumerate(code, 1):
-        say(f"{number:>{size}}  {_visible(line)}")
-    if wanted.context:
-        say(bold("context"))
-        say(clean(wanted.context))
-    say(f"{bold('SHA-256')} {wanted.sha256}")
+    """The whole code with line numbers, what it is called with, and the hash of both."""
+    from abp_tui.enumerators.reading import Reading
+
+    reading = Reading.of(wanted)
+    _say_lines(reading.code)
+    if reading.context:
+        say(bold("called with this context:"))
+        _say_lines(reading.context)
+    if reading.remark:
+        say(reading.remark)
+    say(bold(reading.hash))
 
 
-def _visible(line: str) -> str:
-    """A line of code as it is; where a terminal would hide or obey something in it, with escapes."""
-    line = line.removesuffix("\r")
-    return line if clean(line) == line else line.encode("unicode_escape").decode()
+def _say_lines(lines: Sequence[Line]) -> None:
+    """Lines folded to the terminal, so that what stands in their margin is always ours."""
+    columns = get_terminal_size().columns
+    for line in lines:
+        margin = line.margin
+        for piece in fold(line.text, max(columns - len(margin), 8), width):
+            say(f"{margin}{piece}".rstrip())
+            margin = " " * len(margin)

@@ -131,7 +131,7 @@ class _Output:
     def __init__(self, fd: int, owner: int) -> None:
         self._file = open(fd, "wb", buffering=1 << 16)  # noqa: SIM115 - as long as the process
         self._owner = owner
-        self._sent_at = time.monotonic()
+        self._sent_at = 0.0  # the first goes at once: somebody waits to see it
 
     def send(self, line: dict[str, Any]) -> None:
         """Write one line."""

@@ -162,9 +162,10 @@ def test_code_needs_its_hash_where_nobody_can_be_asked(abp: Abp, data: Path) -> 
 def test_on_a_terminal_the_code_is_shown_and_asked_about(
     abp: Abp, data: Path, answer: str, made: int
 ) -> None:
-    (data / "code.py").write_text(CODE + "# \x1b[31mred\n")
+    (data / "code.py").write_text(CODE + "# \x1b[31mred\n#" + " " * 200 + "far\n")
+    context = '{"n": 5, "a": "b\u202ec\u200bd"}'
     ours, theirs = pty.openpty()
-    command = [*PYTHON, "new", "job", "--intent", "Do {n}", "--code", "code.py", "--context", '{"n": 5}']
+    command = [*PYTHON, "new", "job", "--intent", "Do {n}", "--code", "code.py", "--context", context]
     process = subprocess.Popen(
         [*command, "--", "cat"], cwd=data, env=abp.env, stdin=theirs, stdout=theirs, stderr=theirs
     )
@@ -181,7 +182,12 @@ def test_on_a_terminal_the_code_is_shown_and_asked_about(
     assert process.wait(30) == (0 if made else 2)
     os.close(ours)
     assert b"1  def enumerate_items" in seen and b"2      yield" in seen and b"SHA-256" in seen
-    assert b"\x1b[31m" not in seen and rb"# \x1b[31mred" in seen and b'"n": 5' in seen
+    assert b"\x1b[31m" not in seen and rb"3! # \x1b[31mred" in seen and b'"n": 5' in seen
+    assert rb' !   "a": "b\u202ec\u200bd"' in seen
+    assert "\u202e".encode() not in seen and "\u200b".encode() not in seen
+    assert b"in line 3 and in the context" in seen and b"SHA-256 of the code and the context: " in seen
+    [far] = [line for line in seen.splitlines() if b"far" in line]
+    assert far.startswith(b"    ") and len(far) <= 80, "a folded line leaves the margin free"
     assert abp.sql("SELECT count(*) FROM job") == [(made,)]
     assert abp.sql("SELECT count(*) FROM approval") == [(made,)]
 
