@@ -14,6 +14,7 @@ from abp_tui.errors import InvalidInput
 from abp_tui.plugins import Registry, explain
 
 ENTRY_POINTS = "abp_tui.enumerators"
+ITEM_LIMIT = 64 * 1024 * 1024  # bytes; a source refuses a larger item before it is in memory
 
 
 @dataclass(frozen=True, slots=True)
