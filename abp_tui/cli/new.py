@@ -11,6 +11,7 @@ from abp_tui.cli.common import open_orchestrator, put, put_text, say, text_or_fi
 from abp_tui.cli.new_source import see_to_approval, source_of, source_options
 from abp_tui.cli.text import one_line
 from abp_tui.errors import InvalidInput
+from abp_tui.words import counted
 
 if TYPE_CHECKING:
     from abp_tui.creation import Plan
@@ -80,7 +81,7 @@ def new(ctx: click.Context, /, name: str, dry_run: bool, **given: Any) -> None:
     put(job.ref)
     for entry in orchestrator.repository.logs.after(job.id):
         say(one_line(f"{entry.level}: {entry.message}"))
-    say(f"{job.name}: {job.counters.total} units for {job.worker}. Next: abp test {job.name}")
+    say(f"{job.name}: {counted(job.counters.total, 'unit')} for {job.worker}. Next: abp test {job.name}")
 
 
 def _plan(orchestrator: Orchestrator, name: str, command: list[str] | None, given: dict[str, Any]) -> Plan:
@@ -128,7 +129,7 @@ def _option(setting: str) -> tuple[str, Any]:
 def _show(orchestrator: Orchestrator, plan: Plan) -> None:
     """What would be made, without making it."""
     seen = orchestrator.preview(plan)
-    say(f"{plan.name}: {seen.count:,} units for {plan.worker.name}; nothing was written")
+    say(f"{plan.name}: {counted(seen.count, 'unit')} for {plan.worker.name}; nothing was written")
     for warning in seen.warnings:
         say(one_line(f"warning: {warning}"))
     say("the first items:")
