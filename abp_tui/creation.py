@@ -21,6 +21,7 @@ from abp_tui.paths import results_path
 from abp_tui.store.keys import SeenKeys
 from abp_tui.store.records import dump, storable
 from abp_tui.store.repository import Repository
+from abp_tui.words import counted
 from abp_tui.workers.base import Worker
 
 CHUNK = 2_000
@@ -104,7 +105,7 @@ def create(repository: Repository, plan: Plan, synthesizer: PromptSynthesizer) -
         with repository.kept_open():
             total = _hand_over(plan.enumerator, rows, partial(repository.jobs.add_units, job_id))
         repository.jobs.make_ready(job_id, total, _synthesis_payload(repository, plan, job_id))
-        repository.logs.add(job_id, f"created with {total} units")
+        repository.logs.add(job_id, f"created with {counted(total, 'unit')}")
         for warning in plan.enumerator.warnings():
             repository.logs.add(job_id, warning, level="warning")
     except BaseException:

@@ -25,6 +25,7 @@ from abp_tui.store.repository import Repository
 from tests.factories import InProcessWorker, assert_counters_match, make_job
 from tests.waiting import wait_until
 
+ROOT = Path(__file__).parents[1]
 CODE = "def enumerate_items(context):\n    yield {'n': 1}\n"
 
 
@@ -237,13 +238,35 @@ def test_large_items_are_written_a_few_at_a_time(
     assert len(orchestrator.repository.units.get(job.id, 2).payload["a"]) == 5_000_000
 
 
+def test_few_large_items_are_in_memory_at_a_time(repository: Repository, tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text(json.dumps([{"a": "x" * 2_000_000}] * 101))
+    program = """if True:
+        import os, sys
+        from pathlib import Path
+        from abp_tui.orchestrator import Orchestrator
+        from abp_tui.settings import Settings
+        from abp_tui.store.repository import Repository
+        from tests.bench.machine import memory_mb
+        from tests.factories import InProcessWorker
+        orchestrator = Orchestrator(Repository(Path(sys.argv[1])), InProcessWorker(), settings=Settings())
+        plan = orchestrator.plan("job", "Look", "json", {"file_path": sys.argv[2]}, worker="in-process")
+        assert orchestrator.preview(plan).count == 101
+        assert orchestrator.create_planned(plan).counters.total == 101
+        print(memory_mb(os.getpid(), "VmHWM"))
+    """
+    command = [sys.executable, "-c", program, str(repository.path), str(tmp_path / "x.json")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout) < 200, "MB, where the first hundred items have 200"
+
+
 def test_odd_values_come_back_as_they_were(orchestrator: Orchestrator, tmp_path: Path) -> None:
     path = tmp_path / "x.jsonl"
-    path.write_text('{"a": "\\u0000 \\ud800 é", "n": NaN, "deep": [{"m": Infinity}]}\n')
+    path.write_text('{"a": "\\u0000 \\ud800 é", "deep": [{"m": 1e999}]}\n')
     job = orchestrator.create_job("job", "Do {a}", "json", {"file_path": str(path)})
     payload = orchestrator.repository.units.get(job.id, 0).payload
     assert payload["a"] == "\0 \ud800 é"
-    assert (payload["n"], payload["deep"]) == ("NaN", [{"m": "Infinity"}])
+    assert payload["deep"] == [{"m": "1E+999"}]
 
 
 def test_the_job_keeps_no_password(
@@ -277,6 +300,17 @@ def test_code_makes_a_job_only_once_it_was_approved(orchestrator: Orchestrator) 
     for config in ({"code": CODE + " "}, {"code": CODE, "context": {"a": 1}}):
         with pytest.raises(ApprovalNeeded):
             orchestrator.create_job("other", "Do {n}", "dynamic", config)
+
+
+def test_code_that_never_ends_makes_no_job(orchestrator: Orchestrator) -> None:
+    code = "def enumerate_items(context):\n    while True: yield {'n': 1}\n"
+    plan = orchestrator.plan("job", "Do {n}", "dynamic", {"code": code, "max_items": 30_000})
+    orchestrator.approve_source(plan, plan.enumerator.approval().sha256)
+    with pytest.raises(InvalidInput, match="after 30,000 items: it gives more than max_items"):
+        orchestrator.create_planned(plan)
+    assert orchestrator.list_jobs() == []
+    with orchestrator.repository.database.connected() as db:
+        assert db.execute_sql("SELECT count(*) FROM unit").fetchone() == (0,)
 
 
 def test_a_source_without_code_has_nothing_to_approve(orchestrator: Orchestrator, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from abp_tui.tui.screens.new_job_look import Look, Unapproved, Unwanted
 from abp_tui.tui.screens.new_job_preview import NewJobPreview
 from abp_tui.tui.widgets.figures import count
 from abp_tui.tui.widgets.source_form import SourceForm, labelled, sources
+from abp_tui.words import counted
 
 T = TypeVar("T")
 DEBOUNCE_S = 0.3
@@ -177,7 +178,7 @@ class NewJobScreen(AbpScreen):
             return job, error
 
     def _created(self, job: Job) -> None:
-        self.tell(f"{job.name} is made, with {job.counters.total:,} units; nothing runs yet")
+        self.tell(f"{job.name} is made, with {counted(job.counters.total, 'unit')}; nothing runs yet")
         self.app.pop_screen()
 
     def _tested(self, made: tuple[Job, AbpError | None]) -> None:

@@ -128,6 +128,11 @@ class TextView(WrappedView[Text]):
             self.clear()
             self.append(texts)
 
+    @property
+    def text(self) -> str:
+        """All of the texts, as they came."""
+        return "\n".join(block.plain if isinstance(block, Content) else block[0] for block in self.blocks)
+
     def build(self, block: Text, width: int) -> list[Content]:
         """The lines of one text."""
         if isinstance(block, Content):
