@@ -87,20 +87,26 @@ class Jobs:
         trouble = read_trouble(self._db.path, row["id"], row["executor"]) if row["executor"] else None
         return {**row, "waiting": trouble} if trouble else row
 
+    def check_name(self, name: str) -> None:
+        """Raise `InvalidInput` for a name that is taken or has the form of an id."""
+        if ID_FORM.fullmatch(name):
+            raise InvalidInput(f"a job can't be called {name!r}: that is the form of an id", "add a word")
+        if self._db.row(JobRow.select(JobRow.id).where(JobRow.name == name)) is not None:
+            raise _taken(name)
+
     def add(self, columns: Mapping[str, Any], recipe: Recipe) -> int:
         """Write a job that is still being enumerated, with its first recipe; returns its number.
 
         Raises `InvalidInput` for a name that is taken or has the form of an id.
         """
         name = columns["name"]
-        if ID_FORM.fullmatch(name):
-            raise InvalidInput(f"a job can't be called {name!r}: that is the form of an id", "add a word")
+        self.check_name(name)
         with self._db.writing() as db:
             try:
                 values = {**columns, "status": JobStatus.CREATED, "created_at": now()}
                 job_id = JobRow.insert(values).execute(db)
             except IntegrityError:
-                raise InvalidInput(f"there is a job called {name!r} already", "choose another name") from None
+                raise _taken(name) from None  # in the meantime
             first = recipe.model_copy(update={"job_id": job_id, "version": 1})
             RecipeRow.insert(recipe_columns(first)).execute(db)
         return int(job_id)
@@ -221,6 +227,10 @@ class Jobs:
         delete_rows(self._db, job_id)
         self._db.run(JobRow.delete().where(JobRow.id == job_id))
         give_back(self._db)
+
+
+def _taken(name: str) -> InvalidInput:
+    return InvalidInput(f"there is a job called {name!r} already", "choose another name")
 
 
 def _stamps(new: JobStatus) -> dict[str, Any]:

@@ -108,15 +108,15 @@ COMMANDS: tuple[Command, ...] = (
         "new.test", "ctrl+t", "Create and test", "Write the job and test its first unit", "create_and_test"
     ),
     Command("new.create", "ctrl+s", "Create", "Write the job and start nothing", "create"),
-    Command("new.next_prompt", "ctrl+n", "Next prompt", "Show the prompt of the next item", "next_prompt"),
     Command(
-        "new.approve_code",
+        "new.preview",
         "ctrl+r",
-        "Read the code",
-        "Show the code, and let it run if you agree",
-        "approve_code",
-        False,
+        "Run preview",
+        "Look at the items now: run the query, or the code once you have read it",
+        "run_preview",
     ),
+    Command("new.next_prompt", "ctrl+n", "Next prompt", "Show the prompt of the next item", "next_prompt"),
+    Command("new.stop", "escape", "Stop preview", "End the preview that runs", "stop_preview"),
     Command("review.approve", "a", "Approve", "Let the whole batch run", "approve", when=_in_review),
     Command("review.reject", "r", "Reject", "Put the unit back and run nothing", "reject", when=_in_review),
     Command(
@@ -237,6 +237,11 @@ SHARED = frozenset({"lists", "screen", "app"})
 def commands(*scopes: str) -> list[Command]:
     """The commands of these scopes, in the table's order."""
     return [command for command in COMMANDS if command.scope in scopes]
+
+
+def command(command_id: str) -> Command:
+    """The command with this id."""
+    return COMMANDS[ORDER[command_id]]
 
 
 def bindings(*scopes: str) -> list[BindingType]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests.bench import (
+    creating,
     events,
     idle,
     look,
@@ -34,6 +35,8 @@ ROWS: dict[str, Callable[[Setting], Iterator[Result]]] = {
     "idle": idle.measure,
     "ls": look.ls,
     "show": look.show,
+    "creating": creating.measure,
+    "creating 10M": creating.ten_millions,
     "tui start": tui_start.measure,
     "tui million": tui_million.measure,
     "tui stream": tui_stream.measure,
