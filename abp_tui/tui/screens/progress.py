@@ -88,7 +88,7 @@ class ProgressScreen(AbpScreen):
         if self.job is None or focus is None or focus.job.id != self.job.id:
             return
         units = self.query_one(UnitList)
-        units.set_total(focus.job.total_units + (focus.job.synthesis is not None))
+        units.set_total(focus.job.total_units, synthesis=focus.job.synthesis is not None)
         units.take(focus.changed)
         units.set_running(focus.running)
         self._show_head(focus)
