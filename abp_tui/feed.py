@@ -19,7 +19,7 @@ from abp_tui.views import JobView, view_job
 log = logging.getLogger(__name__)
 
 LOOK_S = 1.0
-MIN_GAP_S = 0.15
+MIN_GAP_S = 0.25
 DEBOUNCE_MS = 20
 MAX_CHANGED = 500
 MAX_EVENTS = 2_000

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
+from rich.console import RenderableType
 from textual import work
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
@@ -18,6 +19,7 @@ from abp_tui.errors import AbpError
 from abp_tui.feed import Feed, Snapshot
 from abp_tui.orchestrator import Orchestrator
 from abp_tui.tui.commands import COMMANDS, Command, bindings
+from abp_tui.tui.frugal import Sent
 from abp_tui.tui.keys import Keys
 from abp_tui.tui.screens.base import AbpScreen
 from abp_tui.tui.screens.help import HelpScreen
@@ -66,8 +68,13 @@ class AbpApp(App[None]):
         self.feed = Feed(orchestrator.repository)
         self.snapshot: Snapshot | None = None
         self._start_job = start_job
+        self._sent = Sent()
         self._stop = threading.Event()
         self._taken = threading.Event()
+
+    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
+        """Textual's way to the terminal, on which it sends less."""
+        super()._display(screen, self._sent.less(screen, renderable))
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Colours of ours that themes may change."""

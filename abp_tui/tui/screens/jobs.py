@@ -75,7 +75,7 @@ class JobsScreen(AbpScreen):
         if snapshot.focus:
             jobs.set_pace(snapshot.focus.job.id, snapshot.focus.pace)
         self.set_class(not snapshot.jobs, "-empty")
-        self.query_one("#titles", Static).update(jobs.titles())
+        self.query_one("#titles", Static).update(jobs.titles(), layout=False)
         if first:
             self._begin(jobs, snapshot)
         self._show_highlighted()
@@ -83,7 +83,7 @@ class JobsScreen(AbpScreen):
     def on_resize(self) -> None:
         """The columns follow the width."""
         self.call_after_refresh(
-            lambda: self.query_one("#titles", Static).update(self.query_one(JobList).titles())
+            lambda: self.query_one("#titles", Static).update(self.query_one(JobList).titles(), layout=False)
         )
 
     def on_line_list_moved(self, message: LineList.Moved) -> None:

@@ -273,7 +273,7 @@ class ProgressScreen(AbpScreen):
         self._show_titles()
 
     def _show_titles(self) -> None:
-        self.query_one("#titles", Static).update(self.query_one(UnitList).titles())
+        self.query_one("#titles", Static).update(self.query_one(UnitList).titles(), layout=False)
 
     @work(thread=True, group="causes", exclusive=True, exit_on_error=False)
     def _read_causes(self) -> None:
