@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 LOOK_S = 1.0
 MIN_GAP_S = 0.25
-DEBOUNCE_MS = 20
+DEBOUNCE_MS = 10
 MAX_CHANGED = 500
 MAX_EVENTS = 2_000
 PACE_WINDOW_S = 300.0
@@ -108,16 +108,17 @@ class Feed:
         with self._repository.database.connected():  # kept open: data_version compares within a connection
             version = -1
             jobs: tuple[JobView, ...] = ()
+            read_at = 0.0
             while not stop.is_set():
                 self._wake.clear()
                 with self._lock:
                     asked, self._asked = self._asked, False
                 now = self._repository.database.data_version()
                 version, unchanged = now, now == version and not asked
-                read_at = time.monotonic()
+                began = time.monotonic()
                 snapshot = self._look_again(jobs) if unchanged else self._read()
-                if snapshot is not None:
-                    jobs = snapshot.jobs
+                if snapshot is not None:  # a look that found nothing keeps no change waiting
+                    jobs, read_at = snapshot.jobs, began
                     yield snapshot
                 self._wake.wait(LOOK_S)
                 stop.wait(max(0.0, read_at + MIN_GAP_S - time.monotonic()))

@@ -6,19 +6,19 @@ its driver, both of which it knows only by `App._display`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.control import Control
 from rich.segment import Segment
-from textual._compositor import ChopsUpdate, CompositorUpdate
+from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
 from textual.strip import Strip
 
 Row = dict[int, Strip]
 
 
 class Sent:
-    """What stands on the terminal, as far as it was sent in parts: after a whole paint nothing is known."""
+    """What stands on the terminal. A whole paint is sent whole, and so mends what others wrote."""
 
     def __init__(self) -> None:
         self._painter: object = None
@@ -27,19 +27,46 @@ class Sent:
     def less(self, painter: object, update: RenderableType | None) -> RenderableType | None:
         """The update without what the terminal shows already; `painter` is the screen that it is of."""
         if isinstance(update, ChopsUpdate) and painter is self._painter:
-            return _Less(update, self._rows)
+            less = _Less(update, self._rows)
+            return less if less else None
         if update is not None:
             self._painter = painter
             self._rows.clear()
-        return update
+        return _Whole(update, self._rows) if isinstance(update, LayoutUpdate) else update
+
+
+class _Whole(CompositorUpdate):
+    """All there is to see. Only once it is rendered it counts as sent: Textual drops some updates."""
+
+    def __init__(self, update: LayoutUpdate, rows: dict[int, Row]) -> None:
+        self._update = update
+        self._rows = rows
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """The update, as Rich would print it."""
+        yield self._update
+
+    def render_segments(self, console: Console) -> str:
+        """The sequences to write."""
+        for y, strips in enumerate(self._update.strips, self._update.region.y):
+            row, x = self._rows.setdefault(y, {}), self._update.region.x
+            for strip in strips:
+                row[x] = strip
+                x += strip.cell_length
+        return self._update.render_segments(console)
 
 
 class _Less(CompositorUpdate):
-    """An update that is reduced when it is rendered: what is never rendered is not on the terminal either."""
+    """What a part differs in. It, too, counts as sent once it is rendered."""
 
     def __init__(self, update: ChopsUpdate, rows: dict[int, Row]) -> None:
         self._update = update
         self._rows = rows
+        self._after = {y: dict(rows.get(y, {})) for y, _, _ in update.spans}
+        self._changes = list(self._find())
+
+    def __bool__(self) -> bool:
+        return bool(self._changes)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """The update whole, as Rich would print it."""
@@ -47,18 +74,21 @@ class _Less(CompositorUpdate):
 
     def render_segments(self, console: Console) -> str:
         """The sequences to write."""
-        written = []
+        self._rows.update(self._after)
+        return "".join(
+            Control.move_to(x, y).segment.text + Strip(segments).render(console)
+            for x, y, segments in self._changes
+        )
+
+    def _find(self) -> Iterator[tuple[int, int, Sequence[Segment]]]:
         for y, x1, x2 in self._update.spans:
-            row = self._rows.setdefault(y, {})
-            for end, (x, strip) in zip(
-                self._update.chop_ends[y], self._update.chops[y].items(), strict=False
-            ):
+            pieces = zip(self._update.chop_ends[y], self._update.chops[y].items(), strict=False)
+            for end, (x, strip) in pieces:
                 if strip is None or x > x2 or end <= x1:
                     continue
-                skipped, changed = _put(row, x, strip.crop(0, min(end, x2) - x))
+                skipped, changed = _put(self._after[y], x, strip.crop(0, min(end, x2) - x))
                 if changed:
-                    written += [Control.move_to(x + skipped, y).segment.text, Strip(changed).render(console)]
-        return "".join(written)
+                    yield x + skipped, y, changed
 
 
 def _put(row: Row, x: int, strip: Strip) -> tuple[int, Sequence[Segment]]:

@@ -1,19 +1,18 @@
-"""A terminal for a real program: a pty whose every byte is kept with the time at which it came."""
+"""A terminal for a real program: a pty, what stands on its screen, and when each paint of it came."""
 
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 import termios
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
+from tests.bench.grid import Grid
 from tests.bench.setting import END_S, MadeJob, environment
 from tests.waiting import wait_until
 
@@ -23,25 +22,24 @@ CHUNK = 65536
 ASKS_FOR_SYNC = b"\x1b[?2026$p"
 HAS_SYNC = b"\x1b[?2026;2$y"
 PAINT_BEGINS, PAINT_ENDS = b"\x1b[?2026h", b"\x1b[?2026l"
+PATIENCE_S = 60.0
 
-
-@dataclass(frozen=True, slots=True)
-class Sight:
-    """What was waited for: when it stood there, in monotonic seconds, and the bytes up to it."""
-
-    at: float
-    until: int
+Check = Callable[[str, Callable[[], str]], bool]  # of what a paint has sent, and of all that is on the screen
 
 
 class Screen:
-    """The program's end of the line, and what came through it."""
+    """The other end of the program's line: what came through, and what stands there after each paint."""
 
-    def __init__(self, process: subprocess.Popen[bytes], line: int) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], line: int, size: tuple[int, int]) -> None:
         self.process = process
+        self.bytes = 0
+        self.paints = 0
         self._line = line
-        self._came = bytearray()
-        self._times: list[tuple[int, float]] = []
-        self._changed = threading.Condition()
+        self._grid = Grid(*size)
+        self._rest = b""
+        self._at = 0.0
+        self._painted = threading.Condition(threading.RLock())
+        self._checks: list[tuple[Check, list[float]]] = []
         threading.Thread(target=self._read, name="pty", daemon=True).start()
 
     @property
@@ -50,77 +48,89 @@ class Screen:
         return self.process.pid
 
     @property
-    def length(self) -> int:
-        """How many bytes have come."""
-        return len(self._came)
+    def text(self) -> str:
+        """What stands on the screen."""
+        with self._painted:
+            return self._grid.text
 
-    def since(self, start: int) -> bytes:
-        """The bytes from there on."""
-        with self._changed:
-            return bytes(self._came[start:])
-
-    def paints(self, start: int) -> int:
-        """How many times the program painted since."""
-        return self.since(start).count(PAINT_ENDS)
-
-    def send(self, keys: bytes) -> tuple[int, float]:
-        """Type; how many bytes had come by then, and when that was."""
-        with self._changed:
-            start = len(self._came)
-        at = time.monotonic()
+    def send(self, keys: bytes) -> None:
+        """Type."""
         os.write(self._line, keys)
-        return start, at
 
-    def see(self, pattern: bytes, start: int = 0, *, whole: bool = True, seconds: float = 60.0) -> Sight:
-        """Wait until bytes that match have come, and, if `whole`, the end of the paint they are part of.
+    def see(self, words: str, *, since: float = 0.0) -> float:
+        """Seconds since then, on the monotonic clock, until a whole paint has these words on the screen."""
+        with self._painted:
+            if words in self._grid.text:
+                return time.monotonic() - since
+            return self._wait(lambda: None, lambda paint, text: words in text(), words) - since
 
-        The first paint has no marks: the program has not yet learned that this terminal knows them.
-        """
-        sought = re.compile(pattern + rb".*?" + re.escape(PAINT_ENDS) if whole else pattern, re.DOTALL)
-        deadline = time.monotonic() + seconds
-        with self._changed:
-            while not (match := sought.search(self._came, start)):
-                left = deadline - time.monotonic()
-                if left <= 0 or self.process.poll() is not None:
-                    end = bytes(self._came[-3000:]).decode(errors="replace")
-                    raise AssertionError(f"{pattern!r} was not painted in {seconds} s: {end!r}")
-                self._changed.wait(min(left, 0.5))
-            return Sight(self._time_of(match.end() - 1), match.end())
+    def react(self, keys: bytes, words: str) -> float:
+        """Type, and wait for words that are not there yet; the seconds between."""
+        assert words not in self.text, f"{words!r} is there already"
+        return self._react(keys, lambda paint, text: words in text(), words)
 
-    def react(self, keys: bytes, pattern: bytes, seconds: float = 60.0) -> float:
-        """Type, wait for what follows from it; the seconds between."""
-        start, at = self.send(keys)
-        return self.see(pattern, start, seconds=seconds).at - at
+    def repaint(self, keys: bytes, words: str = "") -> float:
+        """Type, and wait for a paint in which these words were sent, or any; the seconds between."""
+        return self._react(keys, lambda paint, text: words in paint, words)
 
     def rest(self, seconds: float = QUIET_S) -> None:
         """Wait until nothing has come for so long."""
-        seen, since = self.length, time.monotonic()
+        began = time.monotonic()
+        wait_until(lambda: time.monotonic() - max(began, self._at) >= seconds, 30, "a quiet screen")
 
-        def quiet() -> bool:
-            nonlocal seen, since
-            if self.length != seen:
-                seen, since = self.length, time.monotonic()
-            return time.monotonic() - since >= seconds
+    def _react(self, keys: bytes, check: Check, words: str) -> float:
+        began = 0.0
 
-        wait_until(quiet, 30, "a quiet screen")
+        def act() -> None:
+            nonlocal began
+            began = time.monotonic()
+            os.write(self._line, keys)
 
-    def _time_of(self, position: int) -> float:
-        return next(at for end, at in self._times if end > position)
+        return self._wait(act, check, words) - began
+
+    def _wait(self, act: Callable[[], None], check: Check, words: str) -> float:
+        """Act, and wait for a paint that passes; when that was."""
+        found: list[float] = []
+        with self._painted:
+            self._checks.append((check, found))
+            act()
+            if not self._painted.wait_for(lambda: found or self.process.poll() is not None, PATIENCE_S):
+                raise AssertionError(f"{words!r} was not painted in {PATIENCE_S} s: {self._grid.text}")
+            self._checks.remove((check, found))
+        assert found, f"the program ended: {self._grid.text}"
+        return found[0]
 
     def _read(self) -> None:
         while True:
             try:
                 data = os.read(self._line, CHUNK)
             except OSError:  # the program has closed its end
-                return
+                data = b""
+            with self._painted:
+                if data:
+                    self._take(data)
+                self._painted.notify_all()
             if not data:
                 return
-            if ASKS_FOR_SYNC in data:
-                os.write(self._line, HAS_SYNC)
-            with self._changed:
-                self._came += data
-                self._times.append((len(self._came), time.monotonic()))
-                self._changed.notify_all()
+
+    def _take(self, data: bytes) -> None:
+        if ASKS_FOR_SYNC in data:
+            os.write(self._line, HAS_SYNC)
+        self._at = time.monotonic()
+        self.bytes += len(data)
+        *paints, self._rest = (self._rest + data).split(PAINT_ENDS)
+        self.paints += len(paints)
+        if (
+            PAINT_BEGINS not in self._rest
+        ):  # the program has not learned yet that this terminal knows the marks
+            paint, escape, rest = self._rest.rpartition(b"\x1b")
+            paints, self._rest = [*paints, paint], escape + rest
+        for paint in paints:
+            words = paint.decode(errors="replace")
+            self._grid.write(words)
+            for check, found in self._checks:
+                if not found and check(words, lambda: self._grid.text):
+                    found.append(self._at)
 
 
 @contextmanager
@@ -136,7 +146,7 @@ def shown(
     )
     os.close(theirs)
     try:
-        yield Screen(process, ours)
+        yield Screen(process, ours, size)
     finally:
         process.terminate()
         try:
@@ -151,7 +161,7 @@ def shown(
 def abp_shown(made: MadeJob) -> Iterator[Screen]:
     """The program as a person starts it, over this store, once it shows the job."""
     with shown(abp(), made.folder, store(made)) as screen:
-        screen.see(made.job.name.encode(), whole=False)
+        screen.see(made.job.name)
         screen.rest()
         yield screen
 

@@ -29,7 +29,7 @@ def measure(setting: Setting) -> Iterator[Result]:
     """One unit after the other ends while its row is looked at."""
     made = setting.watched()
     with abp_shown(made) as screen, _journal(made) as journal:
-        screen.react(b"\r", rb"item-0\b")
+        screen.react(b"\r", "item-0 ")
         seconds = [_commit(journal, screen, n) for n in range(setting.size(COMMITS, 4))]
     yield millis("a commit, painted", seconds, 80, share=0.95)
 
@@ -58,15 +58,15 @@ def _journal(made: MadeJob) -> Iterator[Journal]:
 def _commit(journal: Journal, screen: Screen, n: int) -> float:
     """Claim the unit under the cursor, wait, end it with words that its row shows; the seconds from there."""
     with journal.transaction(durable=True):
-        claim = journal.claim(1, Purpose.RUN, 1, lambda payload: "do it")[0]
+        claim = journal.claim_unit(n, Purpose.RUN, 1, lambda payload: "do it")
+    assert claim is not None
     time.sleep(random.uniform(*QUIET_S))
-    start = screen.length
     with journal.transaction(durable=True):
         journal.finish([_end(claim, f"said-{n}-")])
     at = time.monotonic()
-    painted = screen.see(b"said-%d-" % n, start).at
+    passed = screen.see(f"said-{n}-", since=at)
     screen.send(b"j")
-    return painted - at
+    return passed
 
 
 def _end(claim: Claim, words: str) -> Finished:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
+import time
 from collections.abc import Iterator
 
 from tests.bench.machine import memory_mb
 from tests.bench.result import Goal, Result, millis
-from tests.bench.screen import PAINT_ENDS, Screen, abp_shown
+from tests.bench.screen import Screen, abp_shown
 from tests.bench.setting import Setting
 from tests.bench.watched import WAITING_FIRST
 
 ROUNDS, PAGES = 5, 100
-ITEM = rb"item-(\d+)"
 
 
 def measure(setting: Setting) -> Iterator[Result]:
@@ -22,19 +21,17 @@ def measure(setting: Setting) -> Iterator[Result]:
     opened, jumped, filtered, paged, drawn = [], [], [], [], []
     with abp_shown(made) as screen:
         for _ in range(rounds):
-            opened.append(screen.react(b"\r", rb"item-0\b"))
+            opened.append(screen.react(b"\r", "item-0 "))
             screen.rest()
-            jumped.append(screen.react(b"G", b"item-%d" % (total - 1)))
+            jumped.append(screen.react(b"G", f"item-{total - 1} "))
             screen.rest()
-            filtered.append(screen.react(b"f", rb"item-%d\b" % _last_failed(total)))
+            filtered.append(screen.react(b"f", f"item-{_last_failed(total)} "))
             screen.rest()
-            rows = _to_top(screen)
-            for page in range(1, setting.size(PAGES, 5) + 1):
-                first, whole = _page_down(screen, _failed(page * (rows - 1)))
-                paged.append(first)
-                drawn.append(whole)
-            screen.rest()
-            screen.react(b"\x1b", b"job-1")
+            for seq in _pages(screen, setting.size(PAGES, 5)):
+                began = time.monotonic()
+                paged.append(screen.repaint(b"\x04"))
+                drawn.append(screen.see(f"item-{seq} ", since=began))
+            screen.react(b"\x1b", "job-48 ")
             screen.rest()
         peak_mb = memory_mb(screen.pid, "VmHWM")
     row = f"{total:,} units"
@@ -55,16 +52,11 @@ def _last_failed(total: int) -> int:
     return total - 100 + 9
 
 
-def _to_top(screen: Screen) -> int:
-    """Go to the first unit; how many rows the list has."""
-    start, _ = screen.send(b"g")
-    screen.see(rb"item-%d\b" % _failed(0), start)
+def _pages(screen: Screen, count: int) -> Iterator[int]:
+    """Go to the last row of the first page; the unit under the cursor at the end of each page from there."""
+    screen.react(b"g", f"item-{_failed(0)} ")
     screen.rest()
-    return len(set(re.findall(ITEM, screen.since(start))))
-
-
-def _page_down(screen: Screen, seq: int) -> tuple[float, float]:
-    """Seconds to the first paint that follows, and to the one that shows the unit there, read."""
-    start, at = screen.send(b"\x04")
-    first = screen.see(re.escape(PAINT_ENDS), start, whole=False)
-    return first.at - at, screen.see(rb"item-%d\b" % seq, start).at - at
+    rows = screen.text.count("item-")
+    screen.repaint(b"\x04")
+    screen.rest()
+    yield from (_failed(page * (rows - 1)) for page in range(2, count + 2))

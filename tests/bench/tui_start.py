@@ -33,4 +33,4 @@ def measure(setting: Setting) -> Iterator[Result]:
 def _to_paint_ms(made: MadeJob, argv: Sequence[str], words: str) -> float:
     began = time.monotonic()
     with shown(argv, made.folder, store(made)) as screen:
-        return (screen.see(words.encode(), whole=False).at - began) * 1000
+        return screen.see(words, since=began) * 1000

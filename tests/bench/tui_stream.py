@@ -27,7 +27,7 @@ def measure(setting: Setting) -> Iterator[Result]:
     """Silence, the stream, keys during the stream."""
     made, seconds = setting.watched(), setting.size(20, 3)
     with abp_shown(made) as screen:
-        screen.react(b"\r", rb"item-0\b")
+        screen.react(b"\r", "item-0 ")
         screen.rest()
         yield _idle(screen, seconds)
         made.repository.jobs.move(made.id, JobStatus.RUNNING)
@@ -51,14 +51,14 @@ def _idle(screen: Screen, seconds: float) -> Result:
 
 
 def _stream(made: MadeJob, screen: Screen, seconds: float) -> Iterator[Result]:
-    start, said, before, began = screen.length, _said(made), cpu_seconds(screen.pid), time.monotonic()
+    came, paints, said, before = screen.bytes, screen.paints, _said(made), cpu_seconds(screen.pid)
+    began = time.monotonic()
     time.sleep(seconds)
-    came, passed = len(screen.since(start)), time.monotonic() - began
+    came, paints, passed = screen.bytes - came, screen.paints - paints, time.monotonic() - began
     said, used = _said(made) - said, cpu_seconds(screen.pid) - before
     row, beside = f"{WORKERS} agents talk", f"{said / passed:.0f} events/s"
     size = "x".join(map(str, SIZE))
     yield Result(f"{row}, bytes", f"{came} at {size}", beside, came / passed / 1000, Goal("<", 10, " KB/s"))
-    paints = screen.paints(start)
     yield Result(
         f"{row}, paints", f"{paints} in {passed:.0f} s", beside, paints / passed, Goal("<=", 8, " /s")
     )
@@ -67,13 +67,12 @@ def _stream(made: MadeJob, screen: Screen, seconds: float) -> Iterator[Result]:
 
 
 def _keys(screen: Screen, count: int) -> Iterator[Result]:
-    """Move the cursor over rows of units that do not run: they are painted for no other reason."""
-    start, _ = screen.send(b"j" * (WORKERS + 1))
-    screen.see(rb"item-%d\b" % (WORKERS + 1), start)
+    """Move the cursor between two rows of units that do not run: they are painted for no other reason."""
+    upper, lower = WORKERS + 1, WORKERS + 2
+    screen.repaint(b"j" * upper, f"item-{upper} ")
     seconds = []
     for n in range(count):
         time.sleep(random.uniform(*KEY_GAP_S))
-        down = n % 2 == 0
-        row = WORKERS + 2 if down else WORKERS + 1
-        seconds.append(screen.react(b"j" if down else b"k", rb"item-%d\b" % row))
+        key, row = (b"k", upper) if n % 2 else (b"j", lower)
+        seconds.append(screen.repaint(key, f"item-{row} "))
     yield millis(f"{WORKERS} agents talk, a key", seconds, 50, share=0.95)

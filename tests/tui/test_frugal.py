@@ -8,7 +8,8 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.segment import Segment
 from rich.style import Style
-from textual._compositor import ChopsUpdate
+from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
+from textual.geometry import Region
 from textual.strip import Strip
 
 from abp_tui.tui.frugal import Sent, difference
@@ -76,8 +77,13 @@ def test_the_terminal_shows_what_it_would_have_shown(painted: list[ChopsUpdate])
         whole.write(update.render_segments(CONSOLE))
         reduced = sent.less("screen", update)
         assert reduced is not update
-        less.write(reduced.render_segments(CONSOLE))  # type: ignore[union-attr]
+        less.write(rendered(reduced))
         assert less.cells == whole.cells
+
+
+def rendered(update: object) -> str:
+    assert update is None or isinstance(update, CompositorUpdate)
+    return update.render_segments(CONSOLE) if update else ""
 
 
 def test_only_what_differs_is_sent() -> None:
@@ -90,9 +96,16 @@ def test_only_what_differs_is_sent() -> None:
 def test_another_screen_and_a_whole_paint_are_sent_whole() -> None:
     sent, update = Sent(), ChopsUpdate([{0: Strip([Segment("a" * WIDTH)])}], [(0, 0, WIDTH)], [[WIDTH]])
     assert sent.less("one", update) is update
-    first = sent.less("one", update)
-    assert first.render_segments(CONSOLE)  # type: ignore[union-attr]
-    assert not sent.less("one", update).render_segments(CONSOLE)  # type: ignore[union-attr]
+    assert rendered(sent.less("one", update))
+    assert sent.less("one", update) is None
     assert sent.less("two", update) is update
-    assert sent.less("two", "whole") == "whole"
-    assert sent.less("two", update).render_segments(CONSOLE)  # type: ignore[union-attr]
+    whole = sent.less("two", LayoutUpdate([[Strip([Segment("a" * WIDTH)])]], Region(0, 0, WIDTH, 1)))
+    assert rendered(whole)
+    assert sent.less("two", update) is None
+
+
+def test_what_was_dropped_is_not_taken_for_sent() -> None:
+    sent, update = Sent(), ChopsUpdate([{0: Strip([Segment("a" * WIDTH)])}], [(0, 0, WIDTH)], [[WIDTH]])
+    sent.less("one", "whole")
+    assert sent.less("one", update)
+    assert rendered(sent.less("one", update))
