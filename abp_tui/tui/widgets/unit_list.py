@@ -65,6 +65,15 @@ class UnitList(LineList):
             return row(layout, {"seq": (str(self.rows.seq_at(index)), DIM), "key": ("…", DIM)})
         return row(layout, self._cells(unit, index == self.cursor))
 
+    def show_line(self, index: int) -> None:
+        """Have what comes into view read at once, not only when the next frame draws it."""
+        super().show_line(index)
+        top = self.scroll_offset.y
+        bottom = min(top + self.scrollable_content_region.height, self.line_count) - 1
+        for index in (top, bottom):
+            if 0 <= index < self.line_count and self.rows.get(index) is None:
+                self._want(index // PAGE)
+
     def set_total(self, items: int, *, synthesis: bool) -> None:
         """The job has this many items, and perhaps a step over their results."""
         if (items, synthesis) != (self.rows.items, self.rows.synthesis):
