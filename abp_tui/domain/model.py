@@ -25,7 +25,7 @@ from abp_tui.domain.status import (
 class Frozen(BaseModel):
     """A value: never changed, compared by content."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 MAX_SECONDS = 30 * 24 * 3600.0

@@ -22,10 +22,7 @@ from abp_tui.tui.commands import COMMANDS, Command, bindings
 from abp_tui.tui.frugal import Sent
 from abp_tui.tui.keys import Keys
 from abp_tui.tui.screens.base import AbpScreen
-from abp_tui.tui.screens.help import HelpScreen
 from abp_tui.tui.screens.jobs import JobsScreen
-from abp_tui.tui.screens.progress import ProgressScreen
-from abp_tui.tui.screens.review import ReviewScreen
 from abp_tui.tui.themes import CONTRAST, check_theme
 from abp_tui.tui.widgets.figures import count
 from abp_tui.tui.widgets.text import one_line
@@ -145,10 +142,14 @@ class AbpApp(App[None]):
 
     def open_review(self, job_id: int, *, instead: bool = False) -> None:
         """Show a job's test, on top of what is shown or instead of it."""
+        from abp_tui.tui.screens.review import ReviewScreen  # as all screens but the first: when it is opened
+
         self._open(ReviewScreen(job_id), instead)
 
     def open_progress(self, job_id: int, *, instead: bool = False) -> None:
         """Show a job's progress, on top of what is shown or instead of it."""
+        from abp_tui.tui.screens.progress import ProgressScreen
+
         self._open(ProgressScreen(job_id), instead)
 
     def _open(self, screen: AbpScreen, instead: bool) -> None:
@@ -159,6 +160,8 @@ class AbpApp(App[None]):
 
     def action_help(self) -> None:
         """All keys and signs."""
+        from abp_tui.tui.screens.help import HelpScreen
+
         screen = self.screen
         scopes = screen.SCOPES if isinstance(screen, AbpScreen) else ()
         self.push_screen(HelpScreen(scopes, self.keys))

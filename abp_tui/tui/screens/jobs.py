@@ -11,7 +11,6 @@ from abp_tui.feed import Snapshot
 from abp_tui.tui.commands import bindings
 from abp_tui.tui.screens.base import AbpScreen
 from abp_tui.tui.screens.confirm import ConfirmScreen
-from abp_tui.tui.screens.new_job import NewJobScreen
 from abp_tui.tui.widgets.figures import count, money
 from abp_tui.tui.widgets.glyphs import DIM, PRIMARY, needs_person
 from abp_tui.tui.widgets.job_list import JobList
@@ -105,6 +104,8 @@ class JobsScreen(AbpScreen):
 
     def action_new(self) -> None:
         """Make a job."""
+        from abp_tui.tui.screens.new_job import NewJobScreen  # when it is opened, as all screens but this one
+
         self.app.push_screen(NewJobScreen())
 
     def action_open(self) -> None:
