@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 LOOK_S = 1.0
 MIN_GAP_S = 0.25
-DEBOUNCE_MS = 10
+DEBOUNCE_MS = 15
 MAX_CHANGED = 500
 MAX_EVENTS = 2_000
 PACE_WINDOW_S = 300.0

@@ -64,6 +64,12 @@ def test_textual_is_not_loaded_by_what_draws_nothing(module: str) -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_the_store_loads_no_postgres_driver_and_keeps_it_from_nobody() -> None:
+    code = "import sys, abp_tui.store.repository; print('psycopg' in sys.modules); import psycopg"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout.strip()) == (0, "False"), done.stderr
+
+
 def test_settings_load_no_store_and_no_screens() -> None:
     code = "import sys, abp_tui.settings; print({'peewee', 'textual', 'click'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
