@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 LOOK_S = 1.0
 MIN_GAP_S = 0.25
 DEBOUNCE_MS = 15
+SETTLE_S = 0.3  # the first snapshot is drawn before the watching begins: to load it takes as long as to draw
 MAX_CHANGED = 500
 MAX_EVENTS = 2_000
 PACE_WINDOW_S = 300.0
@@ -123,12 +124,18 @@ class Feed:
                 self._wake.wait(LOOK_S)
                 stop.wait(max(0.0, read_at + MIN_GAP_S - time.monotonic()))
 
+    def now(self) -> Snapshot:
+        """A snapshot of this moment, for whoever has nothing to show yet; raises `StoreError`."""
+        with self._repository.database.connected():
+            return self._read()
+
     def wake(self) -> None:
         """Have the feed look up now, for instance to see that it should stop."""
         self._wake.set()
 
     def _watch(self, stop: threading.Event) -> None:
         """Wake at every write to the database; where folders can't be watched, a look a second stays."""
+        stop.wait(SETTLE_S)
         from watchfiles import watch
 
         name = self._repository.path.name
@@ -142,6 +149,7 @@ class Feed:
             recursive=False,
             raise_interrupt=False,
         )
+        self._wake.set()  # for what was written meanwhile
         try:
             for _ in changes:
                 self._wake.set()

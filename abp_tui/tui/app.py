@@ -63,7 +63,7 @@ class AbpApp(App[None]):
         self.animation_level = "none"
         self.orchestrator = orchestrator
         self.feed = Feed(orchestrator.repository)
-        self.snapshot: Snapshot | None = None
+        self.snapshot = self.feed.now()  # so that the first paint has the jobs already
         self._start_job = start_job
         self._sent = Sent()
         self._stop = threading.Event()
@@ -177,7 +177,7 @@ class AbpApp(App[None]):
         try:
             return self.orchestrator.list_jobs()
         except AbpError:
-            return self.snapshot.jobs if self.snapshot else ()
+            return self.snapshot.jobs
 
     async def action_quit(self) -> None:
         """What Textual's own bindings ask for."""

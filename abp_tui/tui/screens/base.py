@@ -117,8 +117,7 @@ class AbpScreen(Screen[None]):
     def on_screen_resume(self) -> None:
         """Look at what this screen is about, and show what is known of it at once."""
         self.look()
-        if self.abp.snapshot is not None:
-            self.receive(self.abp.snapshot)
+        self.receive(self.abp.snapshot)
 
     def receive(self, snapshot: Snapshot) -> None:
         """Take a snapshot in and draw what follows from it."""
