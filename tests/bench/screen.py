@@ -40,7 +40,8 @@ class Screen:
         self._at = 0.0
         self._painted = threading.Condition(threading.RLock())
         self._checks: list[tuple[Check, list[float]]] = []
-        threading.Thread(target=self._read, name="pty", daemon=True).start()
+        self._reader = threading.Thread(target=self._read, name="pty", daemon=True)
+        self._reader.start()
 
     @property
     def pid(self) -> int:
@@ -72,6 +73,12 @@ class Screen:
     def repaint(self, keys: bytes, words: str = "") -> float:
         """Type, and wait for a paint in which these words were sent, or any; the seconds between."""
         return self._react(keys, lambda paint, text: words in paint, words)
+
+    def close(self) -> None:
+        """Hang up, the program having ended; a reader left behind would read from the next terminal's line."""
+        self._reader.join(END_S)
+        assert not self._reader.is_alive(), "something still holds the terminal"
+        os.close(self._line)
 
     def rest(self, seconds: float = QUIET_S) -> None:
         """Wait until nothing has come for so long."""
@@ -145,8 +152,9 @@ def shown(
         argv, cwd=folder, env=own, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
     )
     os.close(theirs)
+    screen = Screen(process, ours, size)
     try:
-        yield Screen(process, ours, size)
+        yield screen
     finally:
         process.terminate()
         try:
@@ -154,7 +162,7 @@ def shown(
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        os.close(ours)
+        screen.close()
 
 
 @contextmanager
