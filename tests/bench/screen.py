@@ -75,7 +75,7 @@ class Screen:
         return self._react(keys, lambda paint, text: words in paint, words)
 
     def close(self) -> None:
-        """Hang up, the program having ended; a reader left behind would read from the next terminal's line."""
+        """Hang up after the program: a reader left behind would read from the next terminal's line."""
         self._reader.join(END_S)
         assert not self._reader.is_alive(), "something still holds the terminal"
         os.close(self._line)
