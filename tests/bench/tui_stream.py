@@ -18,6 +18,7 @@ from tests.bench.setting import MadeJob, Setting, executor
 from tests.bench.watched import PER_S, WORKERS
 from tests.waiting import wait_until
 
+SETTLE_S = 2.0
 KEYS = 60
 KEY_GAP_S = (0.05, 0.35)
 EVENTS_SQL = "SELECT count(*) FROM event"
@@ -28,7 +29,7 @@ def measure(setting: Setting) -> Iterator[Result]:
     made, seconds = setting.watched(), setting.size(20, 3)
     with abp_shown(made) as screen:
         screen.react(b"\r", "item-0 ")
-        screen.rest()
+        screen.rest(SETTLE_S)
         yield _idle(screen, seconds)
         made.repository.jobs.move(made.id, JobStatus.RUNNING)
         with executor(made) as running:
