@@ -29,7 +29,7 @@ def measure(setting: Setting) -> Iterator[Result]:
     made, seconds = setting.watched(), setting.size(20, 3)
     with abp_shown(made) as screen:
         screen.react(b"\r", "item-0 ")
-        screen.rest(SETTLE_S)
+        time.sleep(SETTLE_S)
         yield _idle(screen, seconds)
         made.repository.jobs.move(made.id, JobStatus.RUNNING)
         with executor(made) as running:
