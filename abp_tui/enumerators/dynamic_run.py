@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from abp_tui.enumerators.problems import MAX_ITEM_BYTES, too_large
 from abp_tui.errors import InvalidInput
 
-MAX_ITEM_BYTES = 1 << 26
 STEP_MS = 200
 
 
@@ -70,7 +70,7 @@ class Run:
             pieces.append(rest)
             size += len(rest)
             if size > MAX_ITEM_BYTES:
-                raise self._error(f"item {self._count + 1} is over {MAX_ITEM_BYTES >> 20} MB")
+                raise self._error(too_large(f"item {self._count + 1}"))
 
     def _blocks(self) -> Iterator[bytes]:
         ends = time.monotonic() + self._times.total_s

@@ -1,4 +1,4 @@
-"""Several mistakes of one source in one error: the first with their places, the rest counted."""
+"""What is wrong with a source, in words that several sources share."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from itertools import islice
 from abp_tui.errors import InvalidInput
 
 SHOWN = 5
+MAX_ITEM_BYTES = 1 << 24  # of an item's text; small values take twenty times as much memory as text
 
 
 def refusal(source: str, problems: Iterable[str], hint: str) -> InvalidInput:
@@ -16,3 +17,8 @@ def refusal(source: str, problems: Iterable[str], hint: str) -> InvalidInput:
     shown = "; ".join(islice(problems, SHOWN))
     more = sum(1 for _ in problems)
     return InvalidInput(f"{source}: {shown}" + (f"; and {more:,} more like these" if more else ""), hint)
+
+
+def too_large(what: str) -> str:
+    """That something is larger than an item may be."""
+    return f"{what} is over {MAX_ITEM_BYTES >> 20} MB, the most that an item may have"
