@@ -66,7 +66,7 @@ class Preview:
 def preview(plan: Plan, synthesizer: PromptSynthesizer, first: int = 5) -> Preview:
     """Look at all items and write nothing; raises what creation would raise."""
     items = _checked_items(plan.enumerator)
-    head = list(islice(items, SAMPLE))
+    head = _head(items)
     template = _checked_template(plan, synthesizer, head)
     count = _count(plan.enumerator, chain(head, items))
     return Preview(template, tuple(head[:first]), count, tuple(plan.enumerator.warnings()))
@@ -92,7 +92,7 @@ def create(repository: Repository, plan: Plan, synthesizer: PromptSynthesizer) -
     """
     _check(plan)
     items = _checked_items(plan.enumerator)
-    head = list(islice(items, SAMPLE))
+    head = _head(items)
     template = _checked_template(plan, synthesizer, head)
     job_id = repository.jobs.add(_columns(plan), _first_recipe(plan, template.text))
     try:
@@ -154,6 +154,17 @@ def _checked_items(enumerator: Enumerator[Any]) -> Iterator[Item]:
     if first is None:
         raise InvalidInput(f"the {enumerator.name} source has no items", enumerator.why_empty())
     return chain([first], items)
+
+
+def _head(items: Iterator[Item]) -> list[Item]:
+    """The first items, from which the fields are known: `SAMPLE` of them, fewer where they are large."""
+    head, size = [], 0
+    for item in islice(items, SAMPLE):
+        head.append(item)
+        size += len(dump(item.payload))
+        if size > CHUNK_CHARACTERS:
+            break
+    return head
 
 
 def _checked_template(plan: Plan, synthesizer: PromptSynthesizer, head: Sequence[Item]) -> PromptTemplate:

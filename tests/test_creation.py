@@ -21,6 +21,7 @@ from abp_tui.store.repository import Repository
 from tests.factories import InProcessWorker, assert_counters_match, make_job
 from tests.waiting import wait_until
 
+ROOT = Path(__file__).parents[1]
 CODE = "def enumerate_items(context):\n    yield {'n': 1}\n"
 
 
@@ -114,13 +115,35 @@ def test_large_items_are_written_a_few_at_a_time(
     assert len(orchestrator.repository.units.get(job.id, 2).payload["a"]) == 5_000_000
 
 
+def test_few_large_items_are_in_memory_at_a_time(repository: Repository, tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text(json.dumps([{"a": "x" * 2_000_000}] * 200))
+    program = """if True:
+        import os, sys
+        from pathlib import Path
+        from abp_tui.orchestrator import Orchestrator
+        from abp_tui.settings import Settings
+        from abp_tui.store.repository import Repository
+        from tests.bench.machine import memory_mb
+        from tests.factories import InProcessWorker
+        orchestrator = Orchestrator(Repository(Path(sys.argv[1])), InProcessWorker(), settings=Settings())
+        plan = orchestrator.plan("job", "Look", "json", {"file_path": sys.argv[2]}, worker="in-process")
+        assert orchestrator.preview(plan).count == 200
+        assert orchestrator.create_planned(plan).counters.total == 200
+        print(memory_mb(os.getpid(), "VmHWM"))
+    """
+    command = [sys.executable, "-c", program, str(repository.path), str(tmp_path / "x.json")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout) < 200, "MB, where the first hundred items have 200"
+
+
 def test_odd_values_come_back_as_they_were(orchestrator: Orchestrator, tmp_path: Path) -> None:
     path = tmp_path / "x.jsonl"
-    path.write_text('{"a": "\\u0000 \\ud800 é", "n": NaN, "deep": [{"m": Infinity}]}\n')
+    path.write_text('{"a": "\\u0000 \\ud800 é", "deep": [{"m": 1e999}]}\n')
     job = orchestrator.create_job("job", "Do {a}", "json", {"file_path": str(path)})
     payload = orchestrator.repository.units.get(job.id, 0).payload
     assert payload["a"] == "\0 \ud800 é"
-    assert (payload["n"], payload["deep"]) == ("NaN", [{"m": "Infinity"}])
+    assert payload["deep"] == [{"m": "1E+999"}]
 
 
 def test_the_job_keeps_no_password(
