@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import islice
 
 from abp_tui.errors import InvalidInput
 
 SHOWN = 5
+MAX_WARNINGS = 20
 MAX_ITEM_BYTES = 1 << 24  # of an item's text; small values take twenty times as much memory as text
 
 
@@ -17,6 +18,12 @@ def refusal(source: str, problems: Iterable[str], hint: str) -> InvalidInput:
     shown = "; ".join(islice(problems, SHOWN))
     more = sum(1 for _ in problems)
     return InvalidInput(f"{source}: {shown}" + (f"; and {more:,} more like these" if more else ""), hint)
+
+
+def shortened(warnings: Sequence[str], count: int) -> list[str]:
+    """The first `MAX_WARNINGS` of `count` warnings, and how many more there are."""
+    more = count - MAX_WARNINGS
+    return [*warnings[:MAX_WARNINGS], *([f"and {more:,} more like these"] if more > 0 else [])]
 
 
 def too_large(what: str) -> str:
