@@ -116,7 +116,7 @@ def test_large_items_are_written_a_few_at_a_time(
 
 
 def test_few_large_items_are_in_memory_at_a_time(repository: Repository, tmp_path: Path) -> None:
-    (tmp_path / "x.json").write_text(json.dumps([{"a": "x" * 2_000_000}] * 200))
+    (tmp_path / "x.json").write_text(json.dumps([{"a": "x" * 2_000_000}] * 101))
     program = """if True:
         import os, sys
         from pathlib import Path
@@ -127,8 +127,8 @@ def test_few_large_items_are_in_memory_at_a_time(repository: Repository, tmp_pat
         from tests.factories import InProcessWorker
         orchestrator = Orchestrator(Repository(Path(sys.argv[1])), InProcessWorker(), settings=Settings())
         plan = orchestrator.plan("job", "Look", "json", {"file_path": sys.argv[2]}, worker="in-process")
-        assert orchestrator.preview(plan).count == 200
-        assert orchestrator.create_planned(plan).counters.total == 200
+        assert orchestrator.preview(plan).count == 101
+        assert orchestrator.create_planned(plan).counters.total == 101
         print(memory_mb(os.getpid(), "VmHWM"))
     """
     command = [sys.executable, "-c", program, str(repository.path), str(tmp_path / "x.json")]

@@ -11,8 +11,8 @@ from typing import Annotated, Any, NamedTuple, TextIO
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from abp_tui.enumerators.base import Enumerator, EnumeratorConfig, Item
-from abp_tui.enumerators.problems import MAX_ITEM_BYTES, refusal
+from abp_tui.enumerators.base import ITEM_LIMIT, Enumerator, EnumeratorConfig, Item
+from abp_tui.enumerators.problems import refusal
 from abp_tui.enumerators.settings import (
     AbsolutePath,
     Encoding,
@@ -142,7 +142,7 @@ class CsvEnumerator(Enumerator[CsvConfig]):
         self._blank_lines = 0
         with opened(path, self.config.encoding) as file:
             delimiter, lines = self._delimiter(file), Lines(file, path, QUOTING)
-            csv.field_size_limit(MAX_ITEM_BYTES)
+            csv.field_size_limit(ITEM_LIMIT)
             try:
                 yield self._begun(_read(lines, delimiter), lines)
             except csv.Error as error:

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from abp_tui.enumerators.problems import MAX_ITEM_BYTES, too_large
+from abp_tui.enumerators.base import ITEM_LIMIT
+from abp_tui.enumerators.problems import too_large
 from abp_tui.errors import InvalidInput
 
 STEP_MS = 200
@@ -69,7 +70,7 @@ class Run:
                 pieces, size = [], 0
             pieces.append(rest)
             size += len(rest)
-            if size > MAX_ITEM_BYTES:
+            if size > ITEM_LIMIT:
                 raise self._error(too_large(f"item {self._count + 1}"))
 
     def _blocks(self) -> Iterator[bytes]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from itertools import islice
 from pathlib import PurePath
@@ -19,10 +19,11 @@ from abp_tui.enumerators.json_stream import (
     Repeated,
     Source,
     TooLarge,
+    has_many_values,
     number,
     without_repeated,
 )
-from abp_tui.enumerators.problems import too_large
+from abp_tui.enumerators.problems import VALUE_LIMIT, too_large, too_many_values
 from abp_tui.enumerators.settings import (
     AbsolutePath,
     Encoding,
@@ -153,6 +154,7 @@ class JsonEnumerator(Enumerator[JsonConfig]):
         with opened(path, self.config.encoding) as file:
             for number, line in self._filled_lines(file):
                 try:
+                    self._measure(number, line)
                     yield _LINE.decode(line)
                 except json.JSONDecodeError as error:
                     place = f"{path}, line {number}, column {min(error.pos, len(line.rstrip())) + 1}"
@@ -164,6 +166,12 @@ class JsonEnumerator(Enumerator[JsonConfig]):
                     raise self._repeated(f"line {number}", error) from None
                 except TOO_MUCH:
                     raise self._too_much(f"line {number}") from None
+
+    def _measure(self, number: int, line: str) -> None:
+        """Raise `InvalidInput` for a line that has more values than fit into the memory."""
+        with suppress(ijson.JSONError):  # whoever reads it says more exactly what is wrong
+            if len(line) > VALUE_LIMIT and has_many_values(line):
+                raise InvalidInput(too_many_values(f"{self.config.file_path}, line {number}"), ONE_EACH)
 
     def _filled_lines(self, file: TextIO) -> Iterator[tuple[int, str]]:
         lines = Lines(file, self.config.file_path, ONE_EACH)
@@ -222,7 +230,8 @@ class JsonEnumerator(Enumerator[JsonConfig]):
             whole = (self.config.items_path, n, *steps[:at])
             there = ".".join(str(step) for step in whole if step is not None)
             hint = f"it holds an array: if the items are in that, set items_path to {there}"
-        return InvalidInput(too_large(f"{path}, item {n + 1}"), hint)
+        why = too_many_values if error.values else too_large
+        return InvalidInput(why(f"{path}, item {n + 1}"), hint)
 
     def _repeated(self, place: str, error: Repeated) -> InvalidInput:
         return InvalidInput(

@@ -6,11 +6,13 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 from decimal import Decimal
+from io import BytesIO
 from typing import Any, TextIO
 
 import ijson
 
-from abp_tui.enumerators.problems import MAX_ITEM_BYTES
+from abp_tui.enumerators.base import ITEM_LIMIT
+from abp_tui.enumerators.problems import VALUE_LIMIT
 from abp_tui.plugins import suggest
 
 Event = tuple[str, Any]
@@ -24,10 +26,11 @@ _KINDS = {"start_map": "an object", "start_array": "an array", "null": "null", "
 
 
 class TooLarge(Exception):
-    """A value has more text than an item may have; `steps` lead to where that was seen, the last first."""
+    """A value is larger than an item may be; `steps` lead to where that was seen, the last one first."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, values: bool = False) -> None:
         super().__init__()
+        self.values = values
         self.steps: list[str | int] = []
 
 
@@ -57,7 +60,7 @@ class Source:
         if size == 0:
             return b""
         pending = self.given - self._mark
-        if pending > MAX_ITEM_BYTES:
+        if pending > ITEM_LIMIT:
             raise TooLarge
         if self._at == len(self._block):
             many = min(max(BLOCK, pending), MAX_BLOCK)
@@ -89,6 +92,7 @@ class Document:
         self._source = source
         self._events: Events = iter(ijson.basic_parse(source, buf_size=BLOCK))
         self._names: list[str | None] = []  # what has been entered on the way; None for an element
+        self._values = 0  # that the present element has so far
         self.position: int | None = None  # of the array's value that is being read
 
     def find_array(self, path: tuple[str, ...]) -> tuple[str, str] | None:
@@ -114,12 +118,43 @@ class Document:
             if event[0] == "end_array":
                 break
             self._source.mark()
-            self.position = position
-            yield value_of(self._events, event)
+            self.position, self._values = position, 0
+            yield self._value(event)
         self.position = None
         for name in reversed(self._names):
             self._leave(name)
         self.skim()
+
+    def _value(self, event: Event) -> Any:
+        """The whole value that begins with `event`; numbers are floats where they are no integers."""
+        self._values += 1
+        if self._values > VALUE_LIMIT:
+            raise TooLarge(values=True)
+        kind, value = event
+        step: str | int = "" if kind == "start_map" else 0
+        try:
+            if kind == "start_map":
+                members: dict[str, Any] = {}
+                for kind, value in self._events:
+                    if kind == "end_map":
+                        break
+                    if value in members:
+                        raise Repeated(value)
+                    step = value
+                    members[value] = self._value(next(self._events))
+                return members
+            if kind == "start_array":
+                elements: list[Any] = []
+                for event in self._events:
+                    if event[0] == "end_array":
+                        break
+                    step = len(elements)
+                    elements.append(self._value(event))
+                return elements
+        except TooLarge as error:
+            error.steps.append(step)
+            raise
+        return number(value) if type(value) is Decimal else value
 
     def skim(self) -> None:
         """Go to the end of the document and keep nothing."""
@@ -192,33 +227,14 @@ class Document:
             event = next(self._events)
 
 
-def value_of(events: Events, event: Event) -> Any:
-    """The whole value that begins with `event`; numbers are floats where they are no integers."""
-    kind, value = event
-    step: str | int = "" if kind == "start_map" else 0
-    try:
-        if kind == "start_map":
-            members: dict[str, Any] = {}
-            for kind, value in events:
-                if kind == "end_map":
-                    break
-                if value in members:
-                    raise Repeated(value)
-                step = value
-                members[value] = value_of(events, next(events))
-            return members
-        if kind == "start_array":
-            elements: list[Any] = []
-            for event in events:
-                if event[0] == "end_array":
-                    break
-                step = len(elements)
-                elements.append(value_of(events, event))
-            return elements
-    except TooLarge as error:
-        error.steps.append(step)
-        raise
-    return number(value) if type(value) is Decimal else value
+def has_many_values(text: str) -> bool:
+    """Whether a document has more values than an item may have; nothing of it is kept."""
+    count = 0
+    for kind, _ in ijson.basic_parse(BytesIO(text.encode("utf-8", "replace")), buf_size=MAX_BLOCK):
+        count += kind not in ("map_key", "end_map", "end_array")
+        if count > VALUE_LIMIT:
+            return True
+    return False
 
 
 def without_repeated(members: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import islice
 
+from abp_tui.enumerators.base import ITEM_LIMIT
 from abp_tui.errors import InvalidInput
 
 SHOWN = 5
 MAX_WARNINGS = 20
-MAX_ITEM_BYTES = 1 << 24  # of an item's text; small values take twenty times as much memory as text
+VALUE_LIMIT = 1_000_000  # in one item; however short its text is, each takes a hundred bytes or more
 
 
 def refusal(source: str, problems: Iterable[str], hint: str) -> InvalidInput:
@@ -27,5 +28,10 @@ def shortened(warnings: Sequence[str], count: int) -> list[str]:
 
 
 def too_large(what: str) -> str:
-    """That something is larger than an item may be."""
-    return f"{what} is over {MAX_ITEM_BYTES >> 20} MB, the most that an item may have"
+    """That something has more text than an item may have."""
+    return f"{what} is over {ITEM_LIMIT >> 20} MB, the most that an item may have"
+
+
+def too_many_values(what: str) -> str:
+    """That something has more values in it than an item may have."""
+    return f"{what} has over {VALUE_LIMIT:,} values, the most that an item may have"

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from abp_tui.enumerators.problems import MAX_ITEM_BYTES, too_large
+from abp_tui.enumerators.base import ITEM_LIMIT
+from abp_tui.enumerators.problems import too_large
 from abp_tui.errors import InvalidInput
 
 BLOCK = 1 << 16
@@ -75,10 +76,10 @@ class Lines:
         self.began = 1
 
     def __iter__(self) -> Iterator[str]:
-        while line := self._file.readline(MAX_ITEM_BYTES + 1):
+        while line := self._file.readline(ITEM_LIMIT + 1):
             self._number += 1
             self._size += len(line)
-            if self._size > MAX_ITEM_BYTES:
+            if self._size > ITEM_LIMIT:
                 raise InvalidInput(too_large(f"{self._path}, what begins in line {self.began}"), self._hint)
             yield line
 

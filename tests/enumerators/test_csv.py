@@ -192,13 +192,20 @@ def test_a_quotation_that_goes_wrong_names_the_line_where_it_begins(
 
 @pytest.mark.parametrize(
     "row",
-    ['3,"' + "4,5\n" * 5_000_000, "x" * 17_000_000 + ",4\n", ('"' + "x\n" * 5_000_000 + '",') * 2 + "\n"],
+    [
+        ('3,"', "4,5" * 10 + "\n", 3_000_000),
+        ("", "x", 70_000_000),
+        ("", '"' + ("x" * 99 + "\n") * 100_000 + '",', 8),
+    ],
     ids=["a quotation without an end", "a field", "several fields"],
 )
-def test_a_row_that_is_too_large_names_the_line_where_it_begins(path: Path, row: str) -> None:
+def test_a_row_that_is_too_large_names_the_line_where_it_begins(
+    path: Path, row: tuple[str, str, int]
+) -> None:
+    begin, piece, times = row
     with pytest.raises(InvalidInput) as caught:
-        list(table(path, f"a,b\n1,2\n\n{row}", delimiter=",").items())
-    what = "what begins in line 4 is over 16 MB, the most that an item may have"
+        list(table(path, f"a,b\n1,2\n\n{begin}{piece * times}", delimiter=",").items())
+    what = "what begins in line 4 is over 64 MB, the most that an item may have"
     assert caught.value.message == f"{path}, {what}"
     assert "quotation" in caught.value.hint
 

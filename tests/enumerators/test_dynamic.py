@@ -142,7 +142,7 @@ def test_the_hash_is_of_every_byte_of_code_and_context() -> None:
         ("os.kill(os.getpid(), 11)", "with signal SIGSEGV"),
         ("os.close(2); os.closerange(3, 99); time.sleep(99)", "it ended its process"),
         ("x = bytearray(3 << 30); yield {}", "MemoryError"),
-        ("yield {'a': 'x' * 17_000_000}", "item 1 is over 16 MB"),
+        ("yield {'a': 'x' * 70_000_000}", "item 1 is over 64 MB"),
         ("yield {'_id': []}", "item 1: its _id is []"),
     ],
 )  # fmt: skip

@@ -189,70 +189,85 @@ def test_empty_files_and_empty_arrays(path: Path, lines: Path) -> None:
     assert payloads(source(path, "[]")) == [] and source(path).why_empty() == "the array in it is empty"
 
 
-def large(open_: str, close: str, piece: str, size: int = 20_000_000) -> str:
+def large(open_: str, piece: str, close: str, size: int = 20_000_000) -> str:
     return open_ + piece * (size // len(piece)) + close
 
 
 @pytest.mark.parametrize(
-    ("content", "items_path", "place", "hint"),
+    ("parts", "items_path", "place", "hint"),
     [
-        (large('{"pages": [{"rows": [', "0]}]}", '{"a": "some text"}, '), "pages", "item 1", "pages.0.rows"),
-        (large('[{}, {"a": {"b": [', "0]}}]", '{"a": "some text"}, '), None, "item 2", "1.a.b"),
-        (large("[1, 2, [", "0]]", '"some text", '), None, "item 3", "to 2"),
-        (large('[{"a": "', '"}]', "some text "), None, "item 1", "make it smaller"),
-        (large('[{"', '": 1}]', "some text "), None, "item 1", "make it smaller"),
-        (
-            large('{"skipped": "', '", "rows": []}', "some text "),
-            "rows",
-            "a text beside the items",
-            "take it out",
-        ),
+        (('{"pages": [{"rows": [', '{"a": "some text"}, ', "0]}]}"), "pages", "item 1", "pages.0.rows"),
+        (('[{}, {"a": {"b": [', '{"a": "some text"}, ', "0]}}]"), None, "item 2", "to 1.a.b"),
+        (("[1, 2, [", '"some text", ', "0]]"), None, "item 3", "to 2"),
     ],
-    ids=["a level too high", "two levels", "an array", "a text", "a key", "before the items"],
 )
-def test_what_is_too_large_for_an_item(
-    path: Path, content: str, items_path: str | None, place: str, hint: str
+def test_an_item_with_too_many_values_is_named_and_the_path_that_was_meant(
+    path: Path, parts: tuple[str, str, str], items_path: str | None, place: str, hint: str
 ) -> None:
-    error = refused(source(path, content, items_path=items_path))
-    assert error.message == f"{path}, {place} is over 16 MB, the most that an item may have"
+    error = refused(source(path, large(*parts), items_path=items_path))
+    assert error.message == f"{path}, {place} has over 1,000,000 values, the most that an item may have"
+    assert hint in error.hint
+
+
+@pytest.mark.parametrize(
+    ("parts", "items_path", "place", "hint"),
+    [
+        (('[{"a": "', "some text ", '"}]'), None, "item 1", "make it smaller"),
+        (('[{"', "some text ", '": 1}]'), None, "item 1", "make it smaller"),
+        (('{"skipped": "', "some text ", '", "rows": []}'), "rows", "a text beside the items", "take it out"),
+    ],
+)
+def test_an_item_with_too_much_text_is_named(
+    path: Path, parts: tuple[str, str, str], items_path: str | None, place: str, hint: str
+) -> None:
+    error = refused(source(path, large(*parts, size=70_000_000), items_path=items_path))
+    assert error.message == f"{path}, {place} is over 64 MB, the most that an item may have"
     assert hint in error.hint
 
 
 def test_the_whole_document_may_be_larger_and_so_may_what_is_skipped(path: Path) -> None:
-    rows = large("[", "0]", json.dumps({"text": "some text" * 100_000}) + ", ")
+    rows = "[" + "[0, 0], " * 700_000 + "0]"
     made = source(path, f'{{"before": {rows}, "rows": {rows}, "after": {rows}}}', items_path="rows")
     made.validate()
-    assert sum(1 for _ in made.items()) == 23
-
-
-def test_a_mistake_in_or_behind_a_long_text_is_found_soon(path: Path) -> None:
-    begin = '[{"a": "' + "some text " * 1_500_000
-    assert "line 2, byte 15,000,012: lexical error: invalid" in refused(source(path, begin + '\n"}]')).message
-    assert "cut off: it ends in line 1, byte 15,000,008" in refused(source(path, begin)).message
-    assert "line 1, byte 15,000,014: " in refused(source(path, begin + '"} , ,')).message
+    assert sum(1 for _ in made.items()) == 700_001
 
 
 def test_a_line_that_is_too_large(lines: Path) -> None:
-    error = refused(source(lines, large('1\n{"rows": [', "0]}\n", '{"a": "some text"}, ')))
-    assert error.message == f"{lines}, what begins in line 2 is over 16 MB, the most that an item may have"
+    error = refused(source(lines, large('1\n{"rows": [', '{"a": "some text"}, ', "0]}\n")))
+    assert error.message == f"{lines}, line 2 has over 1,000,000 values, the most that an item may have"
     assert "one value" in error.hint
+    error = refused(source(lines, large('1\n"', "some text ", '"\n', size=70_000_000)))
+    assert error.message == f"{lines}, what begins in line 2 is over 64 MB, the most that an item may have"
+    long = large('["', '{"[,', '"]', size=3_000_000)
+    made = source(lines, json.dumps([long, *"x" * 900_000]) + "\n" + long.replace('"[', '\\"[') + "\n")
+    assert len(payloads(made)) == 2
+    assert "line 1, column" in refused(source(lines, '"' + "x" * 2_000_000 + "\n")).message
 
 
-def test_the_memory_for_what_is_too_large_has_a_bound(path: Path) -> None:
-    path.write_text(large('{"pages": [{"rows": [', "0]}]}", '{"a": "some text"}, ', 100_000_000))
+@pytest.mark.parametrize("name", ["items.json", "items.jsonl"])
+def test_the_memory_for_what_is_too_large_has_a_bound(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_text(large('{"pages": [{"rows": [', '{"a": 1}, ', "0]}]}", 60_000_000))
     program = """
-        import json, resource, sys
+        import resource, sys
         from abp_tui.enumerators.base import make_enumerator
         from abp_tui.errors import InvalidInput
-        resource.setrlimit(resource.RLIMIT_AS, (800_000_000, 800_000_000))
-        made = make_enumerator("json", {"file_path": sys.argv[1], "items_path": "pages"})
+        resource.setrlimit(resource.RLIMIT_AS, (600_000_000, 600_000_000))
+        config = {"file_path": sys.argv[1], "items_path": "pages" if sys.argv[1].endswith(".json") else None}
         try:
-            list(made.items())
+            list(make_enumerator("json", config).items())
         except InvalidInput as error:
             print(error.message)
     """
     done = subprocess.run([sys.executable, "-c", dedent(program), str(path)], capture_output=True, text=True)
-    assert "item 1 is over 16 MB" in done.stdout, done
+    assert "1 has over 1,000,000 values" in done.stdout, done
+
+
+def test_a_mistake_in_or_behind_a_long_text_is_found_soon(path: Path) -> None:
+    begin = '[{"a": "' + "some text " * 1_000_000
+    assert "line 2, byte 10,000,012: lexical error: invalid" in refused(source(path, begin + '\n"}]')).message
+    assert "cut off: it ends in line 1, byte 10,000,008" in refused(source(path, begin)).message
+    assert "line 1, byte 10,000,014: " in refused(source(path, begin + '"} , ,')).message
 
 
 def test_numbers_keep_their_value(path: Path) -> None:
