@@ -20,7 +20,7 @@ Events = Iterator[Event]
 
 BLOCK = 1 << 16
 MAX_BLOCK = 1 << 20
-FINE = 1 << 13  # a mistake within a text is found as exactly as this part of it
+FINE = 1 << 11  # a mistake within a text is found as exactly as this part of it
 KEYS_SHOWN = 20
 _KINDS = {"start_map": "an object", "start_array": "an array", "null": "null", "string": "a string"}
 
