@@ -179,6 +179,17 @@ def test_code_makes_a_job_only_once_it_was_approved(orchestrator: Orchestrator) 
             orchestrator.create_job("other", "Do {n}", "dynamic", config)
 
 
+def test_code_that_never_ends_makes_no_job(orchestrator: Orchestrator) -> None:
+    code = "def enumerate_items(context):\n    while True: yield {'n': 1}\n"
+    plan = orchestrator.plan("job", "Do {n}", "dynamic", {"code": code, "max_items": 30_000})
+    orchestrator.approve_source(plan, plan.enumerator.approval().sha256)
+    with pytest.raises(InvalidInput, match="after 30,000 items: it gives more than max_items"):
+        orchestrator.create_planned(plan)
+    assert orchestrator.list_jobs() == []
+    with orchestrator.repository.database.connected() as db:
+        assert db.execute_sql("SELECT count(*) FROM unit").fetchone() == (0,)
+
+
 def test_a_source_without_code_has_nothing_to_approve(orchestrator: Orchestrator, tmp_path: Path) -> None:
     plan = orchestrator.plan("job", "Do", "file", {"base_directory": str(tmp_path)})
     assert orchestrator.missing_approval(plan) is None

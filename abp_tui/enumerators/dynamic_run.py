@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from abp_tui.enumerators.base import ITEM_LIMIT
 from abp_tui.enumerators.problems import too_large
 from abp_tui.errors import InvalidInput
+from abp_tui.words import count
 
 STEP_MS = 200
 
@@ -31,19 +32,20 @@ class Child(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Times:
-    """How long the code may be silent, and how long it may take, in seconds."""
+class Limits:
+    """How long the code may be silent, how long it may take, in seconds, and how many items it may give."""
 
     idle_s: float
-    total_s: float
+    timeout_s: float
+    max_items: int
 
 
 class Run:
     """One run of the code: its items as they come, and why it ended where it did not end well."""
 
-    def __init__(self, child: Child, times: Times, abandoned: Callable[[], bool]) -> None:
+    def __init__(self, child: Child, limits: Limits, abandoned: Callable[[], bool]) -> None:
         self._child = child
-        self._times = times
+        self._limits = limits
         self._abandoned = abandoned
         self._count = 0
 
@@ -54,6 +56,8 @@ class Run:
             if "item" not in message:
                 self._end(message)
                 return
+            if self._count == self._limits.max_items:
+                raise self._error("it gives more than max_items", "is it endless? if not, raise max_items")
             self._count += 1
             yield message["item"]
         raise self._broken_off(self._child.wait())
@@ -74,7 +78,7 @@ class Run:
                 raise self._error(too_large(f"item {self._count + 1}"))
 
     def _blocks(self) -> Iterator[bytes]:
-        ends = time.monotonic() + self._times.total_s
+        ends = time.monotonic() + self._limits.timeout_s
         silent = 0.0
         while True:
             began = time.monotonic()
@@ -86,10 +90,12 @@ class Run:
                 return
             if self._abandoned():
                 raise self._error("nobody wants its items any more")
-            if silent > self._times.idle_s:
-                raise self._error(f"it gave nothing for {self._times.idle_s:g} seconds")
+            if silent > self._limits.idle_s:
+                why = f"it gave nothing for {self._limits.idle_s:g} s"
+                raise self._error(why, "if it needs longer, raise idle_s")
             if time.monotonic() > ends:
-                raise self._error(f"it was not done after {self._times.total_s:g} seconds")
+                why = f"it was not done after {self._limits.timeout_s:g} s"
+                raise self._error(why, "if it needs longer, raise timeout_s")
 
     def _message(self, line: bytes) -> dict[str, Any]:
         try:
@@ -111,10 +117,11 @@ class Run:
         how = f"signal {signal.Signals(-status).name}" if status < 0 else f"exit code {status}"
         return self._error(f"it ended its process with {how}")
 
-    def _error(self, why: str) -> InvalidInput:
-        after = f" after {self._count:,} items" if self._count else ""
+    def _error(self, why: str, hint: str = "") -> InvalidInput:
+        after = f" after {count(self._count, 'item')}" if self._count else ""
         printed = self._child.printed.strip()
-        hint = f"it printed last: {printed[-200:]}" if printed else "run it by hand to see more"
         if "MemoryError" in why:
             hint = "it has run into its limit of memory: yield the items one by one"
+        elif not hint:
+            hint = f"it printed last: {printed[-200:]}" if printed else "run it by hand to see more"
         return InvalidInput(f"the code failed{after}: {why}", hint)

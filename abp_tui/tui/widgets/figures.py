@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from abp_tui.words import count as count
+
 
 def clock(seconds: float) -> str:
     """`0:52`, `12:05`, `3:10:00`: a duration that is still counting."""
@@ -43,11 +45,6 @@ def rate(per_s: float | None) -> str:
         return f"{per_s:,.0f}/s"
     per_min = per_s * 60
     return f"{per_min:.1f}/min" if per_min < 10 else f"{per_min:,.0f}/min"
-
-
-def count(number: int, noun: str) -> str:
-    """`1 unit`, `2,300 units`."""
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def roughly(low: float, high: float, unit: str = "") -> str:
