@@ -20,6 +20,7 @@ from abp_tui.paths import results_path
 from abp_tui.store.keys import SeenKeys
 from abp_tui.store.records import dump, storable
 from abp_tui.store.repository import Repository
+from abp_tui.words import counted
 from abp_tui.workers.base import Worker
 
 CHUNK = 2_000
@@ -99,7 +100,7 @@ def create(repository: Repository, plan: Plan, synthesizer: PromptSynthesizer) -
         with repository.kept_open():
             total = _write_units(repository, job_id, plan.enumerator, chain(head, items))
         repository.jobs.make_ready(job_id, total, _synthesis_payload(repository, plan, job_id))
-        repository.logs.add(job_id, f"created with {total} units")
+        repository.logs.add(job_id, f"created with {counted(total, 'unit')}")
         for warning in plan.enumerator.warnings():
             repository.logs.add(job_id, warning, level="warning")
     except BaseException:

@@ -11,6 +11,7 @@ import click
 from abp_tui.cli.common import job_argument, json_option, open_repository, put, put_json, say
 from abp_tui.cli.layout import ago, bold, dim, local, money, pairs, span, table, tinted
 from abp_tui.cli.text import clean, one_line
+from abp_tui.words import counted
 
 if TYPE_CHECKING:
     from abp_tui.domain.model import Job, LogEntry, UnitLine, WorkUnit
@@ -174,7 +175,8 @@ def _facts(view: JobView) -> Iterator[tuple[str, str]]:
     yield "folder", one_line(view.cwd)
     yield "workers", str(view.max_workers)
     yield "retries", str(view.max_retries)
-    yield "pauses after", f"{view.max_failures_in_row} failures in a row" if view.max_failures_in_row else ""
+    row = counted(view.max_failures_in_row, "failure")
+    yield "pauses after", f"{row} in a row" if view.max_failures_in_row else ""
     yield "synthesis", f"{view.synthesis}, unit {view.total_units}" if view.synthesis else ""
     yield "created", local(view.created_at)
     yield "started", local(view.started_at)

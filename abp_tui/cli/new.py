@@ -12,6 +12,7 @@ from abp_tui.cli.new_source import see_to_approval, source_of, source_options
 from abp_tui.cli.text import one_line
 from abp_tui.cli.watching import LEFT
 from abp_tui.errors import InvalidInput
+from abp_tui.words import counted
 
 if TYPE_CHECKING:
     from abp_tui.creation import Plan
@@ -83,7 +84,7 @@ def new(ctx: click.Context, /, name: str, dry_run: bool, **given: Any) -> int:
     put(job.ref)
     for entry in orchestrator.repository.logs.after(job.id):
         say(one_line(f"{entry.level}: {entry.message}"))
-    say(f"{job.name}: {job.counters.total} units for {job.worker}. Next: abp test {job.name}")
+    say(f"{job.name}: {counted(job.counters.total, 'unit')} for {job.worker}. Next: abp test {job.name}")
     return 0
 
 
@@ -144,7 +145,7 @@ def _option(setting: str) -> tuple[str, Any]:
 def _show(orchestrator: Orchestrator, plan: Plan) -> None:
     """What would be made, without making it."""
     seen = orchestrator.preview(plan)
-    say(f"{plan.name}: {seen.count:,} units for {plan.worker.name}; nothing was written")
+    say(f"{plan.name}: {counted(seen.count, 'unit')} for {plan.worker.name}; nothing was written")
     for warning in seen.warnings:
         say(one_line(f"warning: {warning}"))
     say("the first items:")

@@ -10,6 +10,7 @@ from abp_tui.cli.common import job_argument, open_orchestrator, open_repository,
 from abp_tui.cli.watching import after_launch, wait_for
 from abp_tui.errors import InvalidInput
 from abp_tui.plugins import suggest
+from abp_tui.words import counted
 
 if TYPE_CHECKING:
     from abp_tui.domain.model import Job
@@ -144,7 +145,7 @@ def workers(job: str, count: int) -> None:
     abp workers docs 8
     """
     found = open_orchestrator().set_workers(job, count)
-    say(f"{found.name}: {found.max_workers} {'worker' if found.max_workers == 1 else 'workers'}")
+    say(f"{found.name}: {counted(found.max_workers, 'worker')}")
 
 
 @click.command("set")
@@ -166,9 +167,10 @@ def set_(job: str, settings: tuple[str, ...]) -> None:
         orchestrator.set_workers(found.id, count)
     found = orchestrator.set_limits(found.id, **given)
     budget = "no budget" if found.budget_usd is None else f"a budget of ${found.budget_usd:g}"
-    row = f"pauses after {found.max_failures_in_row} failures in a row"
+    row = f"pauses after {counted(found.max_failures_in_row, 'failure')} in a row"
     row = row if found.max_failures_in_row else "never pauses for failures"
-    say(f"{found.name}: {budget}, {found.max_retries} retries, {found.max_workers} workers, {row}")
+    retries = counted(found.max_retries, "retry", "retries")
+    say(f"{found.name}: {budget}, {retries}, {counted(found.max_workers, 'worker')}, {row}")
 
 
 @click.command()

@@ -18,6 +18,7 @@ from abp_tui.domain.status import Phase
 from abp_tui.liveness import Witness
 from abp_tui.store.repository import Repository
 from abp_tui.views import JobView, view_job
+from abp_tui.words import counted
 
 if TYPE_CHECKING:
     from abp_tui.orchestrator import Orchestrator
@@ -36,7 +37,7 @@ def after_launch(orchestrator: Orchestrator, job: Job, wait: bool) -> int:
     if wait:
         return wait_for(orchestrator.repository, job.id)
     left = job.counters.pending + job.counters.processing
-    what = f"runs, with {left} units to go" if left or not job.synthesis else "runs its synthesis"
+    what = f"runs, with {counted(left, 'unit')} to go" if left or not job.synthesis else "runs its synthesis"
     say(f"{job.name} {what}. Watch it: abp, or abp wait {job.name}")
     return 0
 

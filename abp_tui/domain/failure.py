@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from abp_tui.words import counted
+
 
 class FailureKind(StrEnum):
     """The cause of a failed attempt; each has one policy."""
@@ -87,7 +89,7 @@ def decide(
     if repeated and kind is not FailureKind.TRANSIENT:
         return GiveUp("it failed twice in the same way")
     if failures > max_retries:
-        return GiveUp(f"{failures} of {max_retries + 1} attempts failed")
+        return GiveUp(f"{failures} of {counted(max_retries + 1, 'attempt')} failed")
     return RetryIn(backoff(failures, jitter=jitter, base_s=base_s))
 
 

@@ -28,6 +28,7 @@ from abp_tui.enumerators.settings import (
 from abp_tui.enumerators.text import Lines, opened
 from abp_tui.errors import InvalidInput
 from abp_tui.plugins import suggest
+from abp_tui.words import counted
 
 INDEX, ID = "_row_index", "_id"
 DELIMITERS = ",;\t|"
@@ -162,7 +163,8 @@ class CsvEnumerator(Enumerator[CsvConfig]):
         if given and len(given) != len(first):
             beginning = ", ".join(first[:10])
             raise InvalidInput(
-                f"{path}, line {line}: {len(first)} fields for {len(given)} column names",
+                f"{path}, line {line}: {counted(len(first), 'field')} "
+                f"for {counted(len(given), 'column name')}",
                 f"it begins with {beginning[:200]}",
             )
         in_file = first if self.config.has_header else [""] * len(first)

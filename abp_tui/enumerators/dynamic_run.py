@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from abp_tui.enumerators.base import ITEM_LIMIT
 from abp_tui.enumerators.problems import too_large
 from abp_tui.errors import InvalidInput
-from abp_tui.words import count
+from abp_tui.words import counted
 
 STEP_MS = 200
 
@@ -118,7 +118,7 @@ class Run:
         return self._error(f"it ended its process with {how}")
 
     def _error(self, why: str, hint: str = "") -> InvalidInput:
-        after = f" after {count(self._count, 'item')}" if self._count else ""
+        after = f" after {counted(self._count, 'item')}" if self._count else ""
         printed = self._child.printed.strip()
         if "MemoryError" in why:
             hint = "it has run into its limit of memory: yield the items one by one"

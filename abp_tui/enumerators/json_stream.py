@@ -14,6 +14,7 @@ import ijson
 from abp_tui.enumerators.base import ITEM_LIMIT
 from abp_tui.enumerators.problems import VALUE_LIMIT
 from abp_tui.plugins import suggest
+from abp_tui.words import counted
 
 Event = tuple[str, Any]
 Events = Iterator[Event]
@@ -192,15 +193,15 @@ class Document:
         return suggest(name, keys, "its keys are") if keys else "it is empty"
 
     def _element(self, index: int) -> Event | str:
-        count = 0
+        at = 0
         for event in self._events:
             if event[0] == "end_array":
                 break
-            if count == index:
+            if at == index:
                 return event
             self._skip(event)
-            count += 1
-        return f"it has {count} elements, counted from 0"
+            at += 1
+        return f"it has {counted(at, 'element')}, counted from 0"
 
     def _keys(self) -> str:
         """The keys of the object that has begun, those that hold arrays first of all."""

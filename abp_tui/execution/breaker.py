@@ -5,6 +5,7 @@ from __future__ import annotations
 from abp_tui.domain.failure import FailureKind
 from abp_tui.domain.status import Purpose, UnitStatus, Verdict
 from abp_tui.store.claims import Finished
+from abp_tui.words import counted
 
 
 class Breaker:
@@ -23,7 +24,9 @@ class Breaker:
         elif _counts(end):
             self._failed.add(end.claim.seq)
             if self._limit and len(self._failed) >= self._limit:
-                return f"{len(self._failed)} units in a row have failed, the last with: {end.outcome.error}"
+                have = "has" if len(self._failed) == 1 else "have"
+                units = f"{counted(len(self._failed), 'unit')} in a row {have} failed"
+                return f"{units}, the last with: {end.outcome.error}"
         return None
 
 

@@ -24,6 +24,7 @@ from abp_tui.execution.synthesis import Synthesis
 from abp_tui.store.journal import Journal
 from abp_tui.store.repository import Repository
 from abp_tui.store.spill import Spill, read_spill, spill_path, spill_paths
+from abp_tui.words import counted
 from abp_tui.workers.base import Worker, make_worker
 
 log = logging.getLogger(__name__)
@@ -77,7 +78,7 @@ class JobExecutor:
                 hint = "approve it, start it or resume it first"
                 raise IllegalTransition(f"job {job.name} is {job.status}, not RUNNING", hint)
             with journal.transaction(durable=False):
-                journal.log(f"process {os.getpid()} runs it with {job.desired_workers} workers")
+                journal.log(f"process {os.getpid()} runs it with {counted(job.desired_workers, 'worker')}")
             return self._drive(job, journal)
 
     def run_test(self, seq: int) -> None:
@@ -203,9 +204,10 @@ def recovered_journal(repository: Repository, job_id: int, lease: Lease) -> Iter
             with journal.transaction(durable=True):
                 kept = journal.finish(aside)
                 journal.events((end.claim.attempt_id, end.ended_at, NOT_KEPT) for end in kept)
-                count = len(journal.recover())
-                words = f"recovered {count} interrupted units, ended {ended} processes"
-                journal.log(f"{words}, {len(kept)} outcomes kept aside" if kept else words, level="warning")
+                units = counted(len(journal.recover()), "interrupted unit")
+                words = f"recovered {units}, ended {counted(ended, 'process', 'processes')}"
+                aside_too = f", {counted(len(kept), 'outcome')} kept aside" if kept else ""
+                journal.log(words + aside_too, level="warning")
         for path in paths:
             path.unlink(missing_ok=True)
         yield journal

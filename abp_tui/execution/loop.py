@@ -21,6 +21,7 @@ from abp_tui.execution.pool import WorkerPool
 from abp_tui.liveness import BEAT_S, started_at
 from abp_tui.store.claims import Claim, Finished, Orders, Started
 from abp_tui.store.journal import Journal
+from abp_tui.words import counted
 
 TICK_S = 0.1
 GAP_S = 0.01  # between two transactions: what ends meanwhile shares one way to the disk
@@ -204,7 +205,7 @@ class Loop:
             if end.unit_status is UnitStatus.FAILED:
                 self._journal.log(f"failed: {end.outcome.error}", level="error", seq=end.claim.seq)
         if words := self._outage.words():
-            lost = f"; {self._dropped} events of conversations are lost" if self._dropped else ""
+            lost = f"; lost: {counted(self._dropped, 'event')} of conversations" if self._dropped else ""
             self._journal.log(words + lost, level="warning")
         if (self._short_of is None) != (self._waiting is None):
             self._journal.wait_for(self._short_of)

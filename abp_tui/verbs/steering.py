@@ -13,6 +13,7 @@ from abp_tui.execution.lease import lease_lives
 from abp_tui.liveness import Liveness, judge
 from abp_tui.plugins import suggest
 from abp_tui.verbs.base import Ref, Verbs, next_step
+from abp_tui.words import counted
 
 LAUNCH_S = 3.0  # within which an executor just started owns its job
 LOOK_S = 0.05
@@ -82,7 +83,7 @@ class Steering(Verbs):
             raise IllegalTransition(
                 f"job {job.name} is {job.status}: no failures keep its synthesis step back", next_step(job)
             )
-        said = f"{job.counters.failed} failures were waived"
+        said = f"waived: {counted(job.counters.failed, 'failure')}"
         job = self.repository.jobs.move(
             job.id, JobStatus.RUNNING, expect=JobStatus.FAILED, said=said, waived_at=time.time()
         )
@@ -124,7 +125,7 @@ class Steering(Verbs):
             runs = job.status is JobStatus.RUNNING
             job = job if runs else self._move_to_retry(job, seqs)
             self.repository.units.put_back(job.id, seqs)
-            self.repository.logs.add(job.id, f"{len(seqs)} ended units are run again")
+            self.repository.logs.add(job.id, f"run again: {counted(len(seqs), 'ended unit')}")
         return self.resume(job.id) if runs else self._launch_or_pause(job)
 
     def _move_to_retry(self, job: Job, seqs: Sequence[int]) -> Job:

@@ -43,7 +43,7 @@ def test_an_ordinary_failure_is_tried_again_until_the_retries_are_spent(kind: Fa
 
 @pytest.mark.parametrize("kind", TRIED_AGAIN)
 def test_no_retries_means_one_attempt(kind: FailureKind) -> None:
-    assert decide(kind, 1, 0) == GiveUp("1 of 1 attempts failed")
+    assert decide(kind, 1, 0) == GiveUp("1 of 1 attempt failed")
 
 
 @pytest.mark.parametrize("kind", NEVER_AGAIN)

@@ -23,6 +23,7 @@ from abp_tui.tui.screens.base import AbpScreen
 from abp_tui.tui.screens.new_job_form import NewJobForm
 from abp_tui.tui.widgets.plan_preview import PlanPreview
 from abp_tui.tui.widgets.source_form import SourceForm, labelled, sources
+from abp_tui.words import counted
 
 T = TypeVar("T")
 DEBOUNCE_S = 0.3
@@ -197,7 +198,7 @@ class NewJobScreen(AbpScreen):
             return job, error
 
     def _created(self, job: Job) -> None:
-        self.tell(f"{job.name} is made, with {job.counters.total:,} units; nothing runs yet")
+        self.tell(f"{job.name} is made, with {counted(job.counters.total, 'unit')}; nothing runs yet")
         self.app.pop_screen()
 
     def _tested(self, made: tuple[Job, AbpError | None]) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from abp_tui.words import count as count
+from abp_tui.words import counted
+
+count = counted
 
 
 def clock(seconds: float) -> str:
