@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from abp_tui.cli.common import complain, open_orchestrator, put, put_text, say, text_or_file
+from abp_tui.cli.common import complain, open_orchestrator, put, put_text, say, setting, text_or_file
 from abp_tui.cli.new_source import see_to_approval, source_of, source_options
 from abp_tui.cli.text import one_line
 from abp_tui.cli.watching import LEFT
-from abp_tui.errors import InvalidInput
 from abp_tui.words import counted
 
 if TYPE_CHECKING:
@@ -72,6 +71,7 @@ def new(ctx: click.Context, /, name: str, dry_run: bool, **given: Any) -> int:
     abp new talks --intent "Summarise {file_path}" --files talks --post "Write a programme of all talks"
     abp new words --intent "Count the words" --files texts -- wc -w {file_path}
     abp new mails --intent "Answer {text}" --csv mails.csv --id-column number
+    abp new rows --intent "Check {b}" --csv x.txt --delimiter ';' --encoding cp1252 --columns a,b
     """
     orchestrator = open_orchestrator()
     try:
@@ -125,21 +125,10 @@ def _worker(
     name: str | None, settings: tuple[str, ...], command: list[str] | None
 ) -> tuple[str, dict[str, Any]]:
     """The worker's name and options."""
-    options = dict(_option(setting) for setting in settings)
+    options = dict(setting(text, "--worker-option") for text in settings)
     if command:
         options["argv"] = command
     return name or ("command" if command else "claude"), options
-
-
-def _option(setting: str) -> tuple[str, Any]:
-    """`K=V` with V as JSON where it is JSON, else as text."""
-    key, equals, value = setting.partition("=")
-    if not (key and equals):
-        raise InvalidInput(f"--worker-option {setting!r} has no value", "write it as KEY=VALUE")
-    try:
-        return key, json.loads(value)
-    except ValueError:
-        return key, value
 
 
 def _show(orchestrator: Orchestrator, plan: Plan) -> None:

@@ -49,7 +49,9 @@ def new(abp: Abp, *source: str, **env: str) -> list[dict[str, Any]]:
         ("--csv", "m.csv", "--id-column", "number"),
         ("--json-file", "m.json", "--items-path", "data.rows", "--id-column", "number"),
         ("--sql", "sqlite:///m.db", "--query", "SELECT * FROM m ORDER BY 1", "--id-column", "number"),
+        ("--json-file", "m.json", "--items-path", "data.rows", "--id-field", "number", "--encoding", "ascii"),
         ("--source", "csv", "--config", '{"file_path": "m.csv", "id_column": "number", "encoding": "ascii"}'),
+        ("--source", "csv", "--source-option", "file_path=m.csv", "--source-option", "id_column=number"),
     ],
 )
 def test_rows_from_everywhere(abp: Abp, data: Path, source: tuple[str, ...]) -> None:
@@ -62,6 +64,36 @@ def test_rows_from_everywhere(abp: Abp, data: Path, source: tuple[str, ...]) -> 
 
 def test_the_limit(abp: Abp, data: Path) -> None:
     assert len(new(abp, "--csv", "m.csv", "--limit", "1")) == 1
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        (("--no-header",), [{"column_1": "é", "column_2": "1:2"}, {"column_1": "ü", "column_2": "3:4"}]),
+        (("--no-header", "--columns", "a, b"), [{"a": "é", "b": "1:2"}, {"a": "ü", "b": "3:4"}]),
+        (("--columns", "a,b"), [{"a": "ü", "b": "3:4"}]),
+        (("--delimiter", ":"), [{"é;1": "ü;3", "2": "4"}]),
+        (("--source-option", "delimiter=:", "--source-option", "has_header=false", "--limit", "1"),
+         [{"column_1": "é;1", "column_2": "2"}]),
+    ],
+)  # fmt: skip
+def test_a_csv_file_is_read_as_the_flags_say(
+    abp: Abp, data: Path, flags: tuple[str, ...], expected: list[dict[str, str]]
+) -> None:
+    (data / "x.csv").write_bytes("é;1:2\nü;3:4\n".encode("latin-1"))
+    units = new(abp, "--csv", "x.csv", "--encoding", "latin-1", *flags)
+    payloads = [unit["payload"] for unit in units]
+    assert [{name: p[name] for name in p if name != "_row_index"} for p in payloads] == expected
+
+
+def test_a_setting_without_a_flag_of_its_own(abp: Abp, data: Path) -> None:
+    query = ("--query", "SELECT * FROM m WHERE number = :n", "--source-option", 'params={"n": 8}')
+    assert [unit["payload"]["text"] for unit in new(abp, "--sql", "sqlite:///m.db", *query)] == ["b"]
+    (data / "endless.py").write_text("def enumerate_items(context):\n    while True: yield {}\n")
+    sha256 = hashlib.sha256((data / "endless.py").read_bytes()).hexdigest()
+    code = ("--code", "endless.py", "--approve-code", sha256, "--source-option", "max_items=7")
+    done = abp.run("new", "never", "--intent", "Look", *code, "--", "cat", code=2)
+    assert "after 7 items: it gives more than max_items" in done.stderr
 
 
 def test_settings_that_are_false_count(abp: Abp, data: Path) -> None:
@@ -102,6 +134,13 @@ def test_a_dry_run_shows_what_would_be_made_and_writes_nothing(abp: Abp, data: P
         (("--files", ".", "--id-column", "x"), ("--id-column is for --csv",)),
         (("--csv", "m.csv", "--approve-code", "x"), ("--approve-code is for --code",)),
         (("--csv", "no.csv"), ("no.csv",)),
+        (("--files", ".", "--no-header"), ("--no-header is for --csv, not for --files",)),
+        (("--json-file", "m.json", "--delimiter", ";"), ("--delimiter is for --csv",)),
+        (("--files", ".", "--encoding", "x"), ("--encoding is for --csv or --json-file",)),
+        (("--csv", "m.csv", "--encoding", "latin-77"), ("is no encoding",)),
+        (("--csv", "m.csv", "--delimiter", "ab"), ("delimiter", "one character")),
+        (("--csv", "m.csv", "--source-option", "delimitr=;"), ("delimitr", "there is no such setting")),
+        (("--csv", "m.csv", "--source-option", "delimiter"), ("--source-option", "KEY=VALUE")),
         (("--csv", "m.csv", "--id-column", "numer"), ("did you mean 'number'?",)),
         (("--json-file", "m.json"), ("the document is an object, not an array", "items_path")),
         (("--json-file", "m.json", "--items-path", "data.row"), ("'data'", "did you mean 'rows'?")),
