@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from abp_tui.enumerators.base import ITEM_LIMIT, Enumerator, EnumeratorConfig, Item
 from abp_tui.enumerators.problems import refusal
+from abp_tui.enumerators.rows import ID, INDEX, id_position, row_items
 from abp_tui.enumerators.settings import (
     AbsolutePath,
     Encoding,
@@ -27,10 +28,8 @@ from abp_tui.enumerators.settings import (
 )
 from abp_tui.enumerators.text import Lines, opened
 from abp_tui.errors import InvalidInput
-from abp_tui.plugins import suggest
 from abp_tui.words import counted
 
-INDEX, ID = "_row_index", "_id"
 DELIMITERS = ",;\t|"
 SNIFFED_CHARACTERS = 1 << 16
 SNIFFED_ROWS = 100
@@ -108,15 +107,8 @@ class CsvEnumerator(Enumerator[CsvConfig]):
     def items(self) -> Iterator[Item]:
         """An item per row, keyed by the id column, else by its position."""
         with self._table() as table:
-            columns, at = table.columns, self._id_position(table.columns)
-            for n, row in enumerate(islice(self._rows(table), self.config.limit)):
-                payload: dict[str, Any] = dict(zip(columns, row, strict=False))  # _rows has seen to it
-                payload[INDEX] = n
-                if at is None:
-                    yield Item(str(n), payload)
-                else:
-                    payload[ID] = row[at]
-                    yield Item(row[at], payload)
+            at = self._id_position(table.columns)
+            yield from row_items(table.columns, self._rows(table), at, self.config.limit)
 
     def place(self, seq: int) -> str:
         """The line in which the item begins."""
@@ -184,15 +176,7 @@ class CsvEnumerator(Enumerator[CsvConfig]):
         return columns
 
     def _id_position(self, columns: Sequence[str]) -> int | None:
-        name = self.config.id_column
-        if name is None:
-            return None
-        if name not in columns:
-            raise InvalidInput(
-                f"{self.config.file_path} has no column {name!r}",
-                suggest(name, list(columns), "its columns are"),
-            )
-        return columns.index(name)
+        return id_position(columns, self.config.id_column, self.config.file_path)
 
     def _rows(self, table: _Table) -> Iterator[list[str]]:
         width, at = len(table.columns), self._id_position(table.columns)

@@ -6,7 +6,6 @@ import base64
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
-from itertools import islice
 from types import ModuleType
 from typing import Annotated, Any, NamedTuple
 
@@ -14,6 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from abp_tui.enumerators import sql_url
 from abp_tui.enumerators.base import ITEM_LIMIT, Enumerator, EnumeratorConfig, Item
+from abp_tui.enumerators.rows import ID, INDEX, id_position, row_items
 from abp_tui.enumerators.settings import (
     OptionalText,
     added_fields,
@@ -24,9 +24,7 @@ from abp_tui.enumerators.settings import (
 )
 from abp_tui.enumerators.sql_variables import Address
 from abp_tui.errors import InvalidInput
-from abp_tui.plugins import suggest
 
-INDEX, ID = "_row_index", "_id"
 Value = str | int | float | bool | None
 
 
@@ -120,13 +118,8 @@ class SqlEnumerator(Enumerator[SqlConfig]):
         """An item per row, keyed by the id column, else by its position."""
         with self._result() as result:
             columns = self._columns(result)
-            at = self._id_position(columns)
-            for n, row in enumerate(islice(result.rows, self.config.limit)):
-                payload = dict(zip(columns, map(plain, row), strict=True))
-                payload[INDEX] = n
-                if at is not None:
-                    payload[ID] = self._id(n, row[at])
-                yield Item(str(n if at is None else payload[ID]), payload)
+            at = id_position(columns, self.config.id_column, "the query's result")
+            yield from row_items(columns, _plain_rows(result.rows, at), at, self.config.limit)
 
     def record(self) -> dict[str, Any]:
         """The configuration with the password masked and variables as they were written."""
@@ -182,21 +175,6 @@ class SqlEnumerator(Enumerator[SqlConfig]):
             )
         return columns
 
-    def _id_position(self, columns: Sequence[str]) -> int | None:
-        name = self.config.id_column
-        if name is None:
-            return None
-        if name not in columns:
-            raise InvalidInput(
-                f"the query gives no column {name!r}", suggest(name, list(columns), "its columns are")
-            )
-        return columns.index(name)
-
-    def _id(self, n: int, value: Any) -> Any:
-        if value is None or value == "":
-            raise InvalidInput(f"row {n + 1} has nothing in the id column", "choose one that is never empty")
-        return plain(value)
-
 
 def _database(request: Request) -> ModuleType:
     """The room of the database's kind; a driver is imported only where it is needed."""
@@ -223,6 +201,13 @@ def too_large(which: str) -> InvalidInput:
     """A row that is larger than an item may be."""
     hint = "leave its large columns out, or take a part of them: substr(column, 1, 1000)"
     return InvalidInput(f"{which} of the query is over {ITEM_LIMIT >> 20} MB", hint)
+
+
+def _plain_rows(rows: Iterable[Sequence[Any]], at: int | None) -> Iterator[list[Any]]:
+    for n, row in enumerate(rows, 1):
+        if at is not None and (row[at] is None or row[at] == ""):
+            raise InvalidInput(f"row {n} has nothing in the id column", "choose one that is never empty")
+        yield [plain(value) for value in row]
 
 
 def plain(value: Any) -> Any:
