@@ -11,8 +11,8 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from abp_tui.enumerators import sql_url
-from abp_tui.enumerators.base import ITEM_LIMIT, Enumerator, EnumeratorConfig, Item
+from abp_tui.enumerators import problems, sql_url
+from abp_tui.enumerators.base import Enumerator, EnumeratorConfig, Item
 from abp_tui.enumerators.rows import ID, INDEX, id_position, row_items
 from abp_tui.enumerators.settings import (
     OptionalText,
@@ -200,7 +200,7 @@ def too_slow(request: Request, why: str) -> InvalidInput:
 def too_large(which: str) -> InvalidInput:
     """A row that is larger than an item may be."""
     hint = "leave its large columns out, or take a part of them: substr(column, 1, 1000)"
-    return InvalidInput(f"{which} of the query is over {ITEM_LIMIT >> 20} MB", hint)
+    return InvalidInput(problems.too_large(f"{which} of the query"), hint)
 
 
 def _plain_rows(rows: Iterable[Sequence[Any]], at: int | None) -> Iterator[list[Any]]:
