@@ -59,6 +59,17 @@ class Recipe(Frozen):
     created_at: datetime
 
 
+class Question(Frozen):
+    """What a running agent asks of a person, and the option that was chosen, once one was."""
+
+    id: int
+    attempt_id: int
+    text: str
+    options: tuple[str, ...]
+    answer: str | None = None
+    asked_at: datetime
+
+
 class Lease(Frozen):
     """Who runs a job now: one executor, known by its process and its beat.
 
@@ -91,7 +102,7 @@ class Job(Frozen):
     """One batch: an intent applied to many items.
 
     `synthesis` is the state of the step that `post_processing_prompt` adds after them. `waiting` is what a
-    running job waits for before it claims more units.
+    running job waits for before it claims more units, `question` what its agent under test asks.
     """
 
     id: int
@@ -119,6 +130,7 @@ class Job(Frozen):
     lease: Lease | None = None
     pause_reason: str | None = None
     waiting: str | None = None
+    question: Question | None = None
     env_names: tuple[str, ...] = ()
     created_at: datetime
     ready_at: datetime | None = None

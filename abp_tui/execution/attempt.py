@@ -27,6 +27,7 @@ from abp_tui.domain.prompt import PromptTemplate
 from abp_tui.domain.status import AttemptStatus, Purpose, UnitStatus, Verdict
 from abp_tui.errors import AbpError, WorkerUnavailable
 from abp_tui.execution.mailbox import Mailbox
+from abp_tui.execution.questions import Asked
 from abp_tui.store.claims import Claim, Finished
 from abp_tui.store.rows import capped
 from abp_tui.workers.base import Sink, Task, Worker
@@ -78,6 +79,16 @@ class MailSink:
         """The program's process."""
         self._mailbox.process(self._attempt_id, pid)
 
+    def ask(self, text: str, options: Sequence[str], over: Cancel, timeout_s: float = 0) -> str | None:
+        """Ask a person, and wait for the answer; the question and what became of it are events, too."""
+        listed = "\n".join(f"{n}. {option}" for n, option in enumerate(options, 1))
+        self.event(Event(kind=EventKind.NOTICE, title="question", body=f"{text}\n{listed}"))
+        asked = Asked(self._attempt_id, text, options)
+        self._mailbox.ask(asked)
+        answer = asked.wait(over, timeout_s)
+        self.event(Event(kind=EventKind.NOTICE, title="answer", body=answer or "nobody answered"))
+        return answer
+
 
 class AttemptRunner:
     """Runs attempts of one job with one recipe. Shared by all slots: it holds no state of an attempt."""
@@ -126,6 +137,7 @@ class AttemptRunner:
             env={ATTEMPT_MARK: attempt_mark(self._store_uuid, claim.attempt_id)},
             timers=recipe.timers,
             output_schema=recipe.output_schema,
+            may_ask=claim.purpose is Purpose.TEST,
         )
 
 

@@ -18,6 +18,7 @@ from abp_tui.execution.mailbox import Mail, Mailbox
 from abp_tui.execution.orphans import Orphans
 from abp_tui.execution.outage import Outage, Room
 from abp_tui.execution.pool import WorkerPool
+from abp_tui.execution.questions import OpenQuestions
 from abp_tui.liveness import BEAT_S, started_at
 from abp_tui.store.claims import Claim, Finished, Orders, Started
 from abp_tui.store.journal import Journal
@@ -84,6 +85,7 @@ class Loop:
         self._breaker = Breaker(job.max_failures_in_row)
         self._workers = job.desired_workers
         self.unrecorded = Mail()
+        self._questions = OpenQuestions()
         self._dropped = 0
         self._hold: str | None = None  # of its own accord, for good
         self._asked: str | None = None  # by a person, who may think better of it
@@ -152,6 +154,7 @@ class Loop:
             self._nothing_until = 0.0
             self._obey(self._journal.orders_now())
             self._pool.end(self._journal.ends_asked(), BY_A_PERSON)
+            self._questions.bring_answers(self._journal)
             self._seen = version  # at last: what could not be read is read again
 
     def _obey(self, orders: Orders) -> None:
@@ -181,11 +184,13 @@ class Loop:
         mail = self.unrecorded
         with self._journal.transaction(durable=bool(mail.finished)):
             self._record(mail)
+            asked = self._questions.write(self._journal, mail.asked)
             finished = self._journal.finish(mail.finished)
             self._log(finished)
             claims = self._claim()
         self._written = time.monotonic()
         self._waiting = self._short_of
+        self._questions.written(asked)
         self._work.taken(claims)
         self._pool.give(claims)
         self.unrecorded, self._dropped = Mail(), 0

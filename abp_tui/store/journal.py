@@ -25,8 +25,8 @@ from abp_tui.domain.status import (
 from abp_tui.errors import LeaseLost
 from abp_tui.store.claims import Claim, Finished, Orders, Render, Started
 from abp_tui.store.database import BUSY_TIMEOUT_S, Database
-from abp_tui.store.records import load, now
-from abp_tui.store.rows import WORDS_CAP, attempt_row, cut, event_row, name, unit_row
+from abp_tui.store.records import dump, load, now
+from abp_tui.store.rows import NAME_CAP, WORDS_CAP, attempt_row, cut, event_row, name, unit_row
 from abp_tui.store.tally import Tally, counted_as
 
 BUSY_TIMEOUT_MS = 1000  # short, because its executor has more to do than to wait
@@ -192,6 +192,24 @@ class Journal:
         events = iter(events)
         while rows := [event_row(event) for event in islice(events, BULK_ROWS)]:
             self._bulk(_EVENT, rows)
+
+    def ask(self, attempt_id: int, text: str, options: Sequence[str]) -> int:
+        """Write down what an attempt asks of a person; returns the question's number."""
+        query = "INSERT INTO question (attempt_id, text, options, asked_at) VALUES (?, ?, ?, ?) RETURNING id"
+        listed = dump([cut(option, NAME_CAP) for option in options])
+        return int(self._rows(query, attempt_id, cut(text, WORDS_CAP), listed, now())[0][0])
+
+    def answers(self, questions: Sequence[int]) -> list[tuple[int, str]]:
+        """Those of these questions that have been answered, with the option that was chosen."""
+        marks = ",".join("?" * len(questions))
+        query = f"SELECT id, answer FROM question WHERE id IN ({marks}) AND answer IS NOT NULL"
+        return [(number, answer) for number, answer in self._rows(query, *questions)]
+
+    def withdraw(self, questions: Iterable[int]) -> None:
+        """Nobody waits for the answers to these questions any more."""
+        rows = ((now(), number) for number in questions)
+        query = "UPDATE question SET answered_at = ? WHERE id = ? AND answered_at IS NULL"
+        self._connection.executemany(query, rows)
 
     def finish(self, ends: Iterable[Finished]) -> list[Finished]:
         """Record how attempts ended; returns those recorded. One that was ended before is left as it is."""

@@ -1,4 +1,4 @@
-"""What an agent of the Agent Client Protocol is allowed: rules by kind of tool, and which answer they mean."""
+"""What an agent of the Agent Client Protocol is given leave for: rules by kind of tool and what it does."""
 
 from __future__ import annotations
 

@@ -111,6 +111,4 @@ def _notice(kind: str, update: Json) -> Event:
         return Event(kind=EventKind.NOTICE, title="plan", body="\n".join(lines))
     if kind == "current_mode_update":
         return Event(kind=EventKind.NOTICE, title="mode", body=text(update, "currentModeId"))
-    return Event(
-        kind=EventKind.NOTICE, title=kind or "update", body=json.dumps(update, ensure_ascii=False)
-    )
+    return Event(kind=EventKind.NOTICE, title=kind or "update", body=json.dumps(update, ensure_ascii=False))
