@@ -81,7 +81,7 @@ class Agent:
         usage = schema.Usage(
             total_tokens=115, input_tokens=90, output_tokens=15, cached_read_tokens=7, cached_write_tokens=3
         )
-        return acp.PromptResponse(stop_reason=stop or "end_turn", usage=usage)
+        return acp.PromptResponse.model_construct(stop_reason=stop or "end_turn", usage=usage)
 
     async def scene_text(self, prompt: str) -> None:
         await self.update(acp.update_agent_thought_text("hm, "))
@@ -194,4 +194,4 @@ def modes() -> Any:
     return schema.SessionModeState(current_mode_id="auto", available_modes=known)
 
 
-asyncio.run(acp.run_agent(Agent()))
+asyncio.run(acp.run_agent(Agent(), use_unstable_protocol=True))

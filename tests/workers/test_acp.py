@@ -179,8 +179,8 @@ def test_an_agent_that_dies_while_a_person_is_asked(run: Run) -> None:
 
 
 def test_a_cancel_is_told_to_the_agent_first(run: Run) -> None:
+    outcomes: list[Outcome] = []
     with running(lambda: outcomes.append(run("hang"))):
-        outcomes: list[Outcome] = []
         wait_for(lambda: run.noted("hanging"), 20)
         run.cancel.request("stopped by a person")
     [outcome] = outcomes
@@ -192,8 +192,8 @@ def test_a_cancel_is_told_to_the_agent_first(run: Run) -> None:
 
 
 def test_one_that_does_not_heed_a_cancel_is_ended(run: Run) -> None:
+    outcomes: list[Outcome] = []
     with running(lambda: outcomes.append(run("deaf"))):
-        outcomes: list[Outcome] = []
         wait_for(lambda: run.noted("hanging"), 20)
         run.cancel.request("stopped")
         run.cancel.hurry()
