@@ -82,7 +82,7 @@ def _plain(content: Any) -> str:
 
 @dataclass(frozen=True)
 class Answer:
-    """A message of the model. `cut` ends it after its first words: by the end of the connection, or by silence."""
+    """A message of the model. `cut` ends it after its first words: with the connection, or in silence."""
 
     blocks: tuple[Mapping[str, Any], ...]
     headers: Mapping[str, str] = field(default_factory=dict)
