@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 from acp import RequestError
 
 from abp_tui.domain.failure import FailureKind
-from abp_tui.workers.loose import as_text
+from abp_tui.workers.loose import as_text, mapping, text
 
 LOGIN_CODE = -32000  # of the protocol: authentication required
+HTTP_ERRORS = range(400, 600)  # no codes of JSON-RPC, but some agents pass their API's on
 PERMANENT_CODES = (-32602,)  # of JSON-RPC: invalid parameters
 
 SIGNS = (
@@ -38,18 +40,35 @@ SIGNS = (
 
 
 def words_of(error: RequestError) -> str:
-    """What an error says, its details included where they say more."""
-    message, data = str(error), error.data
-    details = data.get("details") or data.get("message") if isinstance(data, dict) else data
-    more = as_text(details or data)
+    """What an error says to people, its details included where they say more."""
+    message, data = _plain(str(error)), error.data
+    more = (text(data, "details") or text(data, "message")) if isinstance(data, dict) else as_text(data)
     return f"{message}: {more}" if more and more not in message else message
 
 
+def kind_of(error: RequestError) -> FailureKind:
+    """The kind of failure that an error tells of: by its code, its words, and whatever comes with them."""
+    status = f"{error.code} " if error.code in HTTP_ERRORS else ""
+    return classify(f"{status}{error} {as_text(error.data)}", error.code)
+
+
 def classify(words: str, code: int | None = None) -> FailureKind:
-    """The kind of failure that an error of the agent tells of."""
+    """The kind of failure that words of an agent tell of."""
     if code == LOGIN_CODE:
         return FailureKind.LOGIN
     for kind, pattern in SIGNS:
         if re.search(pattern, words, re.I):
             return kind
     return FailureKind.PERMANENT if code in PERMANENT_CODES else FailureKind.AGENT_ERROR
+
+
+def _plain(message: str) -> str:
+    """The message within the body of an API's error, where an agent passes that on as it came."""
+    if not message.startswith("{"):
+        return message
+    try:
+        body = json.loads(message)
+    except (ValueError, RecursionError):
+        return message
+    error = mapping(body, "error") if isinstance(body, dict) else {}
+    return text(error, "message") or message

@@ -71,7 +71,8 @@ class Leave:
         wish = call.wish()
         given = option is not None and option.kind in YES
         if not given:
-            self._denied[call.ref] = Denial(tool=call.name, detail=wish.about)
+            call.deny()
+            self._denied[call.ref] = Denial(tool=call.name, detail=call.detail())
         kind, verb = (EventKind.NOTICE, "allowed") if given else (EventKind.DENIED, "denied")
         body = f"{verb}: {wish.kind} {wish.about} ({why})"
         self._sink.event(Event(kind=kind, title=call.name, ref=call.ref, body=body))

@@ -32,7 +32,7 @@ from pydantic import ValidationError
 from abp_tui import __version__
 from abp_tui.domain.failure import FailureKind
 from abp_tui.domain.model import Denial, Event, EventKind
-from abp_tui.workers.acp_failure import classify, words_of
+from abp_tui.workers.acp_failure import kind_of, words_of
 from abp_tui.workers.acp_leave import Leave, Policy
 from abp_tui.workers.acp_updates import Updates
 from abp_tui.workers.acp_wire import Wire
@@ -142,8 +142,7 @@ class Talk:
         try:
             self.answer = await self._turn(self._connection)
         except RequestError as error:
-            words = words_of(error)
-            self.problem = Problem(classify(words, error.code), words)
+            self.problem = Problem(self._blamed(kind_of(error)), words_of(error))
         except ValidationError as error:
             words = f"its answer to {self.stage} is not of the protocol: {error.error_count()} mistakes"
             self.problem = Problem(FailureKind.AGENT_ERROR, words)
@@ -156,6 +155,11 @@ class Talk:
             self.inlet.close()
         await self._hung_up.wait()
         await connection.close()
+
+    def _blamed(self, kind: FailureKind) -> FailureKind:
+        """Before the prompt an error that has no other cause is one of the set-up: of no item, of all."""
+        setting_up = kind in (FailureKind.AGENT_ERROR, FailureKind.PERMANENT) and not self._prompted
+        return FailureKind.REFUSED_TO_START if setting_up else kind
 
     async def _turn(self, agent: Agent) -> PromptResponse:
         hello = await agent.initialize(

@@ -25,6 +25,7 @@ class ToolCall:
         self._facts: dict[str, Any] = {}
         self._told = False
         self._ended = False
+        self._has_result = False
 
     def learn(self, update: Json) -> None:
         """Take in what an update says; it leaves the rest as it was."""
@@ -52,6 +53,14 @@ class ToolCall:
         """What leave is asked for."""
         return Wish(self.kind, _command(mapping(self._facts, "rawInput")) or _bare(self.title))
 
+    def deny(self) -> None:
+        """Leave was not given: what it would have changed it has not."""
+        self._ended = True
+
+    def detail(self) -> str:
+        """What it is about, without the tool's name before it."""
+        return self.wish().about.removeprefix(f"{self.name} ")
+
     def words(self) -> str:
         """What a person must know to say yes or no: the call, and the change it would make."""
         wish = self.wish()
@@ -66,7 +75,7 @@ class ToolCall:
         raw = json.dumps(update, ensure_ascii=False)
         if self._is_known():
             yield from self.announce(raw)
-        if text(self._facts, "status") in ENDED and not self._ended:
+        if text(self._facts, "status") in ENDED and not self._has_result:
             yield from self.announce(raw)
             yield from self._result(raw)
 
@@ -89,7 +98,7 @@ class ToolCall:
         return bool(self._facts.get("rawInput")) or text(self._facts, "status") not in ("", "pending")
 
     def _result(self, raw: str) -> Iterator[Event]:
-        self._ended = True
+        self._ended = self._has_result = True
         failed = text(self._facts, "status") == "failed"
         if not failed:
             yield from self._diffs()

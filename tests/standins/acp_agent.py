@@ -104,7 +104,9 @@ class Agent:
 
     async def scene_permission(self, prompt: str) -> str | None:
         kind, _, title = prompt.partition(" ")
-        call = schema.ToolCallUpdate(tool_call_id="t1", kind=kind, title=title, raw_input={"of": "no interest"})
+        call = schema.ToolCallUpdate(
+            tool_call_id="t1", kind=kind, title=title, raw_input={"of": "no interest"}
+        )
         reply = await self.client.request_permission(session_id=SESSION, tool_call=call, options=OPTIONS)
         chosen = getattr(reply.outcome, "option_id", "nothing")
         await self.say(f"chosen: {chosen}")
@@ -144,7 +146,9 @@ class Agent:
         await asyncio.sleep(0)
         for line in (b"npm notice\n", b'{"half": \n', b"[]\n", b'{"id": [], "result": 1}\n', b'{"id": 9}\n'):
             os.write(1, line)
-        new = b'{"jsonrpc": "2.0", "method": "session/update", "params": {"update": {"sessionUpdate": "new"}}}'
+        new = (
+            b'{"jsonrpc": "2.0", "method": "session/update", "params": {"update": {"sessionUpdate": "new"}}}'
+        )
         os.write(1, new + b"\n")
         await self.say("clean")
 

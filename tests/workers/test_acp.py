@@ -218,7 +218,9 @@ def test_one_that_never_answers_initialize(run: Run) -> None:
 def test_one_that_dies_in_the_middle(run: Run) -> None:
     outcome = run("die")
     assert outcome.failure is FailureKind.AGENT_ERROR
-    assert outcome.error == "it ended before it answered session/prompt, exit code 9: acp_agent: out of memory"
+    assert (
+        outcome.error == "it ended before it answered session/prompt, exit code 9: acp_agent: out of memory"
+    )
     assert outcome.output == "half a word"
     assert outcome.exit_code == 9
 
