@@ -62,6 +62,8 @@ def show(job: str, as_json: bool) -> None:
         return
     for line in pairs(_facts(view)):
         put(line)
+    for line in _question_lines(view):
+        put(line)
     put(bold("prompt"))
     for line in view.prompt_template.splitlines():
         put(f"  {clean(line)}")
@@ -182,6 +184,19 @@ def _facts(view: JobView) -> Iterator[tuple[str, str]]:
     if view.executor:
         yield "executor", f"process {view.executor.pid} on {view.executor.host}, {view.executor.state}"
     yield "prompt version", str(view.prompt_version)
+
+
+def _question_lines(view: JobView) -> Iterator[str]:
+    from abp_tui.cli.summary import next_step
+
+    if view.question is None:
+        return
+    yield bold("the agent asks")
+    for line in clean(view.question.text).splitlines():
+        yield f"  {line}"
+    for n, option in enumerate(view.question.options, 1):
+        yield f"  {bold(str(n))} {one_line(option)}"
+    yield f"  {next_step(view)}"
 
 
 def _unit_lines(repository: Repository, job: Job, state: str | None, limit: int) -> list[UnitLine]:

@@ -23,7 +23,8 @@ SIGNS = (
     (
         FailureKind.LOGIN,
         r"\b40[12]\b|authenticat|unauthori[sz]ed|api key not valid|invalid api key"
-        r"|api key .*(?:missing|required)|please run /login|not logged in|credit balance is too low|oauth token",
+        r"|api key .*(?:missing|required)|please run /login|not logged in|credit balance is too low"
+        r"|oauth token",
     ),
     (
         FailureKind.TRANSIENT,

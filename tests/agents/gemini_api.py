@@ -1,4 +1,4 @@
-"""A scripted Gemini API on 127.0.0.1: what each request of the agent itself is answered with is said beforehand.
+"""A scripted Gemini API on 127.0.0.1: what each request of the agent is answered with is said beforehand.
 
     with GeminiApi() as api:
         api.script(call("write_file", file_path="a.txt", content="x"), words("done"))
