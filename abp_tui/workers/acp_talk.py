@@ -83,10 +83,9 @@ class Talk:
 
     # For the thread that runs the program
 
-    def hear(self, data: bytes) -> bool:
-        """Take in what the agent has printed; True once nothing more is expected of it."""
+    def hear(self, data: bytes) -> None:
+        """Take in what the agent has printed."""
         asyncio.run_coroutine_threadsafe(self._feed(data), self._loop).result()
-        return self.inlet.closed
 
     def __enter__(self) -> Talk:
         self._whole = self._thread.submit(lambda: asyncio.run(self._run()))

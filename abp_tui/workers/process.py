@@ -287,7 +287,8 @@ class _Watch:
         self.silent = False
         self.heard = self.now
         if fd == self.child.stdout:
-            self._heed_result(bool(self.on_stdout(data)))
+            all_said = self.inlet is not None and not self.child.more_to_come
+            self._heed_result(bool(self.on_stdout(data)) or all_said)
             return
         self.tail = (self.tail + data)[-STDERR_TAIL:]
         if self.on_stderr:

@@ -70,7 +70,11 @@ def test_a_question_is_seen_answered_and_kept(repository: Repository) -> None:
     test = Test(repository, InProcessWorker(asking()))
     with test.running():
         question = test.question()
-        assert (question.text, question.options, question.answer) == ("edit: notes.md, 0", ("Yes", "No"), None)
+        assert (question.text, question.options, question.answer) == (
+            "edit: notes.md, 0",
+            ("Yes", "No"),
+            None,
+        )
         view = test.orchestrator.status(test.job_id)
         assert view.question == question
         assert view.status is JobStatus.TESTING
