@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +47,9 @@ class Settings(BaseSettings):
     timeout_s: float = Field(
         default=Timers().total_s, ge=0, description="Seconds that one attempt may take; 0 for no limit."
     )
+    theme: str | None = Field(
+        default=None, description="Colours of the screens: textual-dark, textual-light, high-contrast, ..."
+    )
     keys: dict[str, str] = Field(
         default_factory=dict, description="Keys of the screens: the id of a binding, and its keys."
     )
@@ -77,14 +82,53 @@ def load_settings() -> Settings:
         raise InvalidInput(f"{PREFIX}KEYS is not JSON: {error.__cause__}", "mend or unset it") from None
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A setting as it is in force: `source` is `default`, the name of a variable, or the file with a line."""
+
+    name: str
+    value: Any
+    source: str
+    description: str
+
+
+def origins() -> list[Origin]:
+    """Every setting with where its value comes from; raises `InvalidInput` as `load_settings` does."""
+    settings, path = load_settings(), paths.config_path()
+    in_file = _read(path)
+    found = []
+    for name, field in Settings.model_fields.items():
+        source = f"{path}{_line_of(path, name)}" if name in in_file else "default"
+        source = _variable(name) if _is_set(_variable(name)) else source
+        found.append(Origin(name, getattr(settings, name), source, field.description or ""))
+    return found
+
+
 def _where(error: ValidationError) -> str:
-    """The variable that holds the first wrong value if one does, else the file."""
-    variable = f"{PREFIX}{error.errors()[0]['loc'][0]}".upper()
-    return variable if _is_set(variable) else str(paths.config_path())
+    """The variable that holds the first wrong value if one does, else the file with the line."""
+    name = str(error.errors()[0]["loc"][0])
+    if _is_set(_variable(name)):
+        return _variable(name)
+    path = paths.config_path()
+    return f"{path}{_line_of(path, name)}"
+
+
+def _variable(name: str) -> str:
+    return f"{PREFIX}{name}".upper()
 
 
 def _is_set(variable: str) -> bool:
     return any(name.upper() == variable and value for name, value in os.environ.items())
+
+
+def _line_of(path: Path, name: str) -> str:
+    """`, line N` where the file sets `name`, as a key or as a table; nothing where that can't be seen."""
+    key = re.compile(rf"""\s*(?:\[\s*)?["']?{re.escape(name)}["']?\s*[=.\]]""")
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError):
+        return ""
+    return next((f", line {n}" for n, line in enumerate(lines, 1) if key.match(line)), "")
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -101,6 +145,7 @@ def _read(path: Path) -> dict[str, Any]:
     for key in values:
         if key not in Settings.model_fields:
             raise InvalidInput(
-                f"{path}: there is no setting {key!r}", suggest(key, list(Settings.model_fields))
+                f"{path}{_line_of(path, key)}: there is no setting {key!r}",
+                suggest(key, list(Settings.model_fields)),
             )
     return values

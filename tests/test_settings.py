@@ -7,7 +7,7 @@ import pytest
 
 from abp_tui import paths
 from abp_tui.errors import InvalidInput
-from abp_tui.settings import Settings, load_settings
+from abp_tui.settings import Settings, load_settings, origins
 
 
 @pytest.fixture
@@ -84,14 +84,14 @@ def test_a_wrong_value_in_the_file_names_the_file_and_the_setting(config: Path) 
     config.write_text('max_workers = "many"\n')
     with pytest.raises(InvalidInput) as caught:
         load_settings()
-    assert one_line(caught.value).startswith(f"{config}: max_workers: ")
+    assert one_line(caught.value).startswith(f"{config}, line 1: max_workers: ")
 
 
 def test_an_unknown_setting_is_an_error_with_the_nearest_name(config: Path) -> None:
-    config.write_text("max_worker = 3\n")
+    config.write_text("# mine\nmax_retries = 1\nmax_worker = 3\n")
     with pytest.raises(InvalidInput) as caught:
         load_settings()
-    assert one_line(caught.value) == f"{config}: there is no setting 'max_worker'"
+    assert one_line(caught.value) == f"{config}, line 3: there is no setting 'max_worker'"
     assert caught.value.hint == "did you mean 'max_workers'?"
 
 
@@ -152,3 +152,14 @@ def test_logs_go_beside_the_database() -> None:
 
 def test_the_settings_file_is_in_the_settings_folder_by_default(own_home: Path) -> None:
     assert paths.config_path() == own_home / ".config/abp/config.toml"
+
+
+def test_every_setting_says_where_it_comes_from(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config.write_text('max_retries = 1\nmax_workers = 2\n\n[keys]\n"jobs.new" = "f5"\n')
+    monkeypatch.setenv("ABP_MAX_WORKERS", "9")
+    found = {origin.name: (origin.value, origin.source) for origin in origins()}
+    assert list(found) == list(Settings.model_fields)
+    assert found["max_workers"] == (9, "ABP_MAX_WORKERS")
+    assert found["max_retries"] == (1, f"{config}, line 1")
+    assert found["keys"] == ({"jobs.new": "f5"}, f"{config}, line 4")
+    assert found["skip_test"] == (False, "default")

@@ -17,9 +17,11 @@ VERBS = {
     "abp_tui.cli.review": "test answer approve reject prompt",
     "abp_tui.cli.run": "start pause stop resume retry waive workers set wait",
     "abp_tui.cli.look": "ls show units events log",
+    "abp_tui.cli.failures": "failures",
     "abp_tui.cli.results": "export rm",
     "abp_tui.cli.check": "check",
     "abp_tui.cli.sources": "sources",
+    "abp_tui.cli.config": "config",
     "abp_tui.cli.demo": "demo",
 }
 ATTRIBUTE_OF = {"set": "set_"}  # where Python has the name already

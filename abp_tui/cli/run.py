@@ -104,16 +104,21 @@ def resume(job: str, force: bool, wait: bool) -> int:
 @click.command()
 @job_argument
 @click.option("--unit", "seqs", type=int, multiple=True, metavar="SEQ", help="This unit only. Repeatable.")
+@click.option("--cause", metavar="ID", help="Only the units of one cause, as `abp failures` lists them.")
 @wait_option
-def retry(job: str, seqs: tuple[int, ...], wait: bool) -> int:
+def retry(job: str, seqs: tuple[int, ...], cause: str | None, wait: bool) -> int:
     """Run ended units again, by default all that failed or are suspect, and a failed synthesis step.
 
     \b
     abp retry docs --wait
     abp retry docs --unit 3 --unit 8
+    abp retry docs --cause 5f0c31a2b7d4
     """
+    if seqs and cause:
+        raise click.UsageError("--unit and --cause can't be given together")
     orchestrator = open_orchestrator()
-    return after_launch(orchestrator, orchestrator.retry(job, seqs or None), wait)
+    again = orchestrator.retry_cause(job, cause) if cause else orchestrator.retry(job, seqs or None)
+    return after_launch(orchestrator, again, wait)
 
 
 @click.command()

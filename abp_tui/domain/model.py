@@ -189,6 +189,20 @@ class UnitLine(Frozen):
     note: str = ""
 
 
+class Cause(Frozen):
+    """Units that ended for one cause. `failed` is False for those that completed, but are in doubt.
+
+    `error` is what the first of them says.
+    """
+
+    fingerprint: str
+    failure_kind: FailureKind | None
+    failed: bool
+    units: int
+    first_seq: int
+    error: str
+
+
 class Usage(Frozen):
     """What an attempt consumed. `cost_usd` is None where the agent does not say."""
 

@@ -161,7 +161,8 @@ def conclude(claim: Claim, outcome: Outcome, job: Job, jitter: float, *, for_goo
     if outcome.ok and outcome.denials:
         denied = ", ".join(dict.fromkeys(f"{d.tool} {d.detail}".strip() for d in outcome.denials))
         blocked = outcome.model_copy(update={"error": outcome.error or f"permission denied: {denied}"})
-        return replace(end, outcome=blocked, verdict=Verdict.BLOCKED)
+        cause = fingerprint(FailureKind.PERMISSION, blocked.error)
+        return replace(end, outcome=blocked, verdict=Verdict.BLOCKED, fingerprint=cause)
     if outcome.ok:
         return replace(end, verdict=Verdict.OK)
     kind = outcome.failure or FailureKind.AGENT_ERROR

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from abp_tui.store.approvals import Approvals
 from abp_tui.store.attempts import Attempts
+from abp_tui.store.causes import Causes
 from abp_tui.store.check import Check
 from abp_tui.store.database import Database
 from abp_tui.store.jobs import Jobs
@@ -36,6 +37,7 @@ class Repository:
         self.jobs = Jobs(self.database)
         self.recipes = Recipes(self.database)
         self.units = Units(self.database)
+        self.causes = Causes(self.database)
         self.attempts = Attempts(self.database)
         self.leases = Leases(self.database)
         self.logs = Logs(self.database)

@@ -13,4 +13,5 @@ def run(orchestrator: Orchestrator, job: str | None = None) -> None:
     os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
     from abp_tui.tui.app import AbpApp  # textual reads the variable when it is imported
 
-    AbpApp(orchestrator, job, load_settings().keys).run()
+    settings = load_settings()
+    AbpApp(orchestrator, job, settings.keys, settings.theme).run()

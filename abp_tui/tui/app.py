@@ -18,11 +18,13 @@ from abp_tui.errors import AbpError
 from abp_tui.feed import Feed, Snapshot
 from abp_tui.orchestrator import Orchestrator
 from abp_tui.tui.commands import COMMANDS, Command, bindings
+from abp_tui.tui.keys import Keys
 from abp_tui.tui.screens.base import AbpScreen
 from abp_tui.tui.screens.help import HelpScreen
 from abp_tui.tui.screens.jobs import JobsScreen
 from abp_tui.tui.screens.progress import ProgressScreen
 from abp_tui.tui.screens.review import ReviewScreen
+from abp_tui.tui.themes import CONTRAST, check_theme
 from abp_tui.tui.widgets.figures import count
 from abp_tui.tui.widgets.text import one_line
 from abp_tui.views import JobView
@@ -51,9 +53,14 @@ class AbpApp(App[None]):
         orchestrator: Orchestrator,
         start_job: str | None = None,
         keys: Mapping[str, str] | None = None,
+        theme: str | None = None,
     ) -> None:
         super().__init__()
-        self.set_keymap(dict(keys or {}))
+        self.register_theme(CONTRAST)
+        if theme is not None:
+            self.theme = check_theme(theme, self.available_themes)
+        self.keys = Keys(keys or {})
+        self.set_keymap(self.keys.keymap)
         self.animation_level = "none"
         self.orchestrator = orchestrator
         self.feed = Feed(orchestrator.repository)
@@ -146,7 +153,8 @@ class AbpApp(App[None]):
     def action_help(self) -> None:
         """All keys and signs."""
         screen = self.screen
-        self.push_screen(HelpScreen(screen.SCOPES if isinstance(screen, AbpScreen) else ()))
+        scopes = screen.SCOPES if isinstance(screen, AbpScreen) else ()
+        self.push_screen(HelpScreen(scopes, self.keys))
 
     def action_leave(self) -> None:
         """End the screen; the jobs run on, and the terminal says so."""

@@ -175,6 +175,8 @@ COMMANDS: tuple[Command, ...] = (
         "review.cost", "4", "Cost", "Cost, tokens, turns, times", "tab('cost')", False, when=_asks_nothing
     ),
     Command("review.unfold", "o", "Unfold", "Show long messages whole, or fold them", "unfold"),
+    Command("review.copy", "y", "Copy", "Copy what the tab shows to the clipboard", "copy", False),
+    Command("review.save", "s", "Save", "Save what the tab shows to a file", "save", False),
     Command("progress.open", "enter", "Open", "Open the unit", "open"),
     Command(
         "progress.pause", "space", "Pause", "Let running units finish, start no more", "pause", when=_runs
@@ -213,10 +215,23 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "progress.retry_unit", "r", "Retry unit", "Run the unit under the cursor again", "retry_unit", False
     ),
+    Command("progress.failures", "F", "Failures", "Failed and doubtful units by cause", "failures"),
     Command("progress.export", "x", "Export", "Write the results to a JSON-lines file", "export"),
     Command("progress.log", "l", "Log", "What happened to this job", "log"),
     Command(
         "progress.stop", "S", "Stop", "End the running agents now; their units wait again", "stop", when=_runs
+    ),
+    Command("failures.open", "enter", "Open", "Open the first unit of this cause", "open"),
+    Command(
+        "failures.retry_cause",
+        "r",
+        "Retry these",
+        "Run the units of this cause again",
+        "retry_cause",
+        when=_retryable,
+    ),
+    Command(
+        "failures.retry", "R", "Retry all", "Run all failed and suspect units again", "retry", when=_retryable
     ),
     Command("unit.older", "left_square_bracket", "Try before", "Show the attempt before", "attempt(-1)"),
     Command("unit.newer", "right_square_bracket", "Next try", "Show the attempt after", "attempt(1)"),
@@ -225,6 +240,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("unit.prompt", "3", "Prompt", "The prompt as it was sent", "tab('prompt')"),
     Command("unit.cost", "4", "Cost", "Cost, tokens, turns, times", "tab('cost')"),
     Command("unit.unfold", "o", "Unfold", "Show long messages whole, or fold them", "unfold"),
+    Command("unit.copy", "y", "Copy", "Copy what the tab shows to the clipboard", "copy", False),
+    Command("unit.save", "s", "Save", "Save what the tab shows to a file", "save", False),
     Command(
         "edit.save", "ctrl+s", "Save and test", "Save a new version and test with it", "save", priority=True
     ),
@@ -251,12 +268,16 @@ SCOPES = {
     "new": "New job",
     "review": "Test review",
     "progress": "Progress",
+    "failures": "Failures",
     "unit": "Unit",
     "edit": "Edit the prompt",
     "lists": "Lists and texts",
     "screen": "Everywhere",
     "app": "Everywhere",
 }
+DIALOGS = frozenset({"edit", "confirm", "approval", "help"})
+SHARED = frozenset({"lists", "screen", "app"})
+"""Scopes whose commands are at hand on every screen, beside the screen's own."""
 
 
 def commands(*scopes: str) -> list[Command]:

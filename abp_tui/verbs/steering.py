@@ -6,11 +6,12 @@ import time
 from collections.abc import Sequence
 
 from abp_tui.creation import check_limits
-from abp_tui.domain.model import Job, WorkUnit
+from abp_tui.domain.model import Cause, Job, WorkUnit
 from abp_tui.domain.status import Desired, JobStatus, UnitStatus
-from abp_tui.errors import IllegalTransition, InvalidInput, LeaseHeld
+from abp_tui.errors import IllegalTransition, InvalidInput, LeaseHeld, NotFound
 from abp_tui.execution.lease import lease_lives
 from abp_tui.liveness import Liveness, judge
+from abp_tui.plugins import suggest
 from abp_tui.verbs.base import Ref, Verbs, next_step
 
 LAUNCH_S = 3.0  # within which an executor just started owns its job
@@ -86,6 +87,23 @@ class Steering(Verbs):
             job.id, JobStatus.RUNNING, expect=JobStatus.FAILED, said=said, waived_at=time.time()
         )
         return self._launch_or_pause(job)
+
+    def causes(self, job_id: Ref) -> list[Cause]:
+        """Why units of the job have failed or are in doubt, the most frequent cause first."""
+        job = self.repository.jobs.find(job_id)
+        return self.repository.causes.of(job.id, doubts=job.counters.suspect > 0)
+
+    def retry_cause(self, job_id: Ref, fingerprint: str) -> Job:
+        """Run the units again that ended for one cause, and no others.
+
+        Raises `NotFound` where none is left, as after someone else's retry.
+        """
+        job = self.repository.jobs.find(job_id)
+        if seqs := self.repository.causes.seqs(job.id, fingerprint):
+            return self.retry(job.id, seqs)
+        known = [cause.fingerprint for cause in self.causes(job.id)]
+        hint = suggest(fingerprint, known, lead="its causes are") if known else f"`abp show {job.name}`"
+        raise NotFound(f"no unit of job {job.name} has ended for cause {fingerprint!r}", hint)
 
     def retry(self, job_id: Ref, seqs: Sequence[int] | None = None) -> Job:
         """Run ended units again, by default all failed and suspect ones and a failed synthesis step."""

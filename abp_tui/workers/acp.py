@@ -177,7 +177,7 @@ class AcpWorker(Worker[AcpOptions]):
             return Probe(False, error.message, hint=error.hint)
 
 
-_TELLS_WHO = re.compile(r"KEY|TOKEN|SECRET|BASE_URL|CONFIG_DIR|CREDENTIALS|^HOME$|ACCOUNT|PROJECT")
+_TELLS_WHO = re.compile(r"(API_KEY|(AUTH|OAUTH|ACCESS)_TOKEN|BASE_URL|CONFIG_DIR|CREDENTIALS|PROJECT)$|^HOME$")
 
 
 def _outcome(talk: Talk, end: ProcessEnd) -> Outcome:

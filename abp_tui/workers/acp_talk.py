@@ -171,11 +171,13 @@ class Talk:
             self.stage = "authenticate"
             await agent.authenticate(self._login)
         self.session_id, modes = await self._session(agent, hello)
+        goes_on = self.session_id == self._task.session_id
+        words = self._task.words if goes_on else self._task.prompt
         self._sink.session(self.session_id)
         mode = await self._set_mode(agent, modes)
         self._notice("init", _introduction(hello, mode))
         self.stage, self._prompted = "session/prompt", True
-        return await agent.prompt(session_id=self.session_id, prompt=[text_block(self._task.prompt)])
+        return await agent.prompt(session_id=self.session_id, prompt=[text_block(words)])
 
     async def _session(self, agent: Agent, hello: InitializeResponse) -> tuple[str, SessionModeState | None]:
         """The session to work in: that of an earlier attempt if the agent still has it, else a new one."""

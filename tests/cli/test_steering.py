@@ -255,3 +255,21 @@ def test_a_synthesis_runs_at_the_end_and_failures_can_be_waived(abp: Abp, texts:
     exported = abp.run("export", "talks", "-o", "-").stdout
     assert len(exported.splitlines()) == 3
     assert_counters_match(abp, "talks")
+
+
+def test_failures_are_listed_by_cause_and_one_cause_is_run_again(abp: Abp, texts: Path) -> None:
+    mended = abp.folder / "mended"
+    script = 'case "$1" in *1.md) echo "no space left on 7" >&2; exit 3;; esac; test -e "$2" || exit 9'
+    abp.quick(
+        "new", "c", "--intent", "Look", "--files", texts, "--pattern", "*.md", "--max-retries", "0",
+        "--", "sh", "-c", script, "sh", "{file_name}", str(mended),
+    )  # fmt: skip
+    abp.run("start", "c", "--skip-test", "--wait", code=1)
+    first, second = abp.json("failures", "c")
+    assert (first["units"], first["error"]) == (2, "exit code 9")
+    assert (second["units"], second["first_seq"], second["failed"]) == (1, 0, True)
+    assert "no space left on 7" in abp.run("failures", "c").stdout
+    mended.touch()
+    abp.run("retry", "c", "--cause", first["fingerprint"], "--wait", code=1)
+    assert [unit["attempts"] for unit in abp.json("units", "c")] == [1, 2, 2]
+    assert "no unit of job c" in abp.run("retry", "c", "--cause", first["fingerprint"], code=2).stderr

@@ -4,12 +4,15 @@ from pathlib import Path
 
 import pytest
 
+from abp_tui.domain.status import JobStatus
+from abp_tui.errors import InvalidInput
 from abp_tui.tui.app import AbpApp
 from abp_tui.tui.commands import COMMANDS, SCOPES, Command
+from abp_tui.tui.keys import Keys
 from abp_tui.tui.screens.help import HelpScreen, HelpText
 from abp_tui.tui.widgets.glyphs import JOB_MARKS, MAP_MARKS, UNIT_MARKS, speaks_utf8
 from tests.factories import make_job
-from tests.tui.screens import SMALL, InProcess, running, shown, until, until_shown
+from tests.tui.screens import LARGE, SMALL, InProcess, running, shown, until, until_shown
 
 
 def test_every_command_has_an_id_of_its_own_and_a_help_line() -> None:
@@ -85,11 +88,46 @@ def test_marks_have_an_ascii_form() -> None:
     assert all(m.ascii.isascii() for m in (*JOB_MARKS.values(), *UNIT_MARKS.values(), *MAP_MARKS.values()))
 
 
-@pytest.mark.parametrize("theme", ["textual-light", "ansi-dark"])
+@pytest.mark.parametrize("theme", ["textual-light", "ansi-dark", "high-contrast"])
 async def test_other_themes_show_the_same_words(tmp_path: Path, theme: str) -> None:
     orchestrator = InProcess(tmp_path)
     make_job(orchestrator.repository, 3)
-    async with running(orchestrator, job="words") as pilot:
-        pilot.app.theme = theme
+    app = AbpApp(orchestrator, "words", theme=theme)
+    async with app.run_test(size=LARGE) as pilot:
         await until_shown(pilot, "○ created", "· waiting", "All 3")
         assert "Traceback" not in shown(pilot)
+
+
+def test_a_key_that_would_mean_two_things_is_refused_and_both_are_named() -> None:
+    with pytest.raises(InvalidInput, match=r"R would mean progress\.retry and progress\.stop on one screen"):
+        Keys({"progress.stop": "R"})
+    with pytest.raises(InvalidInput, match=r"j would mean"):
+        Keys({"unit.output": "j"})
+    Keys({"confirm.yes": "j"})  # a dialog knows its own keys only
+    Keys({"progress.stop": "R", "progress.retry": "T"})
+
+
+def test_an_unknown_command_is_refused_with_the_nearest() -> None:
+    with pytest.raises(InvalidInput) as caught:
+        Keys({"progress.stopp": "f5"})
+    assert caught.value.hint == "did you mean 'progress.stop'?"
+
+
+async def test_rebound_keys_stand_in_the_help_and_leave_their_neighbours(tmp_path: Path) -> None:
+    orchestrator = InProcess(tmp_path)
+    job = make_job(orchestrator.repository, 3, status=JobStatus.RUNNING)
+    orchestrator.repository.jobs.move(job.id, JobStatus.PAUSED)
+    app = AbpApp(orchestrator, "words", keys={"progress.pause": "!"})
+    async with app.run_test(size=SMALL, notifications=True) as pilot:
+        await until_shown(pilot, "paused")
+        await pilot.press("question_mark")
+        await until_shown(pilot, "!", "Let running units finish")
+        await pilot.press("escape")
+        await pilot.press("space")  # still resumes
+        await until_shown(pilot, "✓ completed")
+
+
+def test_an_unknown_theme_is_refused_with_the_nearest(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="there is no theme 'high-contrst'") as caught:
+        AbpApp(InProcess(tmp_path), theme="high-contrst")
+    assert caught.value.hint == "did you mean 'high-contrast'?"

@@ -119,7 +119,7 @@ async def test_each_attempt_of_a_unit_can_be_seen(tmp_path: Path) -> None:
     async with running(orchestrator, job="words") as pilot:
         await until_shown(pilot, "9 done")
         await pilot.press("enter")
-        await until_shown(pilot, "try 2 of 2", "completed", "I was asked")
+        await until_shown(pilot, "try 2 of 2", "completed", "Do 0")
         await pilot.press("left_square_bracket", "1")
         await until_shown(pilot, "try 1 of 2", "failed", "it did not work")
         await pilot.press("right_square_bracket")
@@ -213,3 +213,21 @@ async def test_what_a_running_job_waits_for_is_shown(tmp_path: Path) -> None:
         await until_shown(pilot, "waits: only 3 MB are free [/nope]")
         orchestrator.stop(job.id)
         orchestrator.settle()
+
+
+async def test_what_a_tab_shows_is_copied_and_saved_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with running(finished(tmp_path), SMALL, job="words") as pilot:
+        await until_shown(pilot, "6 done")
+        await pilot.press("j", "enter")
+        await until_shown(pilot, "item-1", "Do 1")
+        await pilot.press("y")
+        await until_shown(pilot, "4 characters copied")
+        assert pilot.app.clipboard == "Do 1"
+        await pilot.press("2", "s")
+        await until_shown(pilot, "saved as")
+        assert "text\nI was asked: Do 1" in (tmp_path / "words-unit1-conversation.txt").read_text()
+        await pilot.press("s")
+        await until(pilot, (tmp_path / "words-unit1-conversation-2.txt").exists)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from textual.content import Content
+from textual.keys import key_to_character
 from textual.screen import ModalScreen
 
 from abp_tui.tui.commands import commands
 from abp_tui.tui.widgets.glyphs import DIM
+
+if TYPE_CHECKING:
+    from abp_tui.tui.app import AbpApp
 
 T = TypeVar("T")
 
@@ -22,7 +26,7 @@ class Dialog(ModalScreen[T]):
         """The keys of this dialog, in words."""
         parts: list[tuple[str, str]] = []
         for command in commands(self.SCOPE):
-            key = command.keys.split(",")[0]
-            shown = {"escape": "esc", "question_mark": "?"}.get(key, key.replace("ctrl+", "^"))
+            key = cast("AbpApp", self.app).keys.of(command).split(",")[0]
+            shown = "esc" if key == "escape" else key_to_character(key) or key.replace("ctrl+", "^")
             parts += [(shown, "bold $text-accent"), (f" {command.label}   ", DIM)]
         return Content.assemble(*parts)

@@ -7,24 +7,23 @@ from collections.abc import Iterable
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
+from textual.keys import key_to_character
 from textual.widgets import Static
 
 from abp_tui.tui.commands import SCOPES, bindings, commands
+from abp_tui.tui.keys import Keys
 from abp_tui.tui.screens.dialog import Dialog
 from abp_tui.tui.widgets.glyphs import DIM, JOB_MARKS, MAP_MARKS, UNIT_MARKS, Mark
 from abp_tui.tui.widgets.lines import LineView
 
 KEY_WORDS = {
-    "question_mark": "?",
+    "escape": "esc",
+    "space": "space",
+    "pagedown": "page down",
+    "pageup": "page up",
     "slash": "/",
     "plus": "+",
     "minus": "-",
-    "equals_sign": "=",
-    "left_square_bracket": "[",
-    "right_square_bracket": "]",
-    "escape": "esc",
-    "pagedown": "page down",
-    "pageup": "page up",
 }
 
 
@@ -55,24 +54,25 @@ class HelpScreen(Dialog[None]):
     BINDINGS = bindings("help")
     SCOPE = "help"
 
-    def __init__(self, scopes: tuple[str, ...]) -> None:
+    def __init__(self, scopes: tuple[str, ...], keys: Keys) -> None:
         super().__init__()
         self._scopes = scopes
+        self._keys = keys
 
     def compose(self) -> ComposeResult:
         """Keys, signs, the keys of this screen itself."""
         with Vertical(classes="box wide"):
-            yield HelpText(help_lines(self._scopes))
+            yield HelpText(help_lines(self._scopes, self._keys))
             yield Static(self.keys(), classes="keys")
 
 
-def help_lines(first: tuple[str, ...]) -> list[Content]:
+def help_lines(first: tuple[str, ...], keys: Keys) -> list[Content]:
     """The whole help, the scopes named first at its beginning."""
     here = [scope for scope in first if scope not in ("app", "screen")]
     others = [scope for scope in SCOPES if scope not in (*here, "app", "screen")]
     lines: list[Content] = []
     for scopes in (*((scope,) for scope in here), ("app", "screen"), *((scope,) for scope in others)):
-        lines += [Content.styled(SCOPES[scopes[0]], "bold"), *_keys(scopes), Content()]
+        lines += [Content.styled(SCOPES[scopes[0]], "bold"), *_commands(scopes, keys), Content()]
     lines += [Content.styled("The map of all units: a cell is a unit or a range of them", "bold")]
     lines += [*_signs(MAP_MARKS.values()), Content(), Content.styled("Signs", "bold")]
     return [*lines, *_signs([*JOB_MARKS.values(), *UNIT_MARKS.values()])]
@@ -80,12 +80,12 @@ def help_lines(first: tuple[str, ...]) -> list[Content]:
 
 def key_words(keys: str) -> str:
     """Keys as people know them."""
-    return " ".join(KEY_WORDS.get(key, key) for key in keys.split(","))
+    return " ".join(KEY_WORDS.get(key) or key_to_character(key) or key for key in keys.split(","))
 
 
-def _keys(scopes: Iterable[str]) -> list[Content]:
+def _commands(scopes: Iterable[str], keys: Keys) -> list[Content]:
     return [
-        Content.assemble((f"  {key_words(command.keys):<18}", "bold $text-accent"), command.help)
+        Content.assemble((f"  {key_words(keys.of(command)):<18}", "bold $text-accent"), command.help)
         for command in commands(*scopes)
     ]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 
 from textual import work
@@ -10,18 +9,21 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Static
 
+from abp_tui.domain.model import Cause
 from abp_tui.domain.status import JobStatus, Phase, UnitStatus
 from abp_tui.feed import Focus, Snapshot
 from abp_tui.tui.commands import bindings
+from abp_tui.tui.screens.attempt import free_path
 from abp_tui.tui.screens.base import AbpScreen
 from abp_tui.tui.screens.confirm import ConfirmScreen
+from abp_tui.tui.screens.failures import FailuresScreen
 from abp_tui.tui.screens.log import LogScreen
 from abp_tui.tui.screens.unit import UnitScreen
 from abp_tui.tui.widgets.figures import count, since, span
 from abp_tui.tui.widgets.glyphs import DIM, job_mark
 from abp_tui.tui.widgets.lines import LineList
 from abp_tui.tui.widgets.progress_head import ProgressHead
-from abp_tui.tui.widgets.running_strip import RunningStrip, causes
+from abp_tui.tui.widgets.running_strip import RunningStrip, by_kind
 from abp_tui.tui.widgets.tab_line import TabLine
 from abp_tui.tui.widgets.text import one_line
 from abp_tui.tui.widgets.top_bar import Parts
@@ -38,7 +40,6 @@ FILTERS = {
     "completed": "Done",
     "pending": "Waiting",
 }
-MOST_CAUSES_READ = 500
 MOST_ROWS, MOST_ROWS_SHORT = 9, 5
 
 
@@ -52,7 +53,7 @@ class ProgressScreen(AbpScreen):
     def __init__(self, job_id: int) -> None:
         super().__init__(job_id)
         self._number = job_id
-        self._failures_read = 0
+        self._failures_read = (0, 0)
         self._rows = 2
 
     def body(self) -> ComposeResult:
@@ -92,8 +93,9 @@ class ProgressScreen(AbpScreen):
         units.set_running(focus.running)
         self._show_head(focus)
         self._show_filters(focus.job)
-        if focus.job.failed_units != self._failures_read:
-            self._failures_read = focus.job.failed_units
+        failures = (focus.job.failed_units, focus.job.suspect_units)
+        if failures != self._failures_read:
+            self._failures_read = failures
             self._read_causes()
 
     def tick(self) -> None:
@@ -199,6 +201,10 @@ class ProgressScreen(AbpScreen):
         detail = "The unit has failed then; what its agent cost so far is spent. The others go on."
         self.app.push_screen(ConfirmScreen(f"End the agent of unit {seq}?", detail), end)
 
+    def action_failures(self) -> None:
+        """Why units failed, cause by cause."""
+        self.app.push_screen(FailuresScreen(self._number))
+
     def action_waive(self) -> None:
         """Run the synthesis without the items that failed."""
         self.act(lambda: self.orchestrator.waive(self._number), self.say("runs its synthesis"))
@@ -208,7 +214,7 @@ class ProgressScreen(AbpScreen):
         job = self.job
         if job is None:
             return
-        target = _free_path(Path.cwd(), job.name)
+        target = free_path(Path.cwd(), job.name, ".jsonl")
         self.act(
             lambda: self._export(target), lambda number: self.tell(f"{count(number, 'unit')} in {target}")
         )
@@ -271,13 +277,10 @@ class ProgressScreen(AbpScreen):
 
     @work(thread=True, group="causes", exclusive=True, exit_on_error=False)
     def _read_causes(self) -> None:
-        units = self.orchestrator.repository.units
-        lines = units.lines_in(self._number, "failed", limit=MOST_CAUSES_READ)
-        kinds = Counter(str(line.failure_kind or "unknown") for line in lines)
-        self.show_from_thread(self._show_causes, kinds)
+        self.show_from_thread(self._show_causes, self.orchestrator.causes(self._number))
 
-    def _show_causes(self, kinds: Counter[str]) -> None:
-        self.query_one(RunningStrip).failures = causes(kinds)
+    def _show_causes(self, causes: list[Cause]) -> None:
+        self.query_one(RunningStrip).failures = by_kind(causes)
         self._give_room()
 
 
@@ -294,14 +297,5 @@ def _quiet(job: JobView) -> str:
         "PAUSED": "paused: space goes on",
         "RUNNING": "no agent works at this moment",
         "COMPLETED": "all units are done: x writes the results to a file",
-        "FAILED": "some units failed: f shows them, R runs them again",
+        "FAILED": "some units failed: F shows why, R runs them again",
     }.get(job.status.value, "")
-
-
-def _free_path(folder: Path, name: str) -> Path:
-    """A file in the folder that is not there yet."""
-    path, n = folder / f"{name}.jsonl", 1
-    while path.exists():
-        n += 1
-        path = folder / f"{name}-{n}.jsonl"
-    return path

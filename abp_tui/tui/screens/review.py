@@ -13,7 +13,7 @@ from abp_tui.domain.status import AttemptStatus, JobStatus, Phase, UnitStatus
 from abp_tui.errors import AbpError, NotFound
 from abp_tui.feed import RunningUnit, Snapshot
 from abp_tui.tui.commands import bindings
-from abp_tui.tui.screens.base import AbpScreen
+from abp_tui.tui.screens.attempt import AttemptScreen
 from abp_tui.tui.screens.edit_prompt import EditPromptScreen
 from abp_tui.tui.widgets.approve_panel import ApprovePanel
 from abp_tui.tui.widgets.attempt_view import AttemptView
@@ -24,7 +24,7 @@ from abp_tui.tui.widgets.top_bar import Parts
 from abp_tui.workers.base import make_worker
 
 
-class ReviewScreen(AbpScreen):
+class ReviewScreen(AttemptScreen):
     """One job's test, running or ended."""
 
     BINDINGS = bindings("review")
@@ -87,14 +87,6 @@ class ReviewScreen(AbpScreen):
             if under_test:
                 self._result = self.query_one(ApprovePanel).result = None
             self._read_result()
-
-    def action_tab(self, tab: str) -> None:
-        """Show a tab."""
-        self.query_one(AttemptView).open(tab)
-
-    def action_unfold(self) -> None:
-        """Show long messages whole, or fold them."""
-        self.query_one(AttemptView).conversation.unfold()
 
     def action_approve(self) -> None:
         """Let the batch run, and watch it."""

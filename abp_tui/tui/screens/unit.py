@@ -9,7 +9,7 @@ from abp_tui.domain.model import Attempt, WorkUnit
 from abp_tui.domain.status import AttemptStatus
 from abp_tui.feed import Snapshot
 from abp_tui.tui.commands import bindings
-from abp_tui.tui.screens.base import AbpScreen
+from abp_tui.tui.screens.attempt import AttemptScreen
 from abp_tui.tui.widgets.attempt_view import AttemptView
 from abp_tui.tui.widgets.figures import clock, money, since
 from abp_tui.tui.widgets.glyphs import BAD, DIM, GOOD, PRIMARY, WARN
@@ -23,7 +23,7 @@ STYLES = {
 }
 
 
-class UnitScreen(AbpScreen):
+class UnitScreen(AttemptScreen):
     """Follows the newest attempt until a person picks another."""
 
     BINDINGS = bindings("unit")
@@ -77,14 +77,6 @@ class UnitScreen(AbpScreen):
         if changed or self._unit is None or (attempt and attempt.status is AttemptStatus.RUNNING):
             self._read()
 
-    def action_tab(self, tab: str) -> None:
-        """Show a tab."""
-        self.query_one(AttemptView).open(tab)
-
-    def action_unfold(self) -> None:
-        """Show long messages whole, or fold them."""
-        self.query_one(AttemptView).conversation.unfold()
-
     def action_attempt(self, by: int) -> None:
         """Show the attempt before or after."""
         attempt = self._attempt
@@ -110,8 +102,11 @@ class UnitScreen(AbpScreen):
         self.show_from_thread(self._show, unit, attempts)
 
     def _show(self, unit: WorkUnit, attempts: list[Attempt]) -> None:
+        first = self._unit is None
         self._unit, self._attempts = unit, attempts
         attempt, view = self._attempt, self.query_one(AttemptView)
+        if first and attempt is not None and attempt.status is not AttemptStatus.RUNNING:
+            view.open("output", by_person=False)  # what came of it, or why nothing did
         if attempt is not None:
             if view.follow(attempt.id):
                 self.look()

@@ -34,6 +34,7 @@ class AttemptView(Vertical):
         super().__init__()
         self._tab = tab
         self._attempt_id: int | None = None
+        self.seq: int | None = None
         self._chosen = False
 
     def compose(self) -> ComposeResult:
@@ -54,6 +55,15 @@ class AttemptView(Vertical):
     def tab(self) -> str:
         """The tab that is shown."""
         return self.query_one(TabLine).taken
+
+    @property
+    def text(self) -> str:
+        """All of what the tab shows, folded or not, as it came."""
+        view = self.query_one(f"#{self.tab}")
+        if isinstance(view, Conversation):
+            return view.transcript
+        assert isinstance(view, TextView)
+        return "\n".join(text for text, _ in view.blocks)
 
     def open(self, tab: str, *, by_person: bool = True) -> None:
         """Show a tab; once a person has chosen one, only a person changes it."""
@@ -81,6 +91,7 @@ class AttemptView(Vertical):
 
     def show(self, attempt: Attempt, unit: WorkUnit) -> None:
         """Show all that is known of an attempt besides its events."""
+        self.seq = unit.seq
         self.query_one("#output", TextView).show(*output_of(attempt))
         self.query_one("#prompt", TextView).show((attempt.prompt, ""))
         self.query_one("#cost", TextView).show((cost_of(attempt), ""), ("\nitem", DIM), (item_of(unit), ""))

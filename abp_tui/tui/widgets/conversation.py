@@ -62,6 +62,11 @@ class Conversation(WrappedView[Event]):
         self.unfolded = not self.unfolded
         self.rebuild()
 
+    @property
+    def transcript(self) -> str:
+        """Every event whole: its time, its kind, its text."""
+        return "\n\n".join(_whole(event) for event in self.blocks)
+
     def build(self, block: Event, width: int) -> list[Content]:
         """Time, label, and the text with a hanging indent."""
         label, label_style, style = self._look(block)
@@ -118,3 +123,8 @@ def tool_words(body: str) -> str:
     if len(values) == 1:
         return next(iter(values.values()))
     return "  ".join(f"{name}: {value}" for name, value in values.items())
+
+
+def _whole(event: Event) -> str:
+    head = [f"{event.at:%H:%M:%S}" if event.at else "", str(event.kind), event.title]
+    return " ".join(part for part in head if part) + (f"\n{event.body}" if event.body else "")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
+from abp_tui.domain.model import Cause
 from abp_tui.feed import RunningUnit
+from abp_tui.tui.widgets.cause_list import kind_of
 from abp_tui.tui.widgets.columns import Column, lay_out, row
 from abp_tui.tui.widgets.facts import paragraph, stack
 from abp_tui.tui.widgets.figures import clock, since, span
@@ -75,6 +78,9 @@ class RunningStrip(Widget):
         return Content.assemble(*parts).truncate(self.content_size.width, ellipsis=True)
 
 
-def causes(kinds: Counter[str]) -> tuple[tuple[str, int], ...]:
+def by_kind(causes: Iterable[Cause]) -> tuple[tuple[str, int], ...]:
     """The kinds of failure in words, the most frequent first."""
-    return tuple((kind.replace("_", " "), number) for kind, number in kinds.most_common(4))
+    kinds: Counter[str] = Counter()
+    for cause in causes:
+        kinds[kind_of(cause)] += cause.units
+    return tuple(kinds.most_common(4))

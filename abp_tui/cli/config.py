@@ -1,0 +1,38 @@
+"""`abp config`: the settings, their values, and where those come from."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+import click
+
+from abp_tui.cli.common import json_option, put, put_json
+from abp_tui.cli.layout import dim, table
+from abp_tui.cli.text import clean
+
+
+@click.command()
+@json_option
+def config(as_json: bool) -> None:
+    """Show every setting, its value, and where it comes from: default, file or environment.
+
+    A variable goes over the file, the file over the default. The file is config.toml in your
+    configuration folder, or the one that ABP_CONFIG names.
+
+    \\b
+    abp config
+    abp config --json | jq '.[] | select(.source != "default")'
+    """
+    from abp_tui import paths
+    from abp_tui.settings import origins
+
+    found = origins()
+    if as_json:
+        put_json([asdict(origin) for origin in found])
+        return
+    rows = [(o.name, clean(json.dumps(o.value, ensure_ascii=False)), clean(o.source)) for o in found]
+    for line in table(("SETTING", "VALUE", "FROM"), rows):
+        put(line)
+    file = paths.config_path()
+    put(dim(f"file: {clean(str(file))}{'' if file.exists() else ' (not there)'}"))

@@ -1,0 +1,45 @@
+"""Why units failed, cause by cause."""
+
+from __future__ import annotations
+
+import click
+
+from abp_tui.cli.common import job_argument, json_option, open_orchestrator, put, put_json, say
+from abp_tui.cli.layout import table
+from abp_tui.cli.text import one_line
+
+ERROR_WIDTH = 80
+
+
+@click.command()
+@job_argument
+@json_option
+def failures(job: str, as_json: bool) -> None:
+    """List why units failed or are in doubt, grouped by cause, the most frequent first.
+
+    Errors that differ only in numbers, paths and ids are one cause.
+
+    \\b
+    abp failures docs
+    abp retry docs --cause 5f0c31a2b7d4
+    """
+    orchestrator = open_orchestrator()
+    found = orchestrator.causes(job)
+    if as_json:
+        put_json([cause.model_dump(mode="json") for cause in found])
+        return
+    if not found:
+        say(f"{orchestrator.repository.jobs.find(job).name}: no unit has failed or is in doubt")
+        return
+    rows = (
+        (
+            cause.fingerprint,
+            str(cause.units),
+            (cause.failure_kind or "unknown") if cause.failed else "in doubt",
+            str(cause.first_seq),
+            one_line(cause.error)[:ERROR_WIDTH],
+        )
+        for cause in found
+    )
+    for line in table(("CAUSE", "UNITS", "KIND", "FIRST", "ERROR"), rows, right="UNITS FIRST"):
+        put(line)

@@ -1,0 +1,69 @@
+"""What the two screens share that show an attempt: its tabs, and taking what a tab shows elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from abp_tui.errors import InvalidInput
+from abp_tui.tui.screens.base import AbpScreen
+from abp_tui.tui.widgets.attempt_view import AttemptView
+from abp_tui.tui.widgets.figures import count
+
+MOST_COPIED = 100_000  # characters: terminals drop what is longer
+
+
+class AttemptScreen(AbpScreen):
+    """A screen with an `AttemptView`."""
+
+    def action_tab(self, tab: str) -> None:
+        """Show a tab."""
+        self.query_one(AttemptView).open(tab)
+
+    def action_unfold(self) -> None:
+        """Show long messages whole, or fold them."""
+        self.query_one(AttemptView).conversation.unfold()
+
+    def action_copy(self) -> None:
+        """Put what the tab shows on the clipboard, by way of the terminal (OSC 52)."""
+        text = self.query_one(AttemptView).text
+        if not text:
+            self.tell("there is nothing to copy yet")
+        elif len(text) > MOST_COPIED:
+            self.tell(f"{len(text):,} characters are more than terminals copy: s saves them to a file")
+        else:
+            self.app.copy_to_clipboard(text)
+            self.tell(f"{count(len(text), 'character')} copied, if your terminal lets programs copy")
+
+    def action_save(self) -> None:
+        """Write what the tab shows to a file in the folder abp was started in."""
+        view = self.query_one(AttemptView)
+        text = view.text
+        if not text:
+            self.tell("there is nothing to save yet")
+            return
+        name = "-".join((self.job.name if self.job else "job", f"unit{view.seq}", view.tab))
+        self.act(
+            lambda: write_new(Path.cwd(), name, ".txt", text), lambda path: self.tell(f"saved as {path}")
+        )
+
+
+def write_new(folder: Path, name: str, suffix: str, text: str) -> Path:
+    """Write a text to a file that is not there yet, and say which; raises `InvalidInput`."""
+    path = free_path(folder, name, suffix)
+    try:
+        with path.open("x", encoding="utf-8", errors="surrogateescape") as file:
+            file.write(text)
+    except OSError as error:
+        raise InvalidInput(
+            f"{path} can't be written: {error.strerror}", "start abp in another folder"
+        ) from None
+    return path
+
+
+def free_path(folder: Path, name: str, suffix: str) -> Path:
+    """A file in the folder that is not there yet."""
+    path, n = folder / f"{name}{suffix}", 1
+    while path.exists():
+        n += 1
+        path = folder / f"{name}-{n}{suffix}"
+    return path

@@ -1,0 +1,111 @@
+"""Why units of a job failed or are in doubt, cause by cause, and running one cause's units again."""
+
+from __future__ import annotations
+
+from textual import work
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.widgets import Static
+
+from abp_tui.domain.model import Cause
+from abp_tui.feed import Snapshot
+from abp_tui.tui.commands import bindings
+from abp_tui.tui.screens.base import AbpScreen
+from abp_tui.tui.screens.unit import UnitScreen
+from abp_tui.tui.widgets.cause_list import CauseList, kind_of
+from abp_tui.tui.widgets.figures import count
+from abp_tui.tui.widgets.glyphs import BAD, DIM, GOOD, WARN
+from abp_tui.tui.widgets.lines import LineList
+from abp_tui.tui.widgets.top_bar import Parts
+from abp_tui.tui.widgets.wrapped import TextView
+
+NONE = "No unit has failed or is in doubt. esc goes back."
+
+
+class FailuresScreen(AbpScreen):
+    """The causes in a list; beside it, what the first unit of the one under the cursor says."""
+
+    BINDINGS = bindings("failures")
+    SCOPES = ("failures", "lists", "screen", "app")
+    AUTO_FOCUS = "CauseList"
+
+    def __init__(self, job_id: int) -> None:
+        super().__init__(job_id)
+        self._number = job_id
+        self._read_at = (-1, -1)
+
+    def body(self) -> ComposeResult:
+        """The causes, and the text of one."""
+        with Vertical(id="causes"):
+            yield Static(id="titles", markup=False)
+            yield CauseList()
+            yield Static(NONE, id="empty", markup=False)
+        yield TextView(id="error")
+
+    def where(self) -> tuple[str, ...]:
+        """The crumbs."""
+        return (self.job.name if self.job else "", "failures")
+
+    def state(self) -> Parts:
+        """How many units it is about."""
+        if self.job is None:
+            return (("removed", DIM),)
+        failed, doubts = self.job.failed_units, self.job.suspect_units
+        return ((f"{failed:,} failed", BAD if failed else GOOD), (f" · {doubts:,} in doubt", DIM))
+
+    def take(self, snapshot: Snapshot) -> None:
+        """Group anew where units have failed or been put back."""
+        if self.job is None:
+            return
+        now = (self.job.failed_units, self.job.suspect_units)
+        if now != self._read_at:
+            self._read_at = now
+            self._read()
+
+    def on_resize(self) -> None:
+        """The columns follow the width."""
+        self.call_after_refresh(self._show_titles)
+
+    def on_line_list_moved(self, message: LineList.Moved) -> None:
+        """Show what the cause under the cursor is."""
+        cause = self.query_one(CauseList).cause
+        self.query_one("#error", TextView).show(*(_told(cause) if cause else ()))
+
+    def on_line_list_opened(self, message: LineList.Opened) -> None:
+        """A click on the cause under the cursor opens its first unit."""
+        self.action_open()
+
+    def action_open(self) -> None:
+        """Open the first unit of the cause."""
+        if cause := self.query_one(CauseList).cause:
+            self.app.push_screen(UnitScreen(self._number, cause.first_seq))
+
+    def action_retry_cause(self) -> None:
+        """Run the units of the cause under the cursor again."""
+        if cause := self.query_one(CauseList).cause:
+            words = self.say(f"runs {count(cause.units, 'unit')} again")
+            self.act(lambda: self.orchestrator.retry_cause(self._number, cause.fingerprint), words)
+
+    def action_retry(self) -> None:
+        """Run all failed and suspect units again."""
+        if job := self.job:
+            words = self.say(f"runs {count(job.failed_units + job.suspect_units, 'unit')} again")
+            self.act(lambda: self.orchestrator.retry(self._number), words)
+
+    @work(thread=True, group="causes", exclusive=True, exit_on_error=False)
+    def _read(self) -> None:
+        self.show_from_thread(self._show, self.orchestrator.causes(self._number))
+
+    def _show(self, causes: list[Cause]) -> None:
+        self.set_class(not causes, "-empty")
+        self.query_one(CauseList).take(causes)
+        self._show_titles()
+
+    def _show_titles(self) -> None:
+        self.query_one("#titles", Static).update(self.query_one(CauseList).titles())
+
+
+def _told(cause: Cause) -> tuple[tuple[str, str], ...]:
+    """A cause at length."""
+    head = f"{count(cause.units, 'unit')} · {kind_of(cause)} · first: unit {cause.first_seq}"
+    return (head, BAD if cause.failed else WARN), ("", ""), (cause.error or "it says nothing", "")

@@ -1,0 +1,66 @@
+"""The causes of failures, a row each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.content import Content
+
+from abp_tui.domain.model import Cause
+from abp_tui.tui.widgets.columns import Column, header, lay_out, row
+from abp_tui.tui.widgets.glyphs import BAD, BOLD, WARN
+from abp_tui.tui.widgets.lines import LineList
+from abp_tui.tui.widgets.text import one_line
+
+COLUMNS = (
+    Column("units", "units", 9, right=True),
+    Column("kind", "kind", 12, grow=1, most=20),
+    Column("error", "what the first of them says", 30, grow=8),
+)
+
+
+class CauseList(LineList):
+    """All causes, the most frequent first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.causes: Sequence[Cause] = ()
+
+    @property
+    def line_count(self) -> int:
+        """How many causes there are."""
+        return len(self.causes)
+
+    @property
+    def cause(self) -> Cause | None:
+        """The cause under the cursor."""
+        return self.causes[self.cursor] if self.cursor < len(self.causes) else None
+
+    def take(self, causes: Sequence[Cause]) -> None:
+        """Show these; the cursor stays on its cause."""
+        here = self.cause.fingerprint if self.cause else ""
+        self.causes = causes
+        self.measure()
+        self.cursor = next((n for n, c in enumerate(causes) if c.fingerprint == here), self.cursor)
+        self.post_message(self.Moved(self, self.cursor))
+
+    def titles(self) -> Content:
+        """The line of column titles."""
+        return header(lay_out(COLUMNS, self.line_width))
+
+    def line(self, index: int, width: int) -> Content:
+        """A cause."""
+        cause, style = self.causes[index], BOLD if index == self.cursor else ""
+        cells = {
+            "units": (f"{cause.units:,}", style or (BAD if cause.failed else WARN)),
+            "kind": (kind_of(cause), BAD if cause.failed else WARN),
+            "error": (one_line(cause.error), style),
+        }
+        return row(lay_out(COLUMNS, width), cells)
+
+
+def kind_of(cause: Cause) -> str:
+    """The kind of failure in words."""
+    if not cause.failed:
+        return "in doubt"
+    return str(cause.failure_kind or "unknown").replace("_", " ")

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from abp_tui.domain.failure import FailureKind
+from abp_tui.domain.model import Denial, Outcome
+from abp_tui.domain.status import JobStatus
+from abp_tui.errors import NotFound
+from abp_tui.workers.base import Sink, Task
+from abp_tui.workers.cancel import Cancel
+from tests.factories import answer, make_job
+from tests.tui.screens import InProcess
+
+
+def planted(task: Task, sink: Sink, cancel: Cancel) -> Outcome:
+    """Fours fail each at another path, threes time out, fives are denied."""
+    n = task.payload["n"]
+    if n % 4 == 0:
+        return Outcome.failed(FailureKind.AGENT_ERROR, f"no such file: /data/{n}/in.txt")
+    if n % 3 == 0:
+        return Outcome.failed(FailureKind.TIMEOUT_IDLE, f"silent for {n} s")
+    if n % 5 == 0:
+        return Outcome(ok=True, output="could not", denials=(Denial(tool="Bash", detail="rm"),))
+    return answer(task, sink, cancel)
+
+
+def ended(folder: Path) -> InProcess:
+    orchestrator = InProcess(folder, planted)
+    make_job(orchestrator.repository, 24)
+    orchestrator.skip_test("words")
+    orchestrator.settle()
+    return orchestrator
+
+
+def test_units_are_grouped_by_cause_the_most_frequent_first(tmp_path: Path) -> None:
+    causes = ended(tmp_path).causes("words")
+    assert [(c.units, c.failure_kind, c.failed, c.first_seq) for c in causes] == [
+        (6, FailureKind.AGENT_ERROR, True, 0),
+        (6, FailureKind.TIMEOUT_IDLE, True, 3),
+        (2, None, False, 5),
+    ]
+    assert causes[0].error == "no such file: /data/0/in.txt"
+    assert causes[2].error == "permission denied: Bash rm"
+
+
+def test_one_cause_alone_is_run_again(tmp_path: Path) -> None:
+    orchestrator = ended(tmp_path)
+    orchestrator.agent._behaviour = answer
+    times_out = orchestrator.causes("words")[1]
+    before = len(orchestrator.agent.prompts)
+    orchestrator.retry_cause("words", times_out.fingerprint)
+    orchestrator.settle()
+    assert sorted(orchestrator.agent.prompts[before:]) == sorted(f"Do {n}" for n in (3, 6, 9, 15, 18, 21))
+    assert [c.units for c in orchestrator.causes("words")] == [6, 2]
+    assert orchestrator.repository.jobs.find("words").status is JobStatus.FAILED
+
+
+def test_a_cause_that_a_retry_has_emptied_is_said_to_be_gone(tmp_path: Path) -> None:
+    orchestrator = ended(tmp_path)
+    orchestrator.agent._behaviour = answer
+    cause = orchestrator.causes("words")[0].fingerprint
+    orchestrator.retry_cause("words", cause)
+    orchestrator.settle()
+    with pytest.raises(NotFound, match="no unit of job words has ended for cause"):
+        orchestrator.retry_cause("words", cause)
