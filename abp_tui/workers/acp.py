@@ -177,7 +177,9 @@ class AcpWorker(Worker[AcpOptions]):
             return Probe(False, error.message, hint=error.hint)
 
 
-_TELLS_WHO = re.compile(r"(API_KEY|(AUTH|OAUTH|ACCESS)_TOKEN|BASE_URL|CONFIG_DIR|CREDENTIALS|PROJECT)$|^HOME$")
+_TELLS_WHO = re.compile(
+    r"(API_KEY|(AUTH|OAUTH|ACCESS)_TOKEN|BASE_URL|CONFIG_DIR|CREDENTIALS|PROJECT)$|^HOME$"
+)
 
 
 def _outcome(talk: Talk, end: ProcessEnd) -> Outcome:

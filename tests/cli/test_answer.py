@@ -6,14 +6,14 @@ import sys
 from pathlib import Path
 
 from tests.cli.driver import Abp
-from tests.workers.helpers import STANDINS
+from tests.workers.helpers import STANDINS, is_alive
 
 AGENT = str(STANDINS / "acp_agent.py")
 
 
-def new(abp: Abp, texts: Path, *more: str) -> None:
+def new(abp: Abp, texts: Path, *more: str, scene: str = "permission") -> None:
     source = ("--files", texts, "--pattern", "*.md", "--prompt", "edit {file_name}", "--intent", "Edit it")
-    abp.quick("new", "docs", *source, "--worker", "acp", *more, "--", sys.executable, AGENT, "permission")
+    abp.quick("new", "docs", *source, "--worker", "acp", *more, "--", sys.executable, AGENT, scene)
 
 
 def test_a_person_answers_the_test_and_the_rules_the_batch(abp: Abp, texts: Path) -> None:
@@ -44,3 +44,10 @@ def test_a_rule_lets_the_batch_work(abp: Abp, texts: Path) -> None:
     abp.run("start", "docs", "--skip-test", "--wait")
     assert {unit["output"] for unit in abp.json("units", "docs")} == {"chosen: once"}
     assert {unit["verdict"] for unit in abp.json("units", "docs")} == {"ok"}
+
+
+def test_what_an_agent_leaves_in_a_session_of_its_own_is_ended_too(abp: Abp, texts: Path) -> None:
+    new(abp, texts, "--limit", "1", scene="setsid")
+    abp.run("start", "docs", "--skip-test", "--wait")
+    [unit] = abp.json("units", "docs")
+    assert not is_alive(int(unit["output"]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import select
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -39,7 +40,7 @@ class Run:
     def __call__(
         self, scene: str, prompt: str = "hello", *, timers: Timers = PATIENT, **more: Any
     ) -> Outcome:
-        names = ("session_id", "may_ask", "env")
+        names = ("session_id", "may_ask", "env", "follow_up")
         given = {name: more.pop(name) for name in names if name in more}
         task = Task(prompt=prompt, payload={}, cwd=str(self.folder), timers=timers, **given)
         with self.cancel:
@@ -327,6 +328,14 @@ def test_a_session_is_loaded_without_its_old_words_and_cost(run: Run) -> None:
     assert not any("long ago" in e.body for e in run.sink.events)
 
 
+def test_a_session_that_goes_on_hears_the_follow_up_and_a_new_one_all(run: Run) -> None:
+    outcome = run("text-load", "all of it", session_id="earlier", follow_up="go on")
+    assert outcome.output == "I was asked: go on"
+    run.cancel = Cancel()
+    outcome = run("text-load", "all of it", session_id="gone", follow_up="go on")
+    assert outcome.output == "I was asked: all of it"
+
+
 def test_of_a_resumed_session_the_cost_is_not_known(run: Run) -> None:
     outcome = run("text-resume", session_id="earlier")
     assert outcome.ok
@@ -370,6 +379,17 @@ def test_a_cancel_before_the_start(run: Run) -> None:
     run.cancel.request("stopped")
     assert run("text").failure is FailureKind.INTERRUPTED
     assert run.sink.pids == []
+
+
+def test_the_sdk_is_loaded_only_where_an_agent_runs() -> None:
+    code = "import sys; from abp_tui.workers.base import make_worker; make_worker('acp', {'argv': ['x']})"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}; print('acp' in sys.modules)"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.stdout.strip() == "False", done.stderr
 
 
 @pytest.mark.parametrize("rule", ["write", "edit(", "EDIT", ""])
