@@ -156,7 +156,7 @@ def with_timers(base: Timers, changes: Mapping[str, float]) -> Timers:
     try:
         return Timers.model_validate({**base.model_dump(), **named})
     except ValidationError as error:
-        raise InvalidInput(f"timers: {explain(error)}", "seconds up to 30 days; 0 means none") from None
+        raise InvalidInput(f"timeouts: {explain(error)}", "seconds up to 30 days; 0 means none") from None
 
 
 def check_prompt(text: str) -> None:

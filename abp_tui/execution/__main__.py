@@ -12,7 +12,8 @@ from types import FrameType
 from abp_tui.errors import AbpError, LeaseHeld
 from abp_tui.execution.executor import JobExecutor
 from abp_tui.execution.launch import ALREADY_RUN
-from abp_tui.execution.orphans import Orphans
+from abp_tui.execution.orphans import orphans_of_a_process
+from abp_tui.execution.watchdog import watch_over_agents
 from abp_tui.store.repository import Repository
 
 GC_THRESHOLD = 50_000  # objects: events come by the thousand, and none of them is in a circle
@@ -22,9 +23,10 @@ def main() -> int:
     """Run what the arguments name; 0 once it has ended or is paused, 1 with one line on why it could not."""
     arguments = _parse()
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
+    watch_over_agents()
     try:
         repository = Repository(arguments.store)
-        executor = JobExecutor(repository, arguments.job, orphans=Orphans(repository.uuid))
+        executor = JobExecutor(repository, arguments.job, orphans=orphans_of_a_process(repository.uuid))
         _obey_signals(executor)
         gc.freeze()  # what is loaded by now stays: no use in walking it again and again
         gc.set_threshold(GC_THRESHOLD)
