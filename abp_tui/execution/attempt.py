@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import random
 import select
 import signal
@@ -25,6 +26,7 @@ from abp_tui.domain.failure import (
 from abp_tui.domain.follow_up import form, go_on
 from abp_tui.domain.model import Event, EventKind, Job, Outcome, Usage
 from abp_tui.domain.prompt import PromptTemplate
+from abp_tui.domain.secrecy import Mask
 from abp_tui.domain.status import AttemptStatus, Purpose, UnitStatus, Verdict
 from abp_tui.domain.structured import Schema
 from abp_tui.errors import AbpError, WorkerUnavailable
@@ -52,9 +54,10 @@ def attempt_mark(store_uuid: str, attempt_id: int) -> str:
 
 
 class MailSink:
-    """Sends what a worker tells of one attempt to the writer, up to `CONVERSATION_CAP`."""
+    """Sends what a worker tells of one attempt to the writer, without secrets, up to `CONVERSATION_CAP`."""
 
-    def __init__(self, mailbox: Mailbox, attempt_id: int) -> None:
+    def __init__(self, mailbox: Mailbox, attempt_id: int, mask: Mask) -> None:
+        self._mask = mask
         self._mailbox = mailbox
         self._attempt_id = attempt_id
         self._room = CONVERSATION_CAP
@@ -67,7 +70,7 @@ class MailSink:
         """Several messages of the conversation."""
         if self._room <= 0:
             return
-        kept = [capped(event) for event in events]
+        kept = [capped(self._mask.event(event)) for event in events]
         self._room -= sum(EVENT_COST + len(event.body) + len(event.raw or "") for event in kept)
         if self._room <= 0:
             kept.append(Event(kind=EventKind.NOTICE, title="abp", body=FULL))
@@ -90,6 +93,7 @@ class AttemptRunner:
         self._worker = worker
         self._store_uuid = store_uuid
         self._mailbox = mailbox
+        self._mask = Mask(os.environ)
         self._template = PromptTemplate(job.prompt_template)
         schema = job.recipe.output_schema
         self._schema = None if schema is None else Schema(schema)
@@ -102,13 +106,14 @@ class AttemptRunner:
 
     def run(self, claim: Claim, cancel: Cancel) -> Finished:
         """Run the claim to its end, its events going to the writer, and say what becomes of its unit."""
-        sink = MailSink(self._mailbox, claim.attempt_id)
+        sink = MailSink(self._mailbox, claim.attempt_id, self._mask)
         task = self._task(claim)
         sink.event(Event(kind=EventKind.PROMPT, body=task.words))
         outcome = self._outcome(task, sink, cancel)
         if not outcome.ok and (cancel.requested or _ended_with_us(outcome, cancel)):
             reason = cancel.reason or outcome.error
             outcome = outcome.model_copy(update={"failure": FailureKind.INTERRUPTED, "error": reason})
+        outcome = self._mask.outcome(outcome)
         return conclude(claim, outcome, self._job, random.random(), for_good=cancel.for_good)
 
     def _outcome(self, task: Task, sink: Sink, cancel: Cancel) -> Outcome:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from abp_tui.domain.model import Event, EventKind, Job, Lease
+from abp_tui.domain.secrecy import Mask
 from abp_tui.domain.status import JobStatus
 from abp_tui.errors import IllegalTransition, LeaseLost, StoreError
 from abp_tui.execution.assignment import Assignment, OneTest, WholeJob
@@ -167,7 +168,7 @@ class JobExecutor:
 
         Where the database can't take it, the spill file has it, for the next executor.
         """
-        reason = f"its executor failed: {type(error).__name__}: {error}"
+        reason = Mask(os.environ).text(f"its executor failed: {type(error).__name__}: {error}")
         try:
             job = self._repository.jobs.get(self._job_id)
             with journal.transaction(durable=True):
