@@ -70,7 +70,7 @@ class Loop:
         stop: StopOrder,
         outage: Outage,
         room: Room,
-        orphans: Orphans | None,
+        orphans: Orphans,
     ) -> None:
         self._journal = journal
         self._mailbox = mailbox
@@ -121,6 +121,7 @@ class Loop:
         """Take what has come to what is not recorded yet, and draw the consequences of the ends in it."""
         time.sleep(max(0.0, self._written + GAP_S - time.monotonic()))
         mail = self._mailbox.collect(TICK_S)
+        self._orphans.started(mail.processes)
         for end in mail.finished:
             self._draw_consequences(end)
         if self.unrecorded:
@@ -130,8 +131,9 @@ class Loop:
 
     def _round(self) -> JobStatus | None:
         self._look()
-        if self._orphans and self.unrecorded.finished:
-            self._orphans.end(self._pool.running)  # before it is said that they have ended
+        if self.unrecorded.finished:  # before it is said that they have ended
+            ended = [end.claim.attempt_id for end in self.unrecorded.finished]
+            self._orphans.end(ended, self._pool.running)
         self._short_of = self._room.lacks()
         wanted = self._wanted()
         if self.unrecorded or wanted or time.monotonic() - self._written >= BEAT_S:

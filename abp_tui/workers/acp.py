@@ -26,6 +26,7 @@ from abp_tui.workers.output import Output
 from abp_tui.workers.process import ASK_FIRST, run_program
 from abp_tui.workers.process_end import ProcessEnd, StartFailure
 from abp_tui.workers.spawn import environment
+from abp_tui.workers.variables import Variables, filled
 
 if TYPE_CHECKING:
     from acp import PromptResponse
@@ -56,7 +57,10 @@ class AcpOptions(WorkerOptions):
     argv: tuple[str, ...] = Field(
         min_length=1, description="The agent's program and its arguments: gemini --acp."
     )
-    env: Mapping[str, str] = Field(default_factory=dict, description="Added to the program's environment.")
+    env: Variables = Field(
+        default_factory=dict,
+        description="Added to the program's environment; ${NAME} takes a variable of that.",
+    )
     mode: str | None = Field(
         default=None,
         description="The agent's session mode; none: its `default`, which asks, or its own choice.",
@@ -82,14 +86,6 @@ class AcpOptions(WorkerOptions):
         if not argv[0] or any("\0" in argument for argument in argv):
             raise ValueError("the program's name is empty, or an argument holds a NUL")
         return argv
-
-    @field_validator("env")
-    @classmethod
-    def _can_be_passed(cls, env: Mapping[str, str]) -> Mapping[str, str]:
-        for name, value in env.items():
-            if not name or "=" in name or "\0" in name + value:
-                raise ValueError(f"{name!r} can't be a variable: no name, or a = or NUL in it")
-        return env
 
 
 class AcpWorker(Worker[AcpOptions]):
@@ -135,14 +131,21 @@ class AcpWorker(Worker[AcpOptions]):
     def _environment(self, task: Task) -> Mapping[str, str]:
         """Ours, that of the options and the task's, less the markers of an agent around us."""
         own = {name: value for name, value in os.environ.items() if name not in NESTING_MARKS}
-        return {**own, **self.options.env, **task.env}
+        return {**own, **filled(self.options.env), **task.env}
 
     def account(self) -> str:
         """A hash of the program and of what in its environment names or proves who somebody is."""
-        own = {**os.environ, **self.options.env}
+        own = {**os.environ, **self._given()}
         telling = sorted(f"{name}={value}" for name, value in own.items() if _TELLS_WHO.search(name))
         named = "\0".join([self.options.argv[0], *telling])
         return hashlib.sha256(named.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+
+    def _given(self) -> Mapping[str, str]:
+        """The options' variables, as they stand where what they refer to is not set: then nothing runs."""
+        try:
+            return filled(self.options.env)
+        except WorkerUnavailable:
+            return self.options.env
 
     def permissions(self) -> list[str]:
         """What the agent may do, the widest first."""
@@ -163,7 +166,7 @@ class AcpWorker(Worker[AcpOptions]):
         program = self.options.argv[0]
         if "/" in program and not Path(program).is_absolute():
             return program  # found from the job's folder, once that is known
-        found = shutil.which(program, path=self.options.env.get("PATH"))
+        found = shutil.which(program, path=filled(self.options.env).get("PATH"))
         if found is None:
             hint = "npm install -g @agentclientprotocol/claude-agent-acp, or @google/gemini-cli, …"
             raise WorkerUnavailable(f"there is no program {program!r} to run", hint)

@@ -31,7 +31,6 @@ class Agent:
     argv: list[str]
     api: Any
     cwd: Path
-    env: Mapping[str, str]
     options: Mapping[str, Any]
     writes: Callable[[str, str], Any]
     runs: Callable[[str], Any]
@@ -42,7 +41,7 @@ class Agent:
 
     def run(self, prompt: str = "Do it", timers: Timers = PATIENT, **more: Any) -> Outcome:
         given = {name: more.pop(name) for name in ("session_id", "may_ask") if name in more}
-        worker = make_worker("acp", {"argv": self.argv, "env": self.env, **self.options, **more})
+        worker = make_worker("acp", {"argv": self.argv, **self.options, **more})
         self.sink, self.cancel = Recorder(answer=self.sink.answer), Cancel()
         task = Task(prompt=prompt, payload={}, cwd=str(self.cwd), timers=timers, **given)
         with self.cancel:
@@ -53,23 +52,31 @@ class Agent:
 
 
 @pytest.fixture
-def own_environment(own_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """Nothing of whoever runs the tests reaches an agent."""
+def own_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Mapping[str, str]], None]:
+    """Nothing of whoever runs the tests reaches an agent, but what is set by this."""
     for name in os.environ:
         if name not in ("PATH", "LANG", "HOME") and not name.startswith(("PYTEST", "COV")):
             monkeypatch.delenv(name)
     (tmp_path / "tmp").mkdir()
-    return {"HOME": str(own_home), "TMPDIR": str(tmp_path / "tmp")}
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+
+    def set_all(variables: Mapping[str, str]) -> None:
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+
+    return set_all
 
 
 @pytest.fixture
-def claude(claude_acp: Path, own_environment: dict[str, str], tmp_path: Path) -> Iterator[Agent]:
+def claude(
+    claude_acp: Path, own_environment: Callable[[Mapping[str, str]], None], tmp_path: Path
+) -> Iterator[Agent]:
     with AnthropicApi() as api:
+        own_environment(api.environment())
         yield Agent(
             argv=[str(claude_acp)],
             api=api,
             cwd=_folder(tmp_path),
-            env={**own_environment, **api.environment()},
             options={},
             writes=lambda path, content: anthropic_api.tool_use("Write", file_path=path, content=content),
             runs=lambda command: anthropic_api.tool_use("Bash", command=command),
@@ -79,13 +86,15 @@ def claude(claude_acp: Path, own_environment: dict[str, str], tmp_path: Path) ->
 
 
 @pytest.fixture
-def google(gemini: Path, own_environment: dict[str, str], tmp_path: Path) -> Iterator[Agent]:
+def google(
+    gemini: Path, own_environment: Callable[[Mapping[str, str]], None], tmp_path: Path
+) -> Iterator[Agent]:
     with GeminiApi() as api:
+        own_environment(api.environment())
         yield Agent(
             argv=[str(gemini), "--acp"],
             api=api,
             cwd=_folder(tmp_path),
-            env={**own_environment, **api.environment()},
             options={"auth_method": "gemini-api-key"},
             writes=lambda path, content: gemini_api.call("write_file", file_path=path, content=content),
             runs=lambda command: gemini_api.call("run_shell_command", command=command),

@@ -160,3 +160,19 @@ def test_a_job_that_asks_nothing(repository: Repository) -> None:
     job = make_job(repository, 1)
     with pytest.raises(IllegalTransition, match="asks nothing"):
         Orchestrator(repository, InProcessWorker(), settings=Settings()).answer(job.id, "1")
+
+
+def test_a_key_in_a_question_is_not_kept(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME_API_KEY", "very-secret-key")
+
+    def behave(task: Task, sink: Sink, cancel: Cancel) -> Outcome:
+        options = ["Send very-secret-key", "No"]
+        return Outcome(ok=True, output=str(sink.ask("curl very-secret-key", options, cancel) == options[0]))
+
+    test = Test(repository, InProcessWorker(behave))
+    with test.running():
+        question = test.question()
+        assert (question.text, question.options) == ("curl ***", ("Send ***", "No"))
+        test.orchestrator.answer(test.job_id, "1")
+    assert test.output == "True"
+    assert "secret" not in str(test.said())
