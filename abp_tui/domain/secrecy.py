@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from abp_tui.domain.model import Denial, Event, Outcome
@@ -45,13 +45,18 @@ class Mask:
             return [self.value(element) for element in value]
         return value
 
-    def event(self, event: Event) -> Event:
-        """The event without secrets; the event itself where there are none."""
-        body, raw = self.text(event.body), event.raw and self.text(event.raw)
-        title, ref = self.text(event.title), self.text(event.ref)
-        if body is event.body and raw is event.raw and title is event.title and ref is event.ref:
-            return event
-        return event.model_copy(update={"body": body, "raw": raw, "title": title, "ref": ref})
+    def events(self, events: Sequence[Event]) -> Sequence[Event]:
+        """The events without secrets; the same ones where there are none, which one look at all tells."""
+        if not self._forms:
+            return events
+        whole = "\0".join([f"{event.title}\0{event.ref}\0{event.body}\0{event.raw}" for event in events])
+        if not any(form in whole for form in self._forms):
+            return events
+        return [self._event(event) for event in events]
+
+    def _event(self, event: Event) -> Event:
+        texts = {name: getattr(event, name) for name in ("body", "raw", "title", "ref")}
+        return event.model_copy(update={name: text and self.text(text) for name, text in texts.items()})
 
     def outcome(self, outcome: Outcome) -> Outcome:
         """The outcome without secrets."""

@@ -71,7 +71,7 @@ class MailSink:
         """Several messages of the conversation."""
         if self._room <= 0:
             return
-        kept = [capped(self._mask.event(event)) for event in events]
+        kept = [capped(event) for event in self._mask.events(events)]
         self._room -= sum(EVENT_COST + len(event.body) + len(event.raw or "") for event in kept)
         if self._room <= 0:
             kept.append(Event(kind=EventKind.NOTICE, title="abp", body=FULL))

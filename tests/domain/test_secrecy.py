@@ -51,8 +51,9 @@ def test_nor_does_json_in_json(secret: str, around: str) -> None:
 def test_what_holds_none_stays_as_it_is(value: dict[str, Any], text: str) -> None:
     mask = Mask({"A_KEY": HIDDEN})
     assert (mask.value(value), mask.text(text)) == (value, text)
-    event = Event(kind=EventKind.TEXT, body=text)
-    assert mask.event(event) is event
+    events = [Event(kind=EventKind.TEXT, body=text), Event(kind=EventKind.TEXT, raw=text)]
+    assert mask.events(events) is events
+    assert Mask({}).events(events) is events
 
 
 def test_a_key_of_several_lines_is_none_of_them() -> None:
@@ -80,6 +81,6 @@ def test_no_part_of_an_event_or_outcome_holds_one() -> None:
         last_tool=HIDDEN,
         denials=(Denial(tool=HIDDEN, detail=HIDDEN),),
     )
-    for masked in (mask.event(event), mask.outcome(outcome)):
+    for masked in (*mask.events([event, event]), mask.outcome(outcome)):
         assert HIDDEN not in masked.model_dump_json()
     assert mask.outcome(outcome).result == {MASK: [MASK, 3, None]}

@@ -18,7 +18,7 @@ from abp_tui.workers.base import Sink, Task, Worker
 from abp_tui.workers.cancel import Cancel
 from abp_tui.workers.claude_cli import ClaudeCliWorker, ClaudeOptions
 from tests.execution.test_executor import run_in_thread
-from tests.factories import InProcessWorker, make_job
+from tests.factories import InProcessWorker, make_job, wait_for_cancel
 from tests.waiting import wait_until
 
 STANDIN = str(Path(__file__).parent.parent / "standins" / "claude")
@@ -149,17 +149,21 @@ def stopping(executor: JobExecutor, agent: Agent) -> Any:
     return behave
 
 
-def test_a_stopped_job_goes_on_with_its_sessions(repository: Repository) -> None:
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["here", "on another machine"])
+def test_a_stopped_job_goes_on_with_its_sessions(repository: Repository, elsewhere: bool) -> None:
     agent = Agent(failed(F.INTERRUPTED))
     job = make_job(repository, 1, status=JobStatus.RUNNING)
     executor = JobExecutor(repository, job.id, agent)
     agent._behaviour = stopping(executor, agent)
     assert executor.run() is JobStatus.PAUSED
+    if elsewhere:
+        with repository.database.writing() as db:
+            db.execute_sql("UPDATE attempt SET host = 'another machine'")
     agent._behaviour = agent._behave
     repository.jobs.move(job.id, JobStatus.RUNNING)
     JobExecutor(repository, job.id, agent).run()
-    assert agent.sessions == [None, "s1"]
-    assert "was ended" in agent.tasks[1].words
+    assert agent.sessions == [None, None if elsewhere else "s1"]
+    assert ("was ended" in agent.tasks[1].words) is not elsewhere
 
 
 def test_what_a_person_ended_rejected_or_tries_again_begins_anew(repository: Repository) -> None:
@@ -174,6 +178,43 @@ def test_what_a_person_ended_rejected_or_tries_again_begins_anew(repository: Rep
     orchestrator.retry(job.id)
     JobExecutor(repository, job.id, agent).run()
     assert agent.sessions == [None] * 4
+
+
+def test_a_unit_that_a_person_ended_begins_anew(repository: Repository) -> None:
+    agent = Agent(failed(F.INTERRUPTED))
+    agent._behaviour = waiting(agent)
+    job = make_job(repository, 1, status=JobStatus.RUNNING)
+    thread, _, _ = run_in_thread(repository, job.id, agent)
+    wait_until(lambda: repository.units.ask_end(job.id, 0))
+    thread.join(20)
+    agent._behaviour = agent._behave
+    Orchestrator(repository, worker=agent).retry(job.id)
+    JobExecutor(repository, job.id, agent).run()
+    assert agent.sessions == [None, None]
+
+
+def test_what_was_cut_short_as_a_test_begins_anew(repository: Repository) -> None:
+    agent = Agent(failed(F.INTERRUPTED))
+    job = make_job(repository, 1)
+    executor = JobExecutor(repository, job.id, agent)
+    agent._behaviour = stopping(executor, agent)
+    executor.run_test(0)
+    agent._behaviour = agent._behave
+    Orchestrator(repository, worker=agent).skip_test(job.id)
+    JobExecutor(repository, job.id, agent).run()
+    assert agent.sessions == [None, None]
+
+
+def waiting(agent: Agent) -> Any:
+    """What goes on until it is ended."""
+
+    def behave(task: Task, sink: Sink, cancel: Cancel) -> Outcome:
+        sink.session("s1")
+        sink.event(SAID)
+        wait_for_cancel(task, sink, cancel)
+        return agent._behave(task, sink, cancel)
+
+    return behave
 
 
 class GoingOn(ClaudeCliWorker):
