@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from abp_tui.domain.failure import FailureKind
-from abp_tui.domain.model import Job, Lease, WorkUnit
+from abp_tui.domain.model import Job, Lease, Question, WorkUnit
 from abp_tui.domain.status import JobStatus, Phase, UnitStatus, Verdict
 from abp_tui.liveness import Liveness, judge
 
@@ -57,8 +57,11 @@ class JobView(View):
     max_workers: int
     max_retries: int
     max_failures_in_row: int = Field(description="So many failures in a row pause the job; 0: never.")
+    timers: dict[str, float] = Field(description="How long an attempt may take, in seconds; 0: no limit.")
+    output_schema: dict[str, Any] | None = Field(description="The JSON schema that each result fits.")
     pause_reason: str | None
     waiting: str | None = Field(description="What a running job waits for before it starts more units.")
+    question: Question | None = Field(description="What the agent under test asks of a person, if it does.")
     post_processing_prompt: str | None
     synthesis: UnitStatus | None = Field(description="State of the step over all results, if there is one.")
     created_at: datetime
@@ -115,6 +118,8 @@ def view_job(job: Job, judge: Callable[[Lease], Liveness] = judge) -> JobView:
         phase=phase_of(job, executor is not None and executor.alive),
         prompt_version=job.recipe.version,
         worker_options=dict(job.recipe.worker_options),
+        timers=job.recipe.timers.model_dump(),
+        output_schema=None if job.recipe.output_schema is None else dict(job.recipe.output_schema),
         executor=executor,
     )
 
@@ -150,6 +155,6 @@ def _view_executor(lease: Lease, judge: Callable[[Lease], Liveness]) -> Executor
 
 _SAME = (
     "name intent status cost_usd cost_is_floor budget_usd prompt_template enumerator_type enumerator_config "
-    "worker cwd max_workers max_retries max_failures_in_row pause_reason waiting post_processing_prompt "
-    "synthesis created_at started_at finished_at"
+    "worker cwd max_workers max_retries max_failures_in_row pause_reason waiting question "
+    "post_processing_prompt synthesis created_at started_at finished_at"
 ).split()

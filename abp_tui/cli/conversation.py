@@ -30,6 +30,8 @@ def lines_of(event: Event) -> Iterator[str]:
         case EventKind.TOOL_RESULT | EventKind.DIFF:
             mark = "  ! " if event.is_error else "  | "
             yield from (dim(mark + line) for line in _first(event.body, RESULT_LINES))
+        case EventKind.NOTICE if event.title == "question":
+            yield from (bold(f"? {line}") for line in clean(event.body).splitlines())
         case EventKind.RESULT:
             if event.is_error:
                 yield f"! {one_line(event.body or event.title)}"

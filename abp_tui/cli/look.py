@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from abp_tui.cli.common import job_argument, json_option, open_repository, put, put_json, say
-from abp_tui.cli.layout import ago, bold, dim, local, money, pairs, span, table, tinted
+from abp_tui.cli.layout import ago, bold, dim, local, money, pairs, span, table, timer_words, tinted
 from abp_tui.cli.text import clean, one_line
 from abp_tui.words import counted
 
@@ -62,6 +63,8 @@ def show(job: str, as_json: bool) -> None:
         put_json(view.model_dump(mode="json"))
         return
     for line in pairs(_facts(view)):
+        put(line)
+    for line in _question_lines(view):
         put(line)
     put(bold("prompt"))
     for line in view.prompt_template.splitlines():
@@ -177,6 +180,8 @@ def _facts(view: JobView) -> Iterator[tuple[str, str]]:
     yield "retries", str(view.max_retries)
     row = counted(view.max_failures_in_row, "failure")
     yield "pauses after", f"{row} in a row" if view.max_failures_in_row else ""
+    yield "timers", timer_words(view.timers)
+    yield "schema", one_line(json.dumps(view.output_schema), 200) if view.output_schema is not None else ""
     yield "synthesis", f"{view.synthesis}, unit {view.total_units}" if view.synthesis else ""
     yield "created", local(view.created_at)
     yield "started", local(view.started_at)
@@ -184,6 +189,19 @@ def _facts(view: JobView) -> Iterator[tuple[str, str]]:
     if view.executor:
         yield "executor", f"process {view.executor.pid} on {view.executor.host}, {view.executor.state}"
     yield "prompt version", str(view.prompt_version)
+
+
+def _question_lines(view: JobView) -> Iterator[str]:
+    from abp_tui.cli.summary import next_step
+
+    if view.question is None:
+        return
+    yield bold("the agent asks")
+    for line in clean(view.question.text).splitlines():
+        yield f"  {line}"
+    for n, option in enumerate(view.question.options, 1):
+        yield f"  {bold(str(n))} {one_line(option)}"
+    yield f"  {next_step(view)}"
 
 
 def _unit_lines(repository: Repository, job: Job, state: str | None, limit: int) -> list[UnitLine]:

@@ -24,6 +24,7 @@ from abp_tui.cli.watching import LEFT, after_launch, follow_test
 if TYPE_CHECKING:
     from abp_tui.domain.model import Event, TestResult
     from abp_tui.orchestrator import Orchestrator
+    from abp_tui.views import JobView
 
 
 @click.command()
@@ -44,6 +45,22 @@ def test(job: str, seq: int | None, as_json: bool) -> int:
     code = run_test(orchestrator, job, seq, as_json)
     advise(orchestrator, job)
     return code
+
+
+@click.command()
+@job_argument
+@click.argument("choice")
+def answer(job: str, choice: str) -> None:
+    """Answer what the agent under test asks, by the number of an option or its words.
+
+    Only a test asks. In the batch the worker's rules answer: see its options.
+
+    \b
+    abp show docs
+    abp answer docs 1
+    """
+    answered = open_orchestrator().answer(job, choice)
+    say(f"answered: {one_line(answered.answer or '')}")
 
 
 @click.command()
@@ -110,7 +127,7 @@ def run_test(orchestrator: Orchestrator, ref: str, seq: int | None, as_json: boo
     before = repository.attempts.latest_test(repository.jobs.find(ref).id)
     job = orchestrator.launch_test(ref, seq)
     try:
-        view = follow_test(repository, job.id, _show, before.id if before else 0)
+        view = follow_test(repository, job.id, _show, _tell_how_to_answer, before.id if before else 0)
     except KeyboardInterrupt:
         say(f"abp: left; the test goes on. `abp wait {job.name}` waits for it, `abp stop {job.name}` ends it")
         return LEFT
@@ -137,6 +154,12 @@ def _show(event: Event) -> None:
 
     for line in lines_of(event):
         say(line)
+
+
+def _tell_how_to_answer(view: JobView) -> None:
+    from abp_tui.cli.summary import next_step
+
+    say(next_step(view))
 
 
 def _report(result: TestResult, as_json: bool) -> None:

@@ -46,6 +46,9 @@ def next_step(view: JobView) -> str:
     if view.phase is Phase.INTERRUPTED:
         verb = "test" if view.status is JobStatus.TESTING else "resume"
         return f"Its process is gone. Go on: abp {verb} {name}"
+    if view.question is not None:
+        numbers = "|".join(str(n) for n, _ in enumerate(view.question.options, 1))
+        return f"The agent asks. Next: abp answer {name} {numbers}"
     return {
         JobStatus.CREATED: f"Next: abp test {name}",
         JobStatus.TESTING: _after_test(view),

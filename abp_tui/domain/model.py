@@ -58,6 +58,22 @@ class Recipe(Frozen):
     output_schema: Mapping[str, Any] | None = None
     created_at: datetime
 
+    def works_like(self, other: Recipe) -> bool:
+        """Whether it differs from another version in its timers at most."""
+        apart = {"version": self.version, "timers": self.timers, "created_at": self.created_at}
+        return other.model_copy(update=apart) == self
+
+
+class Question(Frozen):
+    """What a running agent asks of a person, and the option that was chosen, once one was."""
+
+    id: int
+    attempt_id: int
+    text: str
+    options: tuple[str, ...]
+    answer: str | None = None
+    asked_at: datetime
+
 
 class Lease(Frozen):
     """Who runs a job now: one executor, known by its process and its beat.
@@ -91,7 +107,7 @@ class Job(Frozen):
     """One batch: an intent applied to many items.
 
     `synthesis` is the state of the step that `post_processing_prompt` adds after them. `waiting` is what a
-    running job waits for before it claims more units.
+    running job waits for before it claims more units, `question` what its agent under test asks.
     """
 
     id: int
@@ -119,6 +135,7 @@ class Job(Frozen):
     lease: Lease | None = None
     pause_reason: str | None = None
     waiting: str | None = None
+    question: Question | None = None
     env_names: tuple[str, ...] = ()
     created_at: datetime
     ready_at: datetime | None = None

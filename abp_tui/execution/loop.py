@@ -18,6 +18,7 @@ from abp_tui.execution.mailbox import Mail, Mailbox
 from abp_tui.execution.orphans import Orphans
 from abp_tui.execution.outage import Outage, Room
 from abp_tui.execution.pool import WorkerPool
+from abp_tui.execution.questions import OpenQuestions
 from abp_tui.liveness import BEAT_S, started_at
 from abp_tui.store.claims import Claim, Finished, Orders, Started
 from abp_tui.store.journal import Journal
@@ -70,7 +71,7 @@ class Loop:
         stop: StopOrder,
         outage: Outage,
         room: Room,
-        orphans: Orphans | None,
+        orphans: Orphans,
     ) -> None:
         self._journal = journal
         self._mailbox = mailbox
@@ -85,6 +86,7 @@ class Loop:
         self._breaker = Breaker(job.max_failures_in_row)
         self._workers = job.desired_workers
         self.unrecorded = Mail()
+        self._questions = OpenQuestions()
         self._dropped = 0
         self._hold: str | None = None  # of its own accord, for good
         self._asked: str | None = None  # by a person, who may think better of it
@@ -120,6 +122,7 @@ class Loop:
         """Take what has come to what is not recorded yet, and draw the consequences of the ends in it."""
         time.sleep(max(0.0, self._written + GAP_S - time.monotonic()))
         mail = self._mailbox.collect(TICK_S)
+        self._orphans.started(mail.processes)
         for end in mail.finished:
             self._draw_consequences(end)
         if self.unrecorded:
@@ -129,8 +132,9 @@ class Loop:
 
     def _round(self) -> JobStatus | None:
         self._look()
-        if self._orphans and self.unrecorded.finished:
-            self._orphans.end(self._pool.running)  # before it is said that they have ended
+        if self.unrecorded.finished:  # before it is said that they have ended
+            ended = [end.claim.attempt_id for end in self.unrecorded.finished]
+            self._orphans.end(ended, self._pool.running)
         self._short_of = self._room.lacks()
         wanted = self._wanted()
         if self.unrecorded or wanted or time.monotonic() - self._written >= BEAT_S:
@@ -153,6 +157,7 @@ class Loop:
             self._nothing_until = 0.0
             self._obey(self._journal.orders_now())
             self._pool.end(self._journal.ends_asked(), BY_A_PERSON)
+            self._questions.bring_answers(self._journal)
             self._seen = version  # at last: what could not be read is read again
 
     def _obey(self, orders: Orders) -> None:
@@ -182,11 +187,13 @@ class Loop:
         mail = self.unrecorded
         with self._journal.transaction(durable=bool(mail.finished)):
             self._record(mail)
+            asked = self._questions.write(self._journal, mail.asked)
             finished = self._journal.finish(mail.finished)
             self._log(finished)
             claims = self._claim()
         self._written = time.monotonic()
         self._waiting = self._short_of
+        self._questions.written(asked)
         self._work.taken(claims)
         self._pool.give(claims)
         self.unrecorded, self._dropped = Mail(), 0

@@ -16,6 +16,7 @@ from abp_tui.domain.model import (
     Lease,
     LogEntry,
     Outcome,
+    Question,
     Recipe,
     Timers,
     Usage,
@@ -73,8 +74,8 @@ _SAME = (
 ).split()
 
 
-def job_from(row: Row, recipe: Recipe) -> Job:
-    """A job from its row and its current recipe."""
+def job_from(row: Row, recipe: Recipe, question: Question | None = None) -> Job:
+    """A job from its row, its current recipe and what is asked of a person."""
     return Job(
         **{name: row[name] for name in _SAME},
         enumerator_config=load(row["enumerator_config"]),
@@ -84,6 +85,7 @@ def job_from(row: Row, recipe: Recipe) -> Job:
         counters=Counters(**{name: row[name] for name in _COUNTERS}),
         cost_is_floor=row["cost_unknown"] > 0,
         lease=lease_from(row),
+        question=question,
         env_names=tuple(load(row["env_names"])),
     )
 
@@ -132,6 +134,12 @@ def event_from(row: Row) -> Event:
     """An event from its row."""
     same = {name: row[name] for name in ("id", "at", "kind", "title", "ref", "is_error", "body", "raw")}
     return Event(**same, attempt_id=row["attempt"])
+
+
+def question_from(row: Row) -> Question:
+    """A question from its row."""
+    same = {name: row[name] for name in ("id", "text", "answer", "asked_at")}
+    return Question(**same, attempt_id=row["attempt"], options=tuple(load(row["options"])))
 
 
 def bucket_from(row: Row) -> Bucket:

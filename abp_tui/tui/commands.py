@@ -66,6 +66,14 @@ def _being_tested(job: JobView) -> bool:
     return job.phase is Phase.TESTING
 
 
+def _asks(job: JobView) -> bool:
+    return job.question is not None
+
+
+def _asks_nothing(job: JobView) -> bool:
+    return job.question is None
+
+
 def _testable(job: JobView) -> bool:
     return job.status is JobStatus.CREATED or _in_review(job)
 
@@ -124,10 +132,48 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command("review.other", "t", "Other unit", "Test the next unit that waits", "other", when=_testable),
     Command("review.cancel", "c", "Cancel", "End the running test", "cancel", when=_being_tested),
-    Command("review.output", "1", "Output", "What the agent answered", "tab('output')", False),
-    Command("review.talk", "2", "Conversation", "All that was said and done", "tab('conversation')", False),
-    Command("review.prompt", "3", "Prompt", "The prompt as it was sent", "tab('prompt')", False),
-    Command("review.cost", "4", "Cost", "Cost, tokens, turns, times", "tab('cost')", False),
+    *(
+        Command(
+            f"review.answer_{n}",
+            str(n),
+            f"Option {n}",
+            f"Answer what the agent asks with option {n}",
+            f"answer({n})",
+            False,
+            when=_asks,
+        )
+        for n in range(1, 10)
+    ),
+    Command(
+        "review.output",
+        "1",
+        "Output",
+        "What the agent answered",
+        "tab('output')",
+        False,
+        when=_asks_nothing,
+    ),
+    Command(
+        "review.talk",
+        "2",
+        "Conversation",
+        "All that was said and done",
+        "tab('conversation')",
+        False,
+        when=_asks_nothing,
+    ),
+    Command(
+        "review.prompt",
+        "3",
+        "Prompt",
+        "The prompt as it was sent",
+        "tab('prompt')",
+        False,
+        when=_asks_nothing,
+    ),
+    Command(
+        "review.cost", "4", "Cost", "Cost, tokens, turns, times", "tab('cost')", False, when=_asks_nothing
+    ),
     Command("review.unfold", "o", "Unfold", "Show long messages whole, or fold them", "unfold"),
     Command("review.copy", "y", "Copy", "Copy what the tab shows to the clipboard", "copy", False),
     Command("review.save", "s", "Save", "Save what the tab shows to a file", "save", False),

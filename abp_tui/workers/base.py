@@ -27,6 +27,7 @@ class Task:
     `env` is added to the environment of the agent's program and carries the mark of the attempt.
     `session_id` is a session of the agent to go on with, None for a new one; `follow_up` is what to say in it
     instead of the whole prompt, which it has heard. Where it turns out to be gone, `prompt` says it all.
+    `may_ask` says that a person is there to answer `Sink.ask`.
     """
 
     prompt: str
@@ -37,6 +38,7 @@ class Task:
     session_id: str | None = None
     follow_up: str | None = None
     output_schema: Mapping[str, Any] | None = None
+    may_ask: bool = False
 
     @property
     def words(self) -> str:
@@ -45,7 +47,7 @@ class Task:
 
 
 class Sink(Protocol):
-    """Where a worker tells what happens while it happens. Thread-safe, never blocks for long."""
+    """Where a worker tells what happens while it happens. Thread-safe; only `ask` blocks for long."""
 
     def event(self, event: Event) -> None:
         """One message of the conversation."""
@@ -58,6 +60,12 @@ class Sink(Protocol):
 
     def process(self, pid: int) -> None:
         """The program's process, as soon as it runs; it leads a process group of its own."""
+
+    def ask(self, text: str, options: Sequence[str], over: Cancel, timeout_s: float = 0) -> str | None:
+        """Ask a person to choose one of the options, and wait for that.
+
+        None where nobody chose within `timeout_s` seconds (0: however long), or before `over` was requested.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +134,7 @@ class Worker(ABC, Generic[OptionsT]):
 
 def _builtin() -> dict[str, str]:
     return {
+        "acp": "abp_tui.workers.acp:AcpWorker",
         "claude": "abp_tui.workers.claude_cli:ClaudeCliWorker",
         "command": "abp_tui.workers.command:CommandWorker",
         "sample": "abp_tui.workers.sample:SampleWorker",

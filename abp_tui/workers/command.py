@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,7 +17,7 @@ from abp_tui.domain.model import Outcome, Timers
 from abp_tui.domain.prompt import PromptTemplate
 from abp_tui.errors import InvalidInput, WorkerUnavailable
 from abp_tui.plugins import suggest
-from abp_tui.workers.base import Probe, Sink, Task, Worker, WorkerOptions
+from abp_tui.workers.base import NESTING_MARKS, Probe, Sink, Task, Worker, WorkerOptions
 from abp_tui.workers.cancel import Cancel
 from abp_tui.workers.code_arguments import code_arguments, reads_code_from_stdin
 from abp_tui.workers.item_file import ItemFolder
@@ -25,10 +26,12 @@ from abp_tui.workers.output import Output, to_bytes
 from abp_tui.workers.process import run_program
 from abp_tui.workers.process_end import ProcessEnd, StartFailure
 from abp_tui.workers.spawn import environment
+from abp_tui.workers.variables import Variables, filled
 
 ITEM_IN_ENV_MAX = 100_000  # bytes; the system takes 128 KiB for one variable
 
 OURS = frozenset({"ABP_ITEM", "ABP_ITEM_FILE", "ABP_ATTEMPT"})  # set anew for each item
+NOT_PASSED_ON = OURS | NESTING_MARKS
 _ENCODE = json.JSONEncoder(default=str).encode
 
 
@@ -38,7 +41,10 @@ class CommandOptions(WorkerOptions):
     argv: tuple[str, ...] = Field(
         min_length=1, description="The program and its arguments; {field} takes an item's field."
     )
-    env: Mapping[str, str] = Field(default_factory=dict, description="Added to the program's environment.")
+    env: Variables = Field(
+        default_factory=dict,
+        description="Added to the program's environment; ${NAME} is a variable of the one at the start.",
+    )
     ok_exit_codes: tuple[int, ...] = Field(default=(0,), description="Exit codes that mean success.")
     output_limit: int = Field(
         default=1024 * 1024,
@@ -58,15 +64,6 @@ class CommandOptions(WorkerOptions):
             raise ValueError("the program's name is empty")
         return argv
 
-    @field_validator("env")
-    @classmethod
-    def _can_be_passed(cls, env: Mapping[str, str]) -> Mapping[str, str]:
-        for name, value in env.items():
-            if not name or "=" in name or "\0" in name + value:
-                raise ValueError(f"{name!r} can't be a variable: no name, or a = or NUL in it")
-            os.fsencode(name + value)
-        return env
-
 
 class CommandWorker(Worker[CommandOptions]):
     """Runs a program per item: the prompt on its stdin, the item in `ABP_ITEM_FILE` and `ABP_ITEM`."""
@@ -81,9 +78,12 @@ class CommandWorker(Worker[CommandOptions]):
         self._arguments = tuple(PromptTemplate(argument) for argument in options.argv)
         self._code = code_arguments(options.argv) | {0}
         self._items = ItemFolder()
-        # as bytes, because turning the environment to text and back for each item costs as much as the rest
-        own = {name: value for name, value in os.environ.items() if name not in OURS}
-        self._env = environment({**own, **self.options.env})
+
+    @cached_property
+    def _env(self) -> list[bytes]:
+        """As bytes, because to turn it into text and back for each item costs as much as the rest."""
+        own = {name: value for name, value in os.environ.items() if name not in NOT_PASSED_ON}
+        return environment({**own, **filled(self.options.env)})
 
     def check(self, fields: Sequence[str]) -> None:
         """Raise `InvalidInput` for an unknown field or one in code, `WorkerUnavailable` without a program."""
@@ -116,7 +116,7 @@ class CommandWorker(Worker[CommandOptions]):
         program = self.options.argv[0]
         if "/" in program and not Path(program).is_absolute():
             return program  # found from the job's folder, once that is known
-        found = shutil.which(program, path=self.options.env.get("PATH"))
+        found = shutil.which(program, path=filled(self.options.env).get("PATH"))
         if found is None:
             raise WorkerUnavailable(
                 f"there is no program {program!r} to run", "is it installed, on PATH and executable?"
@@ -146,7 +146,7 @@ class CommandWorker(Worker[CommandOptions]):
         except StartFailure as failure:
             return failure.outcome()
         output.close()
-        return self._outcome(task, end, output.text())
+        return self._outcome(end, output.text())
 
     def _run(self, task: Task, sink: Sink, cancel: Cancel, output: Output) -> ProcessEnd:
         item = _ENCODE(task.payload).encode()
@@ -175,7 +175,7 @@ class CommandWorker(Worker[CommandOptions]):
             for at, argument in enumerate(self._arguments)
         ]
 
-    def _outcome(self, task: Task, end: ProcessEnd, text: str) -> Outcome:
+    def _outcome(self, end: ProcessEnd, text: str) -> Outcome:
         if interrupted := end.interruption():
             return Outcome.failed(*interrupted, output=text, exit_code=end.exit_code)
         if end.exit_code not in self.options.ok_exit_codes:
@@ -186,10 +186,4 @@ class CommandWorker(Worker[CommandOptions]):
                 exit_code=end.exit_code,
                 signal=end.signal,
             )
-        if task.output_schema is None:
-            return Outcome(ok=True, output=text, exit_code=end.exit_code)
-        try:
-            return Outcome(ok=True, output=text, result=json.loads(text), exit_code=end.exit_code)
-        except (ValueError, RecursionError) as error:
-            problem = f"the output is no JSON: {error}"
-            return Outcome.failed(FailureKind.BAD_OUTPUT, problem, output=text, exit_code=end.exit_code)
+        return Outcome(ok=True, output=text, exit_code=end.exit_code)

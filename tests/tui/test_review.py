@@ -158,3 +158,40 @@ async def test_a_burst_of_events_leaves_nothing_out(tmp_path: Path) -> None:
         texts = pilot.app.screen.query_one("#conversation").plain  # type: ignore[attr-defined]
         assert "+" not in shown(pilot).split("3 Prompt")[0].split("2 Conversation")[1]
     assert [f"line {n}" in texts for n in range(500)] == [True] * 500
+
+
+def asks(task: Task, sink: Sink, cancel: Cancel) -> Outcome:
+    said = sink.ask(
+        "edit: Write notes.md\nnotes.md\n@@ -1 +1 @@\n-old words\n+new words", ["Yes", "No"], cancel
+    )
+    return Outcome(ok=True, output=f"chosen: {said}")
+
+
+@BOTH
+async def test_what_the_agent_asks_is_answered_by_its_number(tmp_path: Path, size: tuple[int, int]) -> None:
+    orchestrator = InProcess(tmp_path, asks)
+    make_job(orchestrator.repository, 2)
+    orchestrator.launch_test("words")
+    async with running(orchestrator, size, job="words") as pilot:
+        await until_shown(
+            pilot, "asks you", "The agent asks", "edit: Write notes.md", "1 Yes", "2 No", "+new"
+        )
+        assert "If you approve" not in shown(pilot)
+        await pilot.press("7")
+        await until_shown(pilot, "'7' is none of the options")
+        await pilot.press("2")
+        await until_shown(pilot, "answered: No", "passed in", "chosen: No")
+        await pilot.press("2")
+        await until_shown(pilot, "question", "2. No"), "2 is the conversation again"
+    orchestrator.settle()
+
+
+async def test_a_job_that_asks_is_one_that_needs_a_person(tmp_path: Path) -> None:
+    orchestrator = InProcess(tmp_path, asks)
+    make_job(orchestrator.repository, 2)
+    orchestrator.launch_test("words")
+    async with running(orchestrator) as pilot:
+        await until_shown(pilot, "? asks you")
+        orchestrator.answer("words", "1")
+        await until_shown(pilot, "◐ review")
+    orchestrator.settle()

@@ -161,6 +161,7 @@ def _offers_change(before: JobView | None, now: JobView | None) -> bool:
     return before is None or now is None or _offer(before) != _offer(now)
 
 
-def _offer(job: JobView) -> tuple[str, str, Phase | None, bool, bool]:
+def _offer(job: JobView) -> tuple[str, str, Phase | None, bool, bool, bool]:
     alive = job.executor is not None and job.executor.alive
-    return job.id, job.status, job.phase, job.failed_units + job.suspect_units > 0, alive
+    asks = job.question is not None
+    return job.id, job.status, job.phase, job.failed_units + job.suspect_units > 0, alive, asks

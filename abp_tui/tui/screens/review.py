@@ -52,6 +52,9 @@ class ReviewScreen(AttemptScreen):
 
     def state(self) -> Parts:
         """How the test goes, or how it went."""
+        if self.job is not None and self.job.question is not None:
+            mark = JOB_MARKS["asks"]
+            return ((f"{mark.sign} {mark.word}", mark.style),)
         if self._under_test is not None:
             return _going(self._under_test)
         if self._result is not None:
@@ -94,6 +97,14 @@ class ReviewScreen(AttemptScreen):
         """Put the unit back, and leave."""
         number = self._number
         self.act(lambda: self.orchestrator.reject(number), self._rejected)
+
+    def action_answer(self, number: int) -> None:
+        """Answer what the agent asks with one of its options."""
+        seen = self.job.question if self.job else None
+        self.act(
+            lambda: self.orchestrator.answer(self._number, str(number), seen=seen),
+            lambda question: self.tell(f"answered: {question.answer}"),
+        )
 
     def action_cancel(self) -> None:
         """End the running test."""

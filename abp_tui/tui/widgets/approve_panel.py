@@ -8,19 +8,20 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from abp_tui.domain.model import TestResult
+from abp_tui.domain.model import Question, TestResult
 from abp_tui.tui.widgets.facts import facts, paragraph, stack
 from abp_tui.tui.widgets.figures import money, roughly, span
-from abp_tui.tui.widgets.glyphs import DIM
+from abp_tui.tui.widgets.glyphs import DIM, WARN
 from abp_tui.tui.widgets.text import one_line
 from abp_tui.views import JobView
 
 WIDE = 50  # cells: wider than a panel beside something
+SHOWN = 4000  # characters of a change
 SPREAD = 2.0  # one unit says no more than the order of magnitude
 
 
 class ApprovePanel(Widget):
-    """Beside the review. `permissions` are the worker's own words."""
+    """Beside the review. `permissions` are the worker's own words. What the agent asks comes first."""
 
     DEFAULT_CSS = """
     ApprovePanel { background: $surface; padding: 1 2; overflow-y: auto; }
@@ -34,6 +35,8 @@ class ApprovePanel(Widget):
         if self.job is None:
             return Content()
         width = self.content_size.width
+        if self.job.question is not None:
+            return stack(_question(self.job.question, width))
         if width > WIDE:
             return self._in_short(self.job, width)
         lines = [Content.styled("If you approve", "bold"), Content()]
@@ -85,6 +88,15 @@ def _rows(job: JobView, result: TestResult | None) -> list[tuple[str, str]]:
         ("retries", f"up to {job.max_retries} for each unit" if job.max_retries else "none"),
         ("folder", one_line(job.cwd)),
     ]
+
+
+def _question(question: Question, width: int) -> list[Content]:
+    """What is asked, the keys that answer it, and below them the change that it is about."""
+    first, _, more = question.text.partition("\n")
+    lines = [Content.styled("The agent asks", "bold"), *paragraph(one_line(first), width, WARN)]
+    options = [(str(n), one_line(option, 200), "bold") for n, option in enumerate(question.options[:9], 1)]
+    lines += facts(options, width, label_width=1)
+    return [*lines, *paragraph(more[:SHOWN], width)]
 
 
 def _bullets(lines: Sequence[str], width: int) -> list[Content]:
