@@ -118,6 +118,7 @@ class Worker(ABC, Generic[OptionsT]):
 def _builtin() -> dict[str, str]:
     return {
         "claude": "abp_tui.workers.claude_cli:ClaudeCliWorker",
+        "codex": "abp_tui.workers.codex:CodexWorker",
         "command": "abp_tui.workers.command:CommandWorker",
         "sample": "abp_tui.workers.sample:SampleWorker",
     }
