@@ -34,6 +34,11 @@ def results_path(database: Path, job_id: int) -> Path:
     return database.parent / "results" / f"{database.stem}-j{job_id}.jsonl"
 
 
+def claude_slots_folder() -> Path:
+    """Config folders of Claude Code for agents side by side."""
+    return data_folder() / "claude-slots"
+
+
 def config_path() -> Path:
     """The settings file: `ABP_CONFIG` if that is set, else `config.toml` in the person's settings folder."""
     if named := os.environ.get(CONFIG_VARIABLE):

@@ -1,4 +1,4 @@
-"""Claude Code as a worker: its command line from options, its permissions in plain words."""
+"""Claude Code as a worker: its command line from options, and where an agent has its settings."""
 
 from __future__ import annotations
 
@@ -6,69 +6,24 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
-
-from abp_tui.domain.model import Timers
+from abp_tui import paths
+from abp_tui.domain.model import Outcome, Timers
 from abp_tui.errors import WorkerUnavailable
-from abp_tui.workers.base import NESTING_MARKS, Probe, Task, WorkerOptions
+from abp_tui.workers.base import NESTING_MARKS, Probe, Sink, Task
 from abp_tui.workers.cancel import Cancel
+from abp_tui.workers.claude_account import CONFIG_VARIABLE, account, config_folder, login
+from abp_tui.workers.claude_options import ClaudeOptions, in_words
+from abp_tui.workers.claude_slots import STATE, ConfigSlots
 from abp_tui.workers.process import run_program
 from abp_tui.workers.process_end import StartFailure
 from abp_tui.workers.spawn import environment
 from abp_tui.workers.stream_json import StreamJsonWorker
 
 PROBE_TIMERS = Timers(first_event_s=0, idle_s=0, total_s=20)
-
-
-def _no_flag(value: str) -> str:
-    if value.startswith("-") or not value.strip():
-        raise ValueError(f"{value!r} is no value but a flag or nothing")
-    return value
-
-
-Value = Annotated[str, AfterValidator(_no_flag)]
-
-_MODES = {
-    "default": "reads files and runs harmless commands; whatever would ask for leave is denied",
-    "acceptEdits": "edits files in its folder without asking; other commands are denied unless listed",
-    "plan": "reads and plans only, changes nothing",
-    "dontAsk": "does only what is listed or always allowed; everything else is denied",
-    "auto": "a classifier of its own decides what it may do without asking",
-    "bypassPermissions": "SKIPS ALL PERMISSION CHECKS: may run anything with all the rights of your account",
-}
-
-
-class ClaudeOptions(WorkerOptions):
-    """How Claude Code is run. Permissions are what stands here, never what an item says."""
-
-    program: Value = Field(default="claude", description="The program, by name or path.")
-    model: Value | None = Field(default=None, description="Model or alias; none: the program's own choice.")
-    fallback_model: Value | None = Field(default=None, description="Model while the first is overloaded.")
-    effort: Value | None = Field(default=None, description="How hard it thinks: low, medium, high.")
-    max_turns: int | None = Field(default=None, ge=1, description="Most turns of one attempt.")
-    max_budget_usd: float | None = Field(
-        default=None,
-        gt=0,
-        description="Most USD of one attempt; looked at after each turn, so it overshoots.",
-    )
-    permission_mode: Literal["default", "acceptEdits", "plan", "dontAsk", "auto", "bypassPermissions"] = (
-        Field(default="default", description="What it may do without being asked.")
-    )
-    allowed_tools: tuple[Value, ...] = Field(default=(), description="Allowed without asking: Bash(git *).")
-    disallowed_tools: tuple[Value, ...] = Field(default=(), description="Never allowed.")
-    tools: tuple[Value, ...] | None = Field(default=None, description="The only built-in tools it has.")
-    add_dirs: tuple[Value, ...] = Field(default=(), description="More folders it may work in.")
-    append_system_prompt: Value | None = Field(default=None, description="Added to its system prompt.")
-    mcp_config: tuple[Value, ...] = Field(default=(), description="MCP servers: files or JSON.")
-    strict_mcp_config: bool = Field(default=False, description="No MCP servers but those of mcp_config.")
-    settings: Value | None = Field(default=None, description="More settings: a file or JSON.")
-    setting_sources: str | None = Field(
-        default=None, description='Which of user,project,local settings to load; "" for none.'
-    )
-    bare: bool = Field(default=False, description="Lean: no hooks, plugins, memory or background look-ups.")
+NO_TASK = Task(prompt="", payload={}, cwd="/")
 
 
 class ClaudeCliWorker(StreamJsonWorker[ClaudeOptions]):
@@ -77,6 +32,15 @@ class ClaudeCliWorker(StreamJsonWorker[ClaudeOptions]):
     name = "claude"
     title = "Claude Code"
     Options = ClaudeOptions
+    resumes = True
+
+    def run(self, task: Task, sink: Sink, cancel: Cancel) -> Outcome:
+        """Run the agent on the task, in a config folder of its own if that is wanted."""
+        if not self.options.config_per_slot:
+            return super().run(task, sink, cancel)
+        with _slots(self.environment(task)).take() as folder:
+            own = {**task.env, CONFIG_VARIABLE: str(folder)}
+            return super().run(replace(task, env=own), sink, cancel)
 
     def argv(self, task: Task, session_id: str) -> list[str]:
         """The command line; the prompt goes to stdin."""
@@ -92,7 +56,8 @@ class ClaudeCliWorker(StreamJsonWorker[ClaudeOptions]):
                 argv += [flag, *values]
         if options.tools is not None:
             argv += ["--tools", *(options.tools or ("",))]
-        argv += ["--strict-mcp-config"] * options.strict_mcp_config + ["--bare"] * options.bare
+        argv += ["--strict-mcp-config"] * (options.strict_mcp_config or options.lean)
+        argv += ["--bare"] * options.bare
         if task.output_schema is not None:
             argv += ["--json-schema", json.dumps(task.output_schema)]
         return argv
@@ -107,7 +72,7 @@ class ClaudeCliWorker(StreamJsonWorker[ClaudeOptions]):
             "--max-budget-usd": options.max_budget_usd,
             "--append-system-prompt": options.append_system_prompt,
             "--settings": options.settings,
-            "--setting-sources": options.setting_sources,
+            "--setting-sources": options.sources,
         }
 
     def _lists(self) -> Mapping[str, tuple[str, ...]]:
@@ -126,22 +91,11 @@ class ClaudeCliWorker(StreamJsonWorker[ClaudeOptions]):
 
     def permissions(self) -> list[str]:
         """What the agent may do, the widest first."""
-        options = self.options
-        lists = (
-            ("may without asking: ", options.allowed_tools),
-            ("may never: ", options.disallowed_tools),
-            ("has only these built-in tools: ", options.tools or ()),
-            ("also works in: ", options.add_dirs),
-            ("uses MCP servers from: ", options.mcp_config),
-        )
-        said = [lead + ", ".join(values) for lead, values in lists if values]
-        if options.tools == ():
-            said.append("has no built-in tools")
-        if options.settings:
-            said.append(f"takes more rules from settings: {options.settings}")
-        if options.setting_sources != "":
-            said.append("and what your own Claude Code settings allow")
-        return [_MODES[options.permission_mode], *said]
+        return in_words(self.options)
+
+    def account(self) -> str:
+        """Told apart by config folder, API and login."""
+        return account(self.environment(NO_TASK), self.options.settings)
 
     def require(self) -> None:
         """Raise `WorkerUnavailable` where the program is not there."""
@@ -168,7 +122,7 @@ class ClaudeCliWorker(StreamJsonWorker[ClaudeOptions]):
                 end = run_program(
                     [found, "--version"],
                     cwd="/",
-                    env=environment(self.environment(Task(prompt="", payload={}, cwd="/"))),
+                    env=environment(self.environment(NO_TASK)),
                     timers=PROBE_TIMERS,
                     cancel=cancel,
                     on_stdout=said.extend,
@@ -178,15 +132,11 @@ class ClaudeCliWorker(StreamJsonWorker[ClaudeOptions]):
         if end.exit_code != 0:
             return Probe(False, f"{found} --version: {end.describe()}", hint="install it anew")
         version = said.decode("utf-8", "replace").split(" ")[0].strip()
-        return Probe(True, f"{found}, {_login()}", version=version or None)
+        return Probe(True, f"{found}, {login(self.environment(NO_TASK))}", version=version or None)
 
 
-def _login() -> str:
-    """What there is to log in with. Whether it is valid shows only when the agent runs."""
-    for name in ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"):
-        if os.environ.get(name):
-            return f"logged in by {name}"
-    folder = Path(os.environ.get("CLAUDE_CONFIG_DIR") or Path.home() / ".claude")
-    if (folder / ".credentials.json").exists():
-        return "logged in by its credentials file"
-    return "no login found by file or environment"
+def _slots(environment: Mapping[str, str]) -> ConfigSlots:
+    """Slots for the config folder of this environment; the state file of the usual one lies beside it."""
+    folder = config_folder(environment)
+    state = folder / STATE if environment.get(CONFIG_VARIABLE) else Path.home() / STATE
+    return ConfigSlots(paths.claude_slots_folder(), folder, state)

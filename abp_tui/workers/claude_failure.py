@@ -18,6 +18,7 @@ LOGIN = FailureKind.LOGIN
 PERMANENT = FailureKind.PERMANENT
 TRANSIENT = FailureKind.TRANSIENT
 AGENT = FailureKind.AGENT_ERROR
+REFUSED = FailureKind.REFUSED_TO_START
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,8 @@ SIGNS = (
     Sign(PERMANENT, codes=("model_not_found",), statuses=(400, 403, 404, 405, 413, 422)),
     Sign(LOGIN, codes=("authentication_failed", "authentication_error", "oauth_org_not_allowed")),
     Sign(PERMANENT, codes=("invalid_request",), says=r"prompt is too long|request too large"),
-    Sign(AGENT, codes=("error_max_turns", "error_max_budget_usd")),
+    Sign(AGENT, codes=("error_max_turns",)),
+    Sign(PERMANENT, codes=("error_max_budget_usd",)),  # another attempt would spend as much again
     Sign(FailureKind.BAD_OUTPUT, codes=("error_max_structured_output_retries",)),
     Sign(
         TRANSIENT,
@@ -54,12 +56,39 @@ SIGNS = (
         says=r"\bapi error\b|unable to connect|connection (?:dropped|error|reset)"
         r"|overloaded|econnreset|timed out",
     ),
-    Sign(
-        PERMANENT,
-        says=r"unknown option|invalid (?:argument|mcp|settings)|requires --|cannot be used with root"
-        r"|missing required argument|option .* is invalid",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why the program did not even begin, and what to do."""
+
+    kind: FailureKind
+    hint: str
+    says: str
+
+
+REFUSALS = (
+    Refusal(
+        REFUSED,
+        "run it as another user, choose another permission mode, or set IS_SANDBOX=1 inside a sandbox",
+        says=r"cannot be used with root",
+    ),
+    Refusal(FailureKind.BAD_INPUT, "the prompt is empty", says=r"input must be provided"),
+    Refusal(
+        REFUSED,
+        "see the job's worker options, and whether this version of the program knows them",
+        says=r"unknown option|missing required argument|argument missing|invalid (?:argument|mcp|settings)"
+        r"|settings file not found|option .* is invalid|requires --|is not (?:a )?valid json",
     ),
 )
+
+
+def refusal(stream: ClaudeStream, stderr: str) -> Refusal | None:
+    """Why the program did not begin, by what it said on stderr; None where it did, or says nothing known."""
+    if stream.session_id is not None:
+        return None
+    return next((each for each in REFUSALS if re.search(each.says, stderr, re.I)), None)
 
 
 def classify(stream: ClaudeStream, complaint: str) -> FailureKind:

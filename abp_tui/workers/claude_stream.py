@@ -15,6 +15,7 @@ from abp_tui.workers.lines import JsonLines, Line
 from abp_tui.workers.loose import Json, as_text, mapping, objects, text
 
 TYPES = frozenset({"system", "assistant", "user", "result", "rate_limit_event", "stream_event"})
+LINE_CAP = 64 * 1024 * 1024  # bytes: a result holds the whole answer
 _TOOL_CALLS = frozenset({"tool_use", "server_tool_use", "mcp_tool_use"})
 _OF_NO_INTEREST = frozenset({"status", "ui_invalidate", "hook_started", "hook_progress", "hook_response"})
 
@@ -22,11 +23,13 @@ _OF_NO_INTEREST = frozenset({"status", "ui_invalidate", "hook_started", "hook_pr
 class ClaudeStream:
     """One run's output: feed it bytes, get events; its results and what led to them are kept.
 
-    `done` tells whether a result has arrived and nothing has been said after it.
+    `done` tells whether a result has arrived and nothing has been said after it. `resumed` says that the
+    run goes on with an earlier session.
     """
 
-    def __init__(self) -> None:
-        self._lines = JsonLines(TYPES)
+    def __init__(self, *, resumed: bool = False) -> None:
+        self._resumed = resumed
+        self._lines = JsonLines(TYPES, LINE_CAP)
         self._tools: dict[str, str] = {}
         self._denied: dict[str, Denial] = {}
         self.results: list[Json] = []
@@ -53,7 +56,7 @@ class ClaudeStream:
     @property
     def usage(self) -> Usage:
         """What this run consumed, as far as it has told."""
-        return usage_of(self.results)
+        return usage_of(self.results, resumed=self._resumed)
 
     def _line(self, line: Line) -> Iterator[Event]:
         if not line.objects:

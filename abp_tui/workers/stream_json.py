@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, ClassVar, TypeVar
 from uuid import uuid4
 
 from abp_tui.domain.failure import FailureKind
-from abp_tui.domain.model import Event, Outcome
+from abp_tui.domain.model import Event, EventKind, Outcome
 from abp_tui.workers import claude_words as words
 from abp_tui.workers.base import Sink, Task, Worker, WorkerOptions
 from abp_tui.workers.cancel import Cancel
-from abp_tui.workers.claude_failure import classify, limit_resets_at
+from abp_tui.workers.claude_failure import classify, limit_resets_at, refusal
 from abp_tui.workers.claude_stream import ClaudeStream
 from abp_tui.workers.loose import Json, text
 from abp_tui.workers.output import Output, to_bytes
@@ -26,6 +28,7 @@ OptionsT = TypeVar("OptionsT", bound=WorkerOptions)
 STDERR_LIMIT = 1024 * 1024  # bytes told to the sink
 ERROR_LENGTH = 500  # characters
 COMPLAINT_LENGTH = 10_000  # characters that are looked at for what failed
+_LOST = re.compile(r"no conversation found with session|session id \S+ is already in use", re.I)
 
 
 class StreamJsonWorker(Worker[OptionsT]):
@@ -42,10 +45,21 @@ class StreamJsonWorker(Worker[OptionsT]):
         """The whole environment of the program."""
 
     def run(self, task: Task, sink: Sink, cancel: Cancel) -> Outcome:
-        """Run the agent on the task; its session is told before its first event."""
+        """Run the agent on the task; its session is told before its first event.
+
+        Where the agent knows nothing of the session, or has it in use, it is run once more in a new one.
+        """
+        outcome = self._run(task, sink, cancel)
+        if cancel.requested or not _session_is_lost(outcome):
+            return outcome
+        told = f"{outcome.error}; a new session is started"
+        sink.event(Event(kind=EventKind.NOTICE, title="abp", body=told))
+        return self._run(replace(task, session_id=None), sink, cancel)
+
+    def _run(self, task: Task, sink: Sink, cancel: Cancel) -> Outcome:
         session_id = task.session_id or str(uuid4())
         sink.session(session_id)
-        listener = _Listener(sink, session_id)
+        listener = _Listener(sink, session_id, resumed=task.session_id is not None)
         try:
             end = run_program(
                 self.argv(task, session_id),
@@ -65,11 +79,16 @@ class StreamJsonWorker(Worker[OptionsT]):
         return outcome_of(listener.stream, end, session_id, wants_structure=task.output_schema is not None)
 
 
+def _session_is_lost(outcome: Outcome) -> bool:
+    """Whether the agent refused its session before it did anything."""
+    return not (outcome.ok or outcome.usage.turns or outcome.output) and bool(_LOST.search(outcome.error))
+
+
 class _Listener:
     """Takes what the agent prints, and tells the sink of events, stderr and a changed session."""
 
-    def __init__(self, sink: Sink, session_id: str) -> None:
-        self.stream = ClaudeStream()
+    def __init__(self, sink: Sink, session_id: str, *, resumed: bool) -> None:
+        self.stream = ClaudeStream(resumed=resumed)
         self._sink = sink
         self._session_id = session_id
         self._other = Output(sink, STDERR_LIMIT)
@@ -120,10 +139,12 @@ def outcome_of(
     if interrupted := end.interruption():
         return Outcome.failed(*interrupted, **facts)
     complaint = _complaint(result, end)
+    if end.exit_code and (refused := refusal(stream, end.stderr)):
+        return Outcome.failed(refused.kind, f"{_in_one_line(complaint)} ({refused.hint})", **facts)
     kind = classify(stream, complaint)
     if kind is FailureKind.USAGE_LIMIT:
         facts["resets_at"] = limit_resets_at(stream, complaint, datetime.now(UTC))
-    return Outcome.failed(kind, _one_line(complaint), **facts)
+    return Outcome.failed(kind, _in_one_line(complaint), **facts)
 
 
 def _succeeded(result: Json, end: ProcessEnd) -> bool:
@@ -140,5 +161,5 @@ def _complaint(result: Json, end: ProcessEnd) -> str:
     return f"ended without a result, {end.describe()}"
 
 
-def _one_line(complaint: str) -> str:
+def _in_one_line(complaint: str) -> str:
     return " ".join(complaint.split())[:ERROR_LENGTH]

@@ -80,6 +80,30 @@ def test_a_session_goes_on_and_costs_its_increment(standin: Path) -> None:
     assert "--session-id" not in argv
 
 
+def test_a_session_that_is_unknown_is_started_anew(standin: Path) -> None:
+    outcome, sink = run("@@lost@@", session_id="11111111-2222-4333-8444-555555555555")
+    first, second = (json.loads(line) for line in standin.read_text().splitlines())
+    assert (outcome.ok, outcome.output) == (True, "You said: @@lost@@")
+    assert first["prompt"] == second["prompt"]
+    assert "--resume" not in second["argv"]
+    assert sink.sessions == ["11111111-2222-4333-8444-555555555555", outcome.session_id]
+    assert second["argv"][second["argv"].index("--session-id") + 1] == outcome.session_id
+    [notice] = [event for event in sink.events if event.title == "abp"]
+    assert notice.body.endswith("555555555555; a new session is started")
+
+
+def test_an_unknown_session_is_not_started_anew_once_the_run_is_to_stop(standin: Path) -> None:
+    class Stops(Recorder):
+        def process(self, pid: int) -> None:
+            cancel.request()
+
+    lost = task("@@lost@@", session_id="11111111-2222-4333-8444-555555555555")
+    with Cancel() as cancel:
+        outcome = worker().run(lost, Stops(), cancel)
+    assert outcome.failure is F.INTERRUPTED or "No conversation" in outcome.error
+    assert len(standin.read_text().splitlines() if standin.exists() else []) <= 1
+
+
 def test_a_schema_gives_a_structured_result() -> None:
     schema = {"type": "object", "properties": {"n": {"type": "integer"}}}
     assert run("count", output_schema=schema)[0].result == {"n": 3}
@@ -185,6 +209,21 @@ def test_every_option_reaches_the_command_line() -> None:
     ):
         assert part in joined
     assert "SECRET" not in joined
+
+
+def test_a_lean_start_leaves_out_what_is_not_named() -> None:
+    argv = worker(lean=True, mcp_config=["mcp.json"]).argv(task(""), "sid")
+    assert argv[argv.index("--setting-sources") + 1] == ""
+    assert "--strict-mcp-config" in argv
+    assert argv[argv.index("--mcp-config") + 1] == "mcp.json"
+    argv = worker(lean=True, setting_sources="project").argv(task(""), "sid")
+    assert argv[argv.index("--setting-sources") + 1] == "project"
+    assert not any("your own" in words for words in worker(lean=True).permissions())
+
+
+def test_each_agent_at_once_has_a_config_folder(standin: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run("hi", options={"config_per_slot": True})
+    assert "CLAUDE_CONFIG_DIR" in json.loads(standin.read_text())["nested"]
 
 
 def test_permissions_come_from_the_options_alone(standin: Path) -> None:

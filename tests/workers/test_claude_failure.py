@@ -41,8 +41,7 @@ def stream_with(**result: Any) -> ClaudeStream:
         ({}, "Invalid API key · Please run /login", F.LOGIN),
         ({"subtype": "error_max_turns"}, "Reached maximum number of turns (2)", F.AGENT_ERROR),
         ({"subtype": "error_max_structured_output_retries"}, "", F.BAD_OUTPUT),
-        ({}, "ended without a result, exit code 1: error: unknown option '--x'", F.PERMANENT),
-        ({}, "--dangerously-skip-permissions cannot be used with root/sudo privileges", F.PERMANENT),
+        ({"subtype": "error_max_budget_usd"}, "Reached maximum budget ($0.06)", F.PERMANENT),
         ({}, "ended without a result, exit code 1: Session ID x is already in use.", F.AGENT_ERROR),
         ({}, "ended without a result, killed by SIGKILL", F.AGENT_ERROR),
     ],
@@ -81,8 +80,34 @@ def test_an_event_knows_the_end_of_a_limit_better_than_text() -> None:
     assert limit_resets_at(stream, "resets 2:13am (UTC)", NOW) == datetime.fromtimestamp(1795400000, UTC)
 
 
-def test_a_run_without_result_is_judged_by_its_stderr() -> None:
-    end = ProcessEnd(exit_code=1, stderr="noise\nerror: unknown option '--x'\n")
-    outcome = outcome_of(stream_with(), end, "s")
-    assert outcome.failure is F.PERMANENT
-    assert outcome.error == "ended without a result, exit code 1: error: unknown option '--x'"
+@pytest.mark.parametrize(
+    ("stderr", "kind", "hint"),
+    [
+        ("noise\nerror: unknown option '--x'\n", F.REFUSED_TO_START, "worker options"),
+        ("error: option '--model <model>' argument missing", F.REFUSED_TO_START, "worker options"),
+        ("error: option '--max-turns <turns>' argument 'x' is invalid.", F.REFUSED_TO_START, "options"),
+        ("Error: Settings file not found: /x", F.REFUSED_TO_START, "worker options"),
+        ("Error: Invalid MCP configuration:\nMCP config file not found: /x", F.REFUSED_TO_START, "options"),
+        ("Error: --json-schema is not a valid JSON Schema: data/type must be", F.REFUSED_TO_START, "options"),
+        (
+            "--dangerously-skip-permissions cannot be used with root/sudo privileges for security reasons",
+            F.REFUSED_TO_START,
+            "IS_SANDBOX=1",
+        ),
+        ("Error: Input must be provided either through stdin or as a prompt", F.BAD_INPUT, "prompt is empty"),
+        ("Error: ENOSPC: no space left on device", F.AGENT_ERROR, ""),
+    ],
+)
+def test_a_program_that_did_not_begin_is_judged_by_its_stderr(stderr: str, kind: F, hint: str) -> None:
+    outcome = outcome_of(stream_with(), ProcessEnd(exit_code=1, stderr=stderr), "s")
+    assert outcome.failure is kind
+    assert outcome.error.startswith("ended without a result, exit code 1: ")
+    assert hint in outcome.error
+    assert "\n" not in outcome.error
+
+
+def test_stderr_of_a_program_that_began_is_no_refusal() -> None:
+    stream = stream_with()
+    stream.feed(b'{"type": "system", "subtype": "init", "session_id": "s"}\n')
+    end = ProcessEnd(exit_code=1, stderr="Error: EINVAL: invalid argument, read")
+    assert outcome_of(stream, end, "s").failure is F.AGENT_ERROR

@@ -56,14 +56,14 @@ GOOD: dict[str, tuple[str, float, dict[str, Any]]] = {
 }
 BAD: dict[str, tuple[FailureKind, str, float, dict[str, Any]]] = {
     "bad_json": (F.TRANSIENT, "API Error: Failed to parse JSON", 0, {}),
-    "budget": (F.AGENT_ERROR, "Reached maximum budget ($0.15)", 0.1934, {"last_tool": "Read"}),
+    "budget": (F.PERMANENT, "Reached maximum budget ($0.15)", 0.1934, {"last_tool": "Read"}),
     "err401": (F.LOGIN, "Failed to authenticate. API Error: 401", 0, {}),
     "err529_forever_default": (F.TRANSIENT, "API Error: Repeated 529", 0, {}),
     "maxturns": (F.AGENT_ERROR, "Reached maximum number of turns (2)", 0.19317, {}),
     "resume_bad": (F.AGENT_ERROR, "No conversation found with session ID", 0, {}),
     "sigint_stream": (F.AGENT_ERROR, "[ede_diagnostic]", 0, {}),
     "v330_bad_sse": (F.TRANSIENT, "API Error: API returned an empty or malformed", 0, {}),
-    "v330_budget": (F.AGENT_ERROR, "Reached maximum budget ($0.06)", 0.100604, {}),
+    "v330_budget": (F.PERMANENT, "Reached maximum budget ($0.06)", 0.100604, {}),
     "v330_drop_text": (F.TRANSIENT, "API Error: Connection dropped", 0.09864, {}),
     "v330_err401": (F.LOGIN, "Failed to authenticate", 0, {}),
     "v330_err429": (F.TRANSIENT, "API Error: Request rejected (429)", 0, {}),
@@ -74,11 +74,13 @@ BAD: dict[str, tuple[FailureKind, str, float, dict[str, Any]]] = {
     "v330_sigint_stream": (F.AGENT_ERROR, "[ede_diagnostic]", 0.049524, {}),
 }
 NO_STRUCTURE = ("schema_text", "v330_schema_text")
+# Second runs of a session, each of which cost as much as the first.
+RESUMED = {"resumed": 0.00625, "v300_resumed": None, "v330_resumed": 0.005}
 
 
 def replay(name: str, chunk: int = 1 << 16) -> tuple[ClaudeStream, list[Event]]:
     data = (TRANSCRIPTS / f"{name}.jsonl").read_bytes()
-    stream = ClaudeStream()
+    stream = ClaudeStream(resumed=name in RESUMED)
     events = [event for at in range(0, len(data), chunk) for event in stream.feed(data[at : at + chunk])]
     return stream, events + stream.close()
 
@@ -101,7 +103,7 @@ def of_kind(events: list[Event], kind: EventKind) -> list[Event]:
 
 def test_every_transcript_has_its_expectation() -> None:
     names = {path.stem for path in TRANSCRIPTS.glob("*.jsonl")}
-    assert names == {*GOOD, *BAD, *NO_STRUCTURE}
+    assert names == {*GOOD, *BAD, *NO_STRUCTURE, *RESUMED}
 
 
 @pytest.mark.parametrize("name", GOOD)
@@ -220,6 +222,13 @@ def test_the_cost_of_a_resumed_session_is_its_increment() -> None:
     stream.feed(last)
     assert json.loads(last)["total_cost_usd"] == pytest.approx(0.0989)
     assert stream.usage.cost_usd == pytest.approx(0.049504)
+
+
+@pytest.mark.parametrize("name", RESUMED)
+def test_a_resumed_run_costs_what_it_added_or_is_unknown(name: str) -> None:
+    usage = end(name).usage
+    assert usage.cost_usd == (None if RESUMED[name] is None else pytest.approx(RESUMED[name]))
+    assert (usage.input_tokens, usage.output_tokens) == (1000, 50)
 
 
 def test_no_result_means_unknown_cost() -> None:
