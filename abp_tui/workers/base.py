@@ -25,7 +25,8 @@ class Task:
     """Everything one attempt is run with. It is data alone, so that it can travel to another machine.
 
     `env` is added to the environment of the agent's program and carries the mark of the attempt.
-    `session_id` is a session of the agent to go on with, None for a new one.
+    `session_id` is a session of the agent to go on with, None for a new one; `follow_up` is what to say in it
+    instead of the whole prompt, which it has heard. Where it turns out to be gone, `prompt` says it all.
     """
 
     prompt: str
@@ -34,7 +35,13 @@ class Task:
     env: Mapping[str, str] = field(default_factory=dict)
     timers: Timers = field(default_factory=Timers)
     session_id: str | None = None
+    follow_up: str | None = None
     output_schema: Mapping[str, Any] | None = None
+
+    @property
+    def words(self) -> str:
+        """What to say to the agent: the follow-up where its session goes on, else the whole prompt."""
+        return self.prompt if self.session_id is None or self.follow_up is None else self.follow_up
 
 
 class Sink(Protocol):
@@ -85,6 +92,8 @@ class Worker(ABC, Generic[OptionsT]):
     default_timers: ClassVar[Timers] = Timers()
     resumes: ClassVar[bool] = False
     """Whether it can go on with the session of an earlier attempt, by `Task.session_id`."""
+    takes_schema: ClassVar[bool] = False
+    """Whether it has a way of its own to tell the agent of `Task.output_schema`; else the prompt does."""
 
     def __init__(self, options: OptionsT) -> None:
         self.options = options

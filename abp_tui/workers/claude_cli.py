@@ -33,6 +33,7 @@ class ClaudeCliWorker(StreamJsonWorker[ClaudeOptions]):
     title = "Claude Code"
     Options = ClaudeOptions
     resumes = True
+    takes_schema = True
 
     def run(self, task: Task, sink: Sink, cancel: Cancel) -> Outcome:
         """Run the agent on the task, in a config folder of its own if that is wanted."""

@@ -6,11 +6,13 @@ import hashlib
 import json
 import os
 import shutil
+from collections.abc import Mapping
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from abp_tui.domain.model import Outcome
+from abp_tui.domain.model import Event, EventKind, Outcome
 from abp_tui.errors import WorkerUnavailable
 from abp_tui.workers.base import Probe, Sink, Task, Worker
 from abp_tui.workers.cancel import Cancel
@@ -18,7 +20,6 @@ from abp_tui.workers.codex_options import CodexOptions, in_words
 from abp_tui.workers.codex_outcome import Listener, outcome_of
 from abp_tui.workers.codex_session import used_before
 from abp_tui.workers.item_file import ItemFolder
-from abp_tui.workers.loose import Json
 from abp_tui.workers.output import to_bytes
 from abp_tui.workers.probing import probe_version
 from abp_tui.workers.process import INTERRUPT, Ending, run_program
@@ -44,28 +45,27 @@ class CodexWorker(Worker[CodexOptions]):
         self._schemas = ItemFolder()
 
     def run(self, task: Task, sink: Sink, cancel: Cancel) -> Outcome:
-        """Run the agent on the task; a session that it doesn't know any more is started anew."""
+        """Run the agent on the task; where it knows nothing of the session, once more in a new one."""
         try:
-            if task.session_id:
-                before = used_before(home(), task.session_id)
-                outcome = self._attempt(task, sink, cancel, task.session_id, before)
-                if outcome.ok or NO_SUCH_SESSION not in outcome.error:
-                    return outcome
-            return self._attempt(task, sink, cancel, None, {})
+            outcome = self._run(task, sink, cancel)
+            if cancel.requested or outcome.ok or NO_SUCH_SESSION not in outcome.error:
+                return outcome
+            told = f"{outcome.error}; a new session is started"
+            sink.event(Event(kind=EventKind.NOTICE, title="abp", body=told))
+            return self._run(replace(task, session_id=None), sink, cancel)
         except StartFailure as failure:
             return failure.outcome()
 
-    def _attempt(
-        self, task: Task, sink: Sink, cancel: Cancel, session_id: str | None, before: Json | None
-    ) -> Outcome:
+    def _run(self, task: Task, sink: Sink, cancel: Cancel) -> Outcome:
+        before = used_before(home(), task.session_id) if task.session_id else {}
         listener = Listener(sink)
-        schema = self._schema_of(task)
+        schema = _native_schema(task.output_schema)
         with self._schemas.holding(schema) if schema else nullcontext() as schema_file:
             end = run_program(
-                self.argv(session_id, schema_file),
+                self.argv(task.session_id, schema_file),
                 cwd=task.cwd,
                 env=environment({**os.environ, **task.env}),
-                stdin=to_bytes(task.prompt),
+                stdin=to_bytes(task.words),
                 timers=task.timers,
                 cancel=cancel,
                 on_stdout=listener.stdout,
@@ -75,14 +75,8 @@ class CodexWorker(Worker[CodexOptions]):
             )
         listener.close()
         return outcome_of(
-            listener.stream, end, session_id, before, wants_structure=task.output_schema is not None
+            listener.stream, end, task.session_id, before, wants_structure=task.output_schema is not None
         )
-
-    def _schema_of(self, task: Task) -> bytes | None:
-        """The schema for the program, in the form that its API takes; others are left to whoever checks."""
-        if task.output_schema is None or not is_strict(task.output_schema):
-            return None
-        return json.dumps(task.output_schema).encode()
 
     def argv(self, session_id: str | None, schema_file: str | None) -> list[str]:
         """The command line; the prompt goes to stdin."""
@@ -130,6 +124,11 @@ class CodexWorker(Worker[CodexOptions]):
         except WorkerUnavailable as error:
             return Probe(False, error.message, hint=error.hint)
         return probe_version(found, environment(os.environ), _login())
+
+
+def _native_schema(schema: Mapping[str, Any] | None) -> bytes | None:
+    """The schema for the program, where its API takes it; the prompt tells of it in any case."""
+    return json.dumps(schema).encode() if schema is not None and is_strict(schema) else None
 
 
 def home() -> Path:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from abp_tui.domain.model import Timers
 from abp_tui.workers.base import Probe
 from abp_tui.workers.cancel import Cancel
@@ -13,7 +15,7 @@ TIMERS = Timers(first_event_s=0, idle_s=0, total_s=20)
 
 
 def probe_version(program: str, env: Environment, detail: str) -> Probe:
-    """Run `program --version`, whose last word is the version. `detail` is what else is known of it."""
+    """Run `program --version`, which is to print its version. `detail` is what else is known of it."""
     said = bytearray()
     try:
         with Cancel() as cancel:
@@ -24,5 +26,5 @@ def probe_version(program: str, env: Environment, detail: str) -> Probe:
         return Probe(False, failure.message, hint=failure.hint)
     if end.exit_code != 0:
         return Probe(False, f"{program} --version: {end.describe()}", hint="install it anew")
-    words = said.decode("utf-8", "replace").split()
-    return Probe(True, f"{program}, {detail}", version=words[-1] if words else None)
+    version = re.search(r"\d+(\.\d+)+\S*", said.decode("utf-8", "replace"))
+    return Probe(True, f"{program}, {detail}", version=version[0] if version else None)

@@ -65,7 +65,7 @@ class StreamJsonWorker(Worker[OptionsT]):
                 self.argv(task, session_id),
                 cwd=task.cwd,
                 env=environment(self.environment(task)),
-                stdin=to_bytes(task.prompt),
+                stdin=to_bytes(task.words),
                 timers=task.timers,
                 cancel=cancel,
                 on_stdout=listener.stdout,
