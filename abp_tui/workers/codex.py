@@ -74,9 +74,7 @@ class CodexWorker(Worker[CodexOptions]):
                 ending=self.ending,
             )
         listener.close()
-        return outcome_of(
-            listener.stream, end, task.session_id, before, wants_structure=task.output_schema is not None
-        )
+        return outcome_of(listener.stream, end, task.session_id, before)
 
     def argv(self, session_id: str | None, schema_file: str | None) -> list[str]:
         """The command line; the prompt goes to stdin."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -66,8 +65,6 @@ def outcome_of(
     end: ProcessEnd,
     session_id: str | None = None,
     before: Json | None = None,
-    *,
-    wants_structure: bool = False,
 ) -> Outcome:
     """How a run ended. Success needs all signs to agree: the turn's end, being the last, and the exit code.
 
@@ -83,7 +80,7 @@ def outcome_of(
         "last_tool": stream.last_tool,
     }
     if stream.completed and (end.exit_code == 0 or end.killed_after_result):
-        return _structured(facts) if wants_structure else Outcome(ok=True, **facts)
+        return Outcome(ok=True, **facts)
     if interrupted := end.interruption():
         return Outcome.failed(*interrupted, **facts)
     complaint = _complaint(stream, end)
@@ -91,13 +88,6 @@ def outcome_of(
     if kind is FailureKind.USAGE_LIMIT:
         facts["resets_at"] = limit_resets_at(complaint, datetime.now(UTC))
     return Outcome.failed(kind, " ".join(complaint.split())[:ERROR_LENGTH], **facts)
-
-
-def _structured(facts: dict[str, Any]) -> Outcome:
-    try:
-        return Outcome(ok=True, result=json.loads(facts["output"]), **facts)
-    except (ValueError, RecursionError) as error:
-        return Outcome.failed(FailureKind.BAD_OUTPUT, f"the answer is no JSON: {error}", **facts)
 
 
 def _complaint(stream: CodexStream, end: ProcessEnd) -> str:

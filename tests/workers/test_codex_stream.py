@@ -39,13 +39,13 @@ BAD = {
 }
 
 
-def replay(name: str, end: ProcessEnd, *, size: int = 7, schema: bool = False) -> tuple[Outcome, list[Event]]:
+def replay(name: str, end: ProcessEnd, *, size: int = 7) -> tuple[Outcome, list[Event]]:
     """A recorded run, read in small pieces."""
     data = (RECORDED / f"{name}.jsonl").read_bytes()
     stream = CodexStream()
     events = [event for n in range(0, len(data), size) for event in stream.feed(data[n : n + size])]
     events += stream.close()
-    return outcome_of(stream, end, before={}, wants_structure=schema), events
+    return outcome_of(stream, end, before={}), events
 
 
 def test_every_recorded_run_is_expected_here() -> None:
@@ -104,12 +104,6 @@ def test_a_change_of_a_file() -> None:
     call, result = replay("file_change", ProcessEnd(exit_code=0))[1][2:4]
     assert (call.title, call.body) == ("edit", "add /work/b.txt")
     assert (result.kind, result.body) == (EventKind.TOOL_RESULT, "completed")
-
-
-def test_structure() -> None:
-    assert replay("schema", ProcessEnd(exit_code=0), schema=True)[0].result == {"n": 3}
-    outcome, _ = replay("text", ProcessEnd(exit_code=0), schema=True)
-    assert (outcome.failure, outcome.output) == (F.BAD_OUTPUT, "Hello")
 
 
 def feed(*messages: object) -> tuple[CodexStream, list[Event]]:
