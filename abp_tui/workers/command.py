@@ -75,7 +75,7 @@ class CommandOptions(WorkerOptions):
 
 
 class CommandWorker(Worker[CommandOptions]):
-    """Runs a program per item: on its stdin the prompt, as a rule; the item in `ABP_ITEM_FILE`, `ABP_ITEM`."""
+    """Runs a program per item: on its stdin the prompt, as a rule, and the item in `ABP_ITEM_FILE`."""
 
     name = "command"
     title = "Any program"
