@@ -18,7 +18,6 @@ LOGIN = FailureKind.LOGIN
 PERMANENT = FailureKind.PERMANENT
 TRANSIENT = FailureKind.TRANSIENT
 AGENT = FailureKind.AGENT_ERROR
-REFUSED = FailureKind.REFUSED_TO_START
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,36 +58,20 @@ SIGNS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why the program did not even begin, and what to do."""
-
-    kind: FailureKind
-    hint: str
-    says: str
-
-
-REFUSALS = (
-    Refusal(
-        REFUSED,
-        "run it as another user, choose another permission mode, or set IS_SANDBOX=1 inside a sandbox",
-        says=r"cannot be used with root",
-    ),
-    Refusal(FailureKind.BAD_INPUT, "the prompt is empty", says=r"input must be provided"),
-    Refusal(
-        REFUSED,
-        "see the job's worker options, and whether this version of the program knows them",
-        says=r"unknown option|missing required argument|argument missing|invalid (?:argument|mcp|settings)"
-        r"|settings file not found|option .* is invalid|requires --|is not (?:a )?valid json",
-    ),
-)
+_SANDBOX = "run it as another user, choose another permission mode, or set IS_SANDBOX=1 inside a sandbox"
+_OPTIONS = "see the worker options of the job, and whether this version of the program knows them"
+_REFUSALS = {
+    r"cannot be used with root": _SANDBOX,
+    r"unknown option|missing required argument|argument missing|invalid (?:argument|mcp|settings)"
+    r"|settings file not found|option .* is invalid|requires --|is not (?:a )?valid json": _OPTIONS,
+}
 
 
-def refusal(stream: ClaudeStream, stderr: str) -> Refusal | None:
-    """Why the program did not begin, by what it said on stderr; None where it did, or says nothing known."""
+def refusal(stream: ClaudeStream, stderr: str) -> str | None:
+    """What to do where the program refused to begin and said why on stderr; None where it did begin."""
     if stream.session_id is not None:
         return None
-    return next((each for each in REFUSALS if re.search(each.says, stderr, re.I)), None)
+    return next((hint for says, hint in _REFUSALS.items() if re.search(says, stderr, re.I)), None)
 
 
 def classify(stream: ClaudeStream, complaint: str) -> FailureKind:

@@ -49,8 +49,10 @@ class StreamJsonWorker(Worker[OptionsT]):
 
         Where the agent knows nothing of the session, or has it in use, it is run once more in a new one.
         """
+        if not task.words.strip():
+            return Outcome.failed(FailureKind.BAD_INPUT, "the prompt is empty")
         outcome = self._run(task, sink, cancel)
-        if cancel.requested or not _session_is_lost(outcome):
+        if not _session_is_lost(outcome):
             return outcome
         told = f"{outcome.error}; a new session is started"
         sink.event(Event(kind=EventKind.NOTICE, title="abp", body=told))
@@ -139,8 +141,8 @@ def outcome_of(
     if interrupted := end.interruption():
         return Outcome.failed(*interrupted, **facts)
     complaint = _complaint(result, end)
-    if end.exit_code and (refused := refusal(stream, end.stderr)):
-        return Outcome.failed(refused.kind, f"{_in_one_line(complaint)} ({refused.hint})", **facts)
+    if end.exit_code and (hint := refusal(stream, end.stderr)):
+        return Outcome.failed(FailureKind.REFUSED_TO_START, f"{_in_one_line(complaint)} ({hint})", **facts)
     kind = classify(stream, complaint)
     if kind is FailureKind.USAGE_LIMIT:
         facts["resets_at"] = limit_resets_at(stream, complaint, datetime.now(UTC))

@@ -64,6 +64,13 @@ def test_a_good_run(standin: Path, tmp_path: Path) -> None:
     assert entry["argv"][-4:] == ["--session-id", outcome.session_id, "--permission-mode", "default"]
 
 
+@pytest.mark.parametrize("prompt", ["", " \n"])
+def test_an_empty_prompt_is_not_sent(prompt: str, standin: Path) -> None:
+    outcome, sink = run(prompt)
+    assert (outcome.failure, outcome.error, sink.told) == (F.BAD_INPUT, "the prompt is empty", [])
+    assert not standin.exists()
+
+
 def test_a_prompt_of_a_megabyte() -> None:
     prompt = "0123456789abcde\n" * 65536
     outcome, _ = run(prompt)
@@ -90,18 +97,6 @@ def test_a_session_that_is_unknown_is_started_anew(standin: Path) -> None:
     assert second["argv"][second["argv"].index("--session-id") + 1] == outcome.session_id
     [notice] = [event for event in sink.events if event.title == "abp"]
     assert notice.body.endswith("555555555555; a new session is started")
-
-
-def test_an_unknown_session_is_not_started_anew_once_the_run_is_to_stop(standin: Path) -> None:
-    class Stops(Recorder):
-        def process(self, pid: int) -> None:
-            cancel.request()
-
-    lost = task("@@lost@@", session_id="11111111-2222-4333-8444-555555555555")
-    with Cancel() as cancel:
-        outcome = worker().run(lost, Stops(), cancel)
-    assert outcome.failure is F.INTERRUPTED or "No conversation" in outcome.error
-    assert len(standin.read_text().splitlines() if standin.exists() else []) <= 1
 
 
 def test_a_schema_gives_a_structured_result() -> None:

@@ -85,16 +85,27 @@ def test_an_event_knows_the_end_of_a_limit_better_than_text() -> None:
     [
         ("noise\nerror: unknown option '--x'\n", F.REFUSED_TO_START, "worker options"),
         ("error: option '--model <model>' argument missing", F.REFUSED_TO_START, "worker options"),
-        ("error: option '--max-turns <turns>' argument 'x' is invalid.", F.REFUSED_TO_START, "options"),
+        (
+            "error: option '--max-turns <turns>' argument 'x' is invalid.",
+            F.REFUSED_TO_START,
+            "worker options",
+        ),
         ("Error: Settings file not found: /x", F.REFUSED_TO_START, "worker options"),
-        ("Error: Invalid MCP configuration:\nMCP config file not found: /x", F.REFUSED_TO_START, "options"),
-        ("Error: --json-schema is not a valid JSON Schema: data/type must be", F.REFUSED_TO_START, "options"),
+        (
+            "Error: Invalid MCP configuration:\nMCP config file not found: /x",
+            F.REFUSED_TO_START,
+            "worker options",
+        ),
+        (
+            "Error: --json-schema is not a valid JSON Schema: data/type must be",
+            F.REFUSED_TO_START,
+            "worker options",
+        ),
         (
             "--dangerously-skip-permissions cannot be used with root/sudo privileges for security reasons",
             F.REFUSED_TO_START,
             "IS_SANDBOX=1",
         ),
-        ("Error: Input must be provided either through stdin or as a prompt", F.BAD_INPUT, "prompt is empty"),
         ("Error: ENOSPC: no space left on device", F.AGENT_ERROR, ""),
     ],
 )
