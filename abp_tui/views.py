@@ -57,6 +57,8 @@ class JobView(View):
     max_workers: int
     max_retries: int
     max_failures_in_row: int = Field(description="So many failures in a row pause the job; 0: never.")
+    timers: dict[str, float] = Field(description="How long an attempt may take, in seconds; 0: no limit.")
+    output_schema: dict[str, Any] | None = Field(description="The JSON schema that each result fits.")
     pause_reason: str | None
     waiting: str | None = Field(description="What a running job waits for before it starts more units.")
     post_processing_prompt: str | None
@@ -115,6 +117,8 @@ def view_job(job: Job, judge: Callable[[Lease], Liveness] = judge) -> JobView:
         phase=phase_of(job, executor is not None and executor.alive),
         prompt_version=job.recipe.version,
         worker_options=dict(job.recipe.worker_options),
+        timers=job.recipe.timers.model_dump(),
+        output_schema=None if job.recipe.output_schema is None else dict(job.recipe.output_schema),
         executor=executor,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from abp_tui.cli.common import job_argument, json_option, open_repository, put, put_json, say
-from abp_tui.cli.layout import ago, bold, dim, local, money, pairs, span, table, tinted
+from abp_tui.cli.layout import ago, bold, dim, local, money, pairs, span, table, timer_words, tinted
 from abp_tui.cli.text import clean, one_line
 
 if TYPE_CHECKING:
@@ -175,6 +176,8 @@ def _facts(view: JobView) -> Iterator[tuple[str, str]]:
     yield "workers", str(view.max_workers)
     yield "retries", str(view.max_retries)
     yield "pauses after", f"{view.max_failures_in_row} failures in a row" if view.max_failures_in_row else ""
+    yield "timers", timer_words(view.timers)
+    yield "schema", one_line(json.dumps(view.output_schema), 200) if view.output_schema is not None else ""
     yield "synthesis", f"{view.synthesis}, unit {view.total_units}" if view.synthesis else ""
     yield "created", local(view.created_at)
     yield "started", local(view.started_at)

@@ -51,7 +51,18 @@ class HoldJob:
 Decision = RetryIn | GiveUp | HoldJob
 
 TIMEOUTS = frozenset({FailureKind.TIMEOUT_FIRST, FailureKind.TIMEOUT_IDLE, FailureKind.TIMEOUT_TOTAL})
-_NEVER_AGAIN = frozenset({FailureKind.PERMANENT, FailureKind.BAD_INPUT, FailureKind.PERMISSION})
+GOES_ON = TIMEOUTS | {
+    FailureKind.TRANSIENT,
+    FailureKind.BAD_OUTPUT,
+    FailureKind.USAGE_LIMIT,
+    FailureKind.LOGIN,
+}
+"""What says nothing against an agent's session: the next attempt may go on with it."""
+
+_NEVER_AGAIN = frozenset(
+    # an answer that missed its schema was sent back before it counted as bad
+    {FailureKind.PERMANENT, FailureKind.BAD_INPUT, FailureKind.PERMISSION, FailureKind.BAD_OUTPUT}
+)
 _HOLDS = {
     FailureKind.USAGE_LIMIT: "usage limit reached",
     FailureKind.LOGIN: "login needed",

@@ -58,6 +58,11 @@ class Recipe(Frozen):
     output_schema: Mapping[str, Any] | None = None
     created_at: datetime
 
+    def works_like(self, other: Recipe) -> bool:
+        """Whether it differs from another version in its timers at most."""
+        apart = {"version": self.version, "timers": self.timers, "created_at": self.created_at}
+        return other.model_copy(update=apart) == self
+
 
 class Lease(Frozen):
     """Who runs a job now: one executor, known by its process and its beat.

@@ -22,12 +22,15 @@ from abp_tui.domain.failure import (
     fingerprint,
     names_cause,
 )
+from abp_tui.domain.follow_up import form, go_on
 from abp_tui.domain.model import Event, EventKind, Job, Outcome, Usage
 from abp_tui.domain.prompt import PromptTemplate
 from abp_tui.domain.status import AttemptStatus, Purpose, UnitStatus, Verdict
+from abp_tui.domain.structured import Schema
 from abp_tui.errors import AbpError, WorkerUnavailable
+from abp_tui.execution.corrections import run_to_schema
 from abp_tui.execution.mailbox import Mailbox
-from abp_tui.store.claims import Claim, Finished
+from abp_tui.store.claims import Claim, Finished, GoOn
 from abp_tui.store.rows import capped
 from abp_tui.workers.base import Sink, Task, Worker
 from abp_tui.workers.cancel import Cancel
@@ -88,33 +91,49 @@ class AttemptRunner:
         self._store_uuid = store_uuid
         self._mailbox = mailbox
         self._template = PromptTemplate(job.prompt_template)
+        schema = job.recipe.output_schema
+        self._schema = None if schema is None else Schema(schema)
+        self._form = "" if schema is None or worker.takes_schema else form(schema)
+        self.go_on: GoOn | None = go_on if worker.resumes else None
 
     def render(self, payload: Mapping[str, Any]) -> str:
-        """The prompt for an item."""
-        return self._template.render(payload)
+        """The prompt for an item, with the form of its answer unless the worker tells of that."""
+        return self._template.render(payload) + self._form
 
     def run(self, claim: Claim, cancel: Cancel) -> Finished:
         """Run the claim to its end, its events going to the writer, and say what becomes of its unit."""
         sink = MailSink(self._mailbox, claim.attempt_id)
-        sink.event(Event(kind=EventKind.PROMPT, body=claim.prompt))
-        outcome = self._outcome(claim, sink, cancel)
+        task = self._task(claim)
+        sink.event(Event(kind=EventKind.PROMPT, body=task.words))
+        outcome = self._outcome(task, sink, cancel)
         if not outcome.ok and (cancel.requested or _ended_with_us(outcome, cancel)):
             reason = cancel.reason or outcome.error
             outcome = outcome.model_copy(update={"failure": FailureKind.INTERRUPTED, "error": reason})
         return conclude(claim, outcome, self._job, random.random(), for_good=cancel.for_good)
 
-    def _outcome(self, claim: Claim, sink: Sink, cancel: Cancel) -> Outcome:
+    def _outcome(self, task: Task, sink: Sink, cancel: Cancel) -> Outcome:
+        """Run the task, and again where its answer misses the schema."""
+
+        def run(task: Task) -> Outcome:
+            return self._run_once(task, sink, cancel)
+
+        if self._schema is None or task.output_schema is None:
+            return run(task)
+        return run_to_schema(task, self._schema, run, sink, resumes=self._worker.resumes)
+
+    def _run_once(self, task: Task, sink: Sink, cancel: Cancel) -> Outcome:
         if cancel.requested:
             nothing = Usage(cost_usd=0.0)
             return Outcome.failed(FailureKind.INTERRUPTED, "ended before it began", usage=nothing)
         try:
-            return self._worker.run(self._task(claim), sink, cancel)
+            return self._worker.run(task, sink, cancel)
         except WorkerUnavailable as error:
             return Outcome.failed(FailureKind.REFUSED_TO_START, str(error))
         except AbpError as error:
             return Outcome.failed(FailureKind.AGENT_ERROR, str(error))
         except BaseException as error:  # a worker may be anyone's: its fault fails its unit only
-            log.exception("worker %s failed on unit %s", self._job.worker, claim.seq)
+            mark = task.env[ATTEMPT_MARK]
+            log.exception("worker %s failed on attempt %s", self._job.worker, mark)
             return Outcome.failed(FailureKind.AGENT_ERROR, f"{type(error).__name__}: {error}")
 
     def _task(self, claim: Claim) -> Task:
@@ -125,7 +144,9 @@ class AttemptRunner:
             cwd=self._job.cwd,
             env={ATTEMPT_MARK: attempt_mark(self._store_uuid, claim.attempt_id)},
             timers=recipe.timers,
-            output_schema=recipe.output_schema,
+            session_id=claim.session_id,
+            follow_up=claim.follow_up,
+            output_schema=None if claim.purpose is Purpose.POST else recipe.output_schema,
         )
 
 

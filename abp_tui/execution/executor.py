@@ -160,7 +160,7 @@ class JobExecutor:
             return OneTest(journal, runner.render, job.recipe.version, seq)
         prompt = job.post_processing_prompt
         synthesis = Synthesis(self._repository, job, prompt) if prompt is not None else None
-        return WholeJob(journal, runner.render, job, synthesis)
+        return WholeJob(journal, runner.render, runner.go_on, job, synthesis)
 
     def _abandon(self, journal: Journal, error: BaseException) -> None:
         """Keep what the agents had finished, put the rest back, and hold the job, saying why.

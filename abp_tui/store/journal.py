@@ -9,6 +9,7 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from itertools import chain, islice
 from typing import Any
 
@@ -23,16 +24,16 @@ from abp_tui.domain.status import (
     check_job_step,
 )
 from abp_tui.errors import LeaseLost
-from abp_tui.store.claims import Claim, Finished, Orders, Render, Started
+from abp_tui.store.claims import Claim, Finished, GoOn, Orders, Render, Started
 from abp_tui.store.database import BUSY_TIMEOUT_S, Database
 from abp_tui.store.records import load, now
 from abp_tui.store.rows import WORDS_CAP, attempt_row, cut, event_row, name, unit_row
+from abp_tui.store.sessions import left_session
 from abp_tui.store.tally import Tally, counted_as
 
 BUSY_TIMEOUT_MS = 1000  # short, because its executor has more to do than to wait
 # Rows hold plain str and int: for a value of any other class sqlite3 looks for an adapter, each time.
 BULK_ROWS = 500  # of 16 values at most: SQLite binds 32,766
-
 
 _FENCE = (
     "UPDATE job SET change = change + 1, beat = beat + 1, beat_at = ?, beat_clock = ? "
@@ -135,18 +136,25 @@ class Journal:
                 raise
             self._db.wal.keep_small(self._connection)
 
-    def claim(self, limit: int, purpose: Purpose, recipe_version: int, render: Render) -> list[Claim]:
-        """Take up to `limit` waiting units, those whose backoff is over first."""
+    def claim(
+        self, limit: int, purpose: Purpose, recipe_version: int, render: Render, go_on: GoOn | None = None
+    ) -> list[Claim]:
+        """Take up to `limit` waiting units, those whose backoff is over first.
+
+        With `go_on`, those whose last attempt can be gone on with take its session.
+        """
         at = now()
         rows = self._rows(_DUE, recipe_version, self._job_id, at, at + BACKOFF_CAP_S, limit)
         if len(rows) < limit:
             rows += self._rows(_FRESH, recipe_version, self._job_id, limit - len(rows))
-        return self._take(rows, purpose, recipe_version, render)
+        return self._take(rows, purpose, recipe_version, render, go_on)
 
-    def claim_unit(self, seq: int, purpose: Purpose, recipe_version: int, render: Render) -> Claim | None:
-        """Take this unit if it waits; None if it does not."""
+    def claim_unit(
+        self, seq: int, purpose: Purpose, recipe_version: int, render: Render, go_on: GoOn | None = None
+    ) -> Claim | None:
+        """Take this unit, as `claim` does, if it waits; None if it does not."""
         rows = self._rows(_ONE, recipe_version, self._job_id, seq)
-        return next(iter(self._take(rows, purpose, recipe_version, render)), None)
+        return next(iter(self._take(rows, purpose, recipe_version, render, go_on)), None)
 
     def next_due(self) -> float | None:
         """When the earliest backoff ends, in seconds since the epoch; None if no unit is in one.
@@ -309,15 +317,23 @@ class Journal:
         return returned
 
     def _take(
-        self, rows: Sequence[tuple[Any, ...]], purpose: Purpose, recipe_version: int, render: Render
+        self,
+        rows: Sequence[tuple[Any, ...]],
+        purpose: Purpose,
+        recipe_version: int,
+        render: Render,
+        go_on: GoOn | None,
     ) -> list[Claim]:
         if not rows:
             return []
         first = self._next_attempt_id()
         claims = [self._claimed(first + n, row, purpose, load(row[1]), render) for n, row in enumerate(rows)]
+        if go_on is not None:
+            claims = [self._going_on(claim, recipe_version, go_on) for claim in claims]
         fixed = (str(purpose), recipe_version, self._executor, self._host, self._boot_id, "RUNNING")
         attempts = [
-            (c.attempt_id, self._job_id, c.seq, c.number, *fixed, c.started_at, cut(c.prompt)) for c in claims
+            (c.attempt_id, self._job_id, c.seq, c.number, *fixed, c.started_at, cut(c.follow_up or c.prompt))
+            for c in claims
         ]
         self._bulk(_ATTEMPT, attempts)
         seqs = [claim.seq for claim in claims]
@@ -339,6 +355,14 @@ class Journal:
         seq, _, attempts, failures, fingerprint = row
         prompt, at = render(payload), now()
         return Claim(attempt_id, seq, attempts + 1, failures, purpose, payload, prompt, at, fingerprint)
+
+    def _going_on(self, claim: Claim, recipe_version: int, go_on: GoOn) -> Claim:
+        """The claim with the session of the attempt before it, where that can be gone on with."""
+        before = (self._job_id, claim.seq, claim.number - 1, recipe_version, self._host)
+        left = left_session(self._connection, *before) if claim.number > 1 else None
+        if left is None:
+            return claim
+        return replace(claim, session_id=left.id, follow_up=go_on(left.failure, left.error))
 
     def _next_attempt_id(self) -> int:
         """The id that the next attempt gets; the write lock is ours, so nobody else can take it."""

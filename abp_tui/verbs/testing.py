@@ -77,7 +77,7 @@ class Testing(Verbs):
                 f"the test of job {job.name} broke off", f"test again: `abp test {job.name}`"
             )
         last = self.repository.attempts.latest_test(job.id)
-        if last is not None and last.recipe_version != job.recipe.version:
+        if last is not None and not self._still_holds(job, last.recipe_version):
             hint = f"`abp reject {job.name}`, then `abp test {job.name}`"
             raise IllegalTransition(f"the prompt of job {job.name} was edited after its test", hint)
         with self.repository.transaction():
@@ -152,6 +152,11 @@ class Testing(Verbs):
         elif self.repository.units.get(job.id, seq).status is not UnitStatus.PENDING:
             raise IllegalTransition(f"unit {seq} of job {job.name} does not wait", "name another unit")
         return job, seq
+
+    def _still_holds(self, job: Job, version: int) -> bool:
+        """Whether a test with this version of the recipe says what the newest one will do."""
+        current = job.recipe
+        return version == current.version or current.works_like(self.repository.recipes.get(job.id, version))
 
     def _unit_to_test(self, job: Job) -> int:
         """The unit of the last test, so that an edited prompt is judged on the same item; else the first."""

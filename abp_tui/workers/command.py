@@ -159,7 +159,7 @@ class CommandWorker(Worker[CommandOptions]):
         except StartFailure as failure:
             return failure.outcome()
         output.close()
-        return self._outcome(task, end, output.text())
+        return self._outcome(end, output.text())
 
     def _run(self, task: Task, sink: Sink, cancel: Cancel, output: Output) -> ProcessEnd:
         item = _ENCODE(task.payload).encode()
@@ -197,7 +197,7 @@ class CommandWorker(Worker[CommandOptions]):
             for at, argument in enumerate(self._arguments)
         ]
 
-    def _outcome(self, task: Task, end: ProcessEnd, text: str) -> Outcome:
+    def _outcome(self, end: ProcessEnd, text: str) -> Outcome:
         if interrupted := end.interruption():
             return Outcome.failed(*interrupted, output=text, exit_code=end.exit_code)
         if end.exit_code not in self.options.ok_exit_codes:
@@ -208,10 +208,4 @@ class CommandWorker(Worker[CommandOptions]):
                 exit_code=end.exit_code,
                 signal=end.signal,
             )
-        if task.output_schema is None:
-            return Outcome(ok=True, output=text, exit_code=end.exit_code)
-        try:
-            return Outcome(ok=True, output=text, result=json.loads(text), exit_code=end.exit_code)
-        except (ValueError, RecursionError) as error:
-            problem = f"the output is no JSON: {error}"
-            return Outcome.failed(FailureKind.BAD_OUTPUT, problem, output=text, exit_code=end.exit_code)
+        return Outcome(ok=True, output=text, exit_code=end.exit_code)

@@ -78,7 +78,7 @@ class StreamJsonWorker(Worker[OptionsT]):
         except StartFailure as failure:
             return failure.outcome()
         listener.close()
-        return outcome_of(listener.stream, end, session_id, wants_structure=task.output_schema is not None)
+        return outcome_of(listener.stream, end, session_id)
 
 
 def _session_is_lost(outcome: Outcome) -> bool:
@@ -118,9 +118,7 @@ class _Listener:
             self._sink.event(event)
 
 
-def outcome_of(
-    stream: ClaudeStream, end: ProcessEnd, session_id: str, *, wants_structure: bool = False
-) -> Outcome:
+def outcome_of(stream: ClaudeStream, end: ProcessEnd, session_id: str) -> Outcome:
     """How a run ended. Success needs all signs to agree: the last result, its flag, and the exit code."""
     result = stream.results[-1] if stream.done else {}
     facts: dict[str, Any] = {
@@ -134,9 +132,6 @@ def outcome_of(
     }
     if _succeeded(result, end):
         facts["output"] = text(result, "result")
-        if wants_structure and "structured_output" not in result:
-            problem = "the agent gave no structured output"
-            return Outcome.failed(FailureKind.BAD_OUTPUT, problem, **facts)
         return Outcome(ok=True, result=result.get("structured_output"), **facts)
     if interrupted := end.interruption():
         return Outcome.failed(*interrupted, **facts)

@@ -23,10 +23,14 @@ TRIED_AGAIN = [
     FailureKind.TIMEOUT_FIRST,
     FailureKind.TIMEOUT_IDLE,
     FailureKind.TIMEOUT_TOTAL,
-    FailureKind.BAD_OUTPUT,
     FailureKind.AGENT_ERROR,
 ]
-NEVER_AGAIN = [FailureKind.PERMANENT, FailureKind.BAD_INPUT, FailureKind.PERMISSION]
+NEVER_AGAIN = [
+    FailureKind.PERMANENT,
+    FailureKind.BAD_INPUT,
+    FailureKind.PERMISSION,
+    FailureKind.BAD_OUTPUT,
+]
 HOLD = [FailureKind.USAGE_LIMIT, FailureKind.LOGIN, FailureKind.REFUSED_TO_START]
 
 

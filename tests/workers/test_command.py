@@ -169,13 +169,6 @@ def test_json_lines_become_events() -> None:
     assert (outcome.ok, outcome.output) == (True, "last")
 
 
-def test_with_a_schema_the_output_must_be_json() -> None:
-    schema = {"output_schema": {"type": "object"}}
-    assert run(["echo", '{"a": 1}'], task=schema)[0].result == {"a": 1}
-    outcome, _ = run(["echo", "no"], task=schema)
-    assert (outcome.failure, outcome.output) == (FailureKind.BAD_OUTPUT, "no\n")
-
-
 @pytest.mark.parametrize("value", ["a\0b", "x" * 200_000], ids=["NUL", "too long"])
 def test_a_value_that_no_argument_can_hold_fails_that_unit_only(value: str) -> None:
     outcome, _ = run(["echo", "{v}"], task={"payload": {"v": value}})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from textual.content import Content
@@ -46,6 +47,7 @@ def job_facts(job: JobView, pace: Pace) -> list[Fact]:
         ("intent", one_line(job.intent, 300)),
         ("items", f"{source(job)} ({job.total_units:,})"),
         ("prompt", f"version {job.prompt_version}"),
+        ("results", f"JSON: {one_line(json.dumps(job.output_schema), 300)}" if job.output_schema else ""),
         ("folder", one_line(job.cwd)),
         ("done", f"{job.completed_units:,}" if job.completed_units else "", GOOD),
         ("failed", f"{job.failed_units:,}" if job.failed_units else "", BAD),
