@@ -12,6 +12,7 @@ HERE = Path(__file__).parent
 
 def install(name: str, into: Path) -> Path:
     """Install the package as pip does, from a copy and without a registry; returns the folder for a path."""
+    into.mkdir(exist_ok=True)
     project, site = into / "project", into / "site"
     shutil.copytree(HERE / name, project)
     pip = [sys.executable, "-m", "pip", "install", "-q", "--no-index", "--no-build-isolation", "--no-deps"]
