@@ -11,8 +11,9 @@ from abp_tui.workers.loose import Json, mapping, whole
 
 def used_before(home: Path, thread_id: str) -> Json | None:
     """The tokens of a session up to now, as the program counts them; None where they are unknown."""
-    used = None
+    used: Json | None = None
     for file in sorted(home.glob(f"sessions/*/*/*/rollout-*{thread_id}.jsonl")):
+        used = used or {}  # a session that nothing has come of has taken nothing
         try:
             with file.open("r", encoding="utf-8", errors="replace") as lines:
                 for line in lines:

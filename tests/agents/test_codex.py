@@ -17,6 +17,8 @@ from abp_tui.domain.model import Outcome, Timers
 from abp_tui.workers.base import Task
 from abp_tui.workers.cancel import Cancel
 from abp_tui.workers.codex import CodexWorker
+from tests.agents.codex import KEY
+from tests.agents.codex import options as base
 from tests.agents.openai_api import Drops, Hangs, OpenAiApi, Refuses, Reply, calls, says, thinks
 from tests.processes import marked_processes
 from tests.waiting import wait_until
@@ -53,14 +55,10 @@ class Agent:
     api: OpenAiApi
 
     def worker(self, **options: Any) -> CodexWorker:
-        own = f'{{name="own",base_url="{self.api.url}",env_key="OPENAI_API_KEY",wire_api="responses",'
-        own += "request_max_retries=0,stream_max_retries=1}"
-        config = ['model_provider="own"', f"model_providers.own={own}"]
-        base = {"program": str(self.program), "model": "gpt-5", "skip_git_repo_check": True, "config": config}
-        return CodexWorker(CodexWorker.Options.model_validate({**base, **options}))
+        return CodexWorker(CodexWorker.Options.model_validate(base(self.program, self.api, **options)))
 
     def task(self, prompt: str = "go", **more: Any) -> Task:
-        env = {"OPENAI_API_KEY": "dummy", "ABP_ATTEMPT": f"{STORE}:1"}
+        env = {KEY: "dummy", "ABP_ATTEMPT": f"{STORE}:1"}
         timers = Timers(first_event_s=60, idle_s=60, total_s=90)
         return Task(
             **{"prompt": prompt, "payload": {}, "cwd": str(self.folder), "env": env, "timers": timers, **more}

@@ -112,8 +112,11 @@ def test_a_session_goes_on_and_counts_its_own_tokens(tmp_path: Path, program: Pa
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CODEX_HOME", str(tmp_path / "codex"))
         outcome, _ = run("resumed", session_id=thread, follow_up="More")
+        kept.write_text("")
+        all_of_it, _ = run("resumed", session_id=thread)
     assert (outcome.ok, outcome.usage.input_tokens, outcome.usage.output_tokens) == (True, 100, 10)
-    (entry,) = logged(program)
+    assert all_of_it.usage.input_tokens == 200
+    entry = logged(program)[0]
     assert (entry["argv"][-3:], entry["prompt"]) == (["resume", thread, "-"], "More")
 
 
