@@ -25,6 +25,7 @@ from abp_tui.domain.status import (
 from abp_tui.errors import LeaseLost
 from abp_tui.store.claims import Claim, Finished, Orders, Render, Started
 from abp_tui.store.database import BUSY_TIMEOUT_S, Database
+from abp_tui.store.gates import GateRows
 from abp_tui.store.records import load, now
 from abp_tui.store.rows import WORDS_CAP, attempt_row, cut, event_row, name, unit_row
 from abp_tui.store.tally import Tally, counted_as
@@ -85,6 +86,7 @@ class Journal:
     """Writes what one executor does to one job. Used by one thread, on a connection it keeps.
 
     Every transaction first proves that the lease is still held and raises `LeaseLost` where it is not.
+    `gates` is there while it is open, for use within its transactions.
     """
 
     def __init__(self, database: Database, job_id: int, executor: str, host: str, boot_id: str) -> None:
@@ -94,6 +96,7 @@ class Journal:
         self._host = host
         self._boot_id = boot_id
         self._connection: sqlite3.Connection
+        self.gates: GateRows
         self._tally: Tally
         self._synchronous = ""
         self._change = 0
@@ -103,6 +106,7 @@ class Journal:
         """Keep a connection of this thread for as long as the journal is used."""
         with self._db.connected() as db:
             self._connection = db.connection()
+            self.gates = GateRows(self._connection)
             self._connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
             try:
                 yield self
@@ -161,6 +165,12 @@ class Journal:
         """The state of one unit."""
         query = "SELECT status FROM unit WHERE job_id = ? AND seq = ?"
         return UnitStatus(self._rows(query, self._job_id, seq)[0][0])
+
+    def unit_error(self, seq: int) -> str | None:
+        """Why the last attempt of one unit failed, if it did."""
+        query = "SELECT error FROM unit WHERE job_id = ? AND seq = ?"
+        error = self._rows(query, self._job_id, seq)[0][0]
+        return None if error is None else str(error)
 
     def is_due(self, seq: int) -> bool:
         """Whether a unit waits, and not for its backoff."""
@@ -250,6 +260,10 @@ class Journal:
     def wait_for(self, what: str | None) -> None:
         """Say what the running job waits for before it claims more, or None that it goes on."""
         self._connection.execute("UPDATE job SET waiting = ? WHERE id = ?", (what, self._job_id))
+
+    def use_gate(self, scope: str) -> None:
+        """Say which gate the job's agents must pass."""
+        self._connection.execute("UPDATE job SET gate_scope = ? WHERE id = ?", (scope, self._job_id))
 
     def log(self, message: str, *, level: str = "info", seq: int | None = None) -> None:
         """Append a line to the job's log."""

@@ -12,6 +12,7 @@ from abp_tui.store.approvals import Approvals
 from abp_tui.store.attempts import Attempts
 from abp_tui.store.check import Check
 from abp_tui.store.database import Database
+from abp_tui.store.gates import Gates
 from abp_tui.store.jobs import Jobs
 from abp_tui.store.leases import Leases
 from abp_tui.store.logs import Logs
@@ -40,6 +41,7 @@ class Repository:
         self.logs = Logs(self.database)
         self.check = Check(self.database)
         self.approvals = Approvals(self.database)
+        self.gates = Gates(self.database)
 
     @property
     def path(self) -> Path:
