@@ -233,11 +233,14 @@ class Journal:
         query = "SELECT id FROM attempt WHERE job_id = ? AND status = 'RUNNING' AND end_asked"
         return [row[0] for row in self._rows(query, self._job_id)]
 
-    def spending(self) -> tuple[int, float]:
-        """How many attempts of the job have a known cost, and their sum in USD."""
-        query = "SELECT count(cost_usd), coalesce(sum(cost_usd), 0) FROM attempt WHERE job_id = ?"
-        count, total = self._rows(query, self._job_id)[0]
-        return int(count), float(total)
+    def spending(self) -> tuple[int, int, float]:
+        """How many attempts of the job cost something and how many an unknown amount; the sum in USD."""
+        query = (
+            "SELECT count(nullif(cost_usd, 0)), count(*) - count(cost_usd), coalesce(sum(cost_usd), 0) "
+            "FROM attempt WHERE job_id = ? AND status <> 'RUNNING'"
+        )
+        paid, unknown, total = self._rows(query, self._job_id)[0]
+        return int(paid), int(unknown), float(total)
 
     def settle(self, status: JobStatus, said: str, reason: str | None = None) -> None:
         """Give the job its state and the lease back, in one step; `said` goes to its log."""
