@@ -53,10 +53,11 @@ class Ramp:
 
     def __init__(self) -> None:
         self._slots: int | None = None
+        self._begins: int | None = None
 
     def begin(self, slots: int) -> None:
-        """Start with so many."""
-        self._slots = slots
+        """Start with so many, beside what runs since before it was closed."""
+        self._begins = slots
 
     def grow(self) -> None:
         """An attempt got through: one more slot, and its own again."""
@@ -65,6 +66,8 @@ class Ramp:
 
     def room(self, busy: int) -> int | None:
         """How many more attempts may start beside the `busy` ones; None for any number."""
+        if self._begins is not None:
+            self._slots, self._begins = busy + self._begins, None
         return None if self._slots is None else max(0, self._slots - busy)
 
 
@@ -77,7 +80,7 @@ class Gatekeeper:
         self._journal = journal
         self._gate = Gate(scope=scope)
         self._for_test = for_test
-        self._logins = Logins(worked=not for_test and job.counters.completed > 0)
+        self._logins = Logins(worked=job.counters.completed > 0)
         self._alone: dict[int, int] = {}  # attempts with a login error that closes nothing, and their units
         self._ramp = Ramp()
         self._witness = Witness()

@@ -110,7 +110,7 @@ class Loop:
                 with self._journal.told():
                     status = self._round()
             except StoreUnavailable as error:
-                self._nothing_until, self._seen = 0.0, -1  # nothing of this round has happened
+                self._nothing_until = 0.0  # nothing of this round has happened
                 if self._stop.given and (self._stop.urgent or self._outage.seconds > PATIENCE_S):
                     raise
                 self._outage.met(error, self.unrecorded.finished)

@@ -60,7 +60,7 @@ def attempts(repository: Repository, job: Job) -> int:
         (10.0, 2, 0, 9.5, 0, 0),  # less than the mean is left
         (10.0, 1, 0, 10.0, 0, 0),
         (10.0, 1, 0, 11.0, 0, 0),
-        (0.4, 1, 0, 0.1, 0, 3),  # and not two, as 0.3 / 0.1 would have it
+        (0.3, 1, 0, 0.1, 0, 2),  # and not one, as 0.3 - 0.1 would have it
     ],
 )
 def test_what_is_affordable(

@@ -15,9 +15,12 @@ from abp_tui.domain.model import Gate, Job, Outcome, Usage
 from abp_tui.domain.status import AttemptStatus, Desired, GateState, JobStatus, Phase, Purpose, UnitStatus
 from abp_tui.execution import gate as gate_module
 from abp_tui.execution import loop as loop_module
+from abp_tui.execution.assignment import WholeJob
 from abp_tui.execution.executor import JobExecutor
 from abp_tui.execution.gate import LOGIN_WINDOW_S, Gatekeeper, Logins, Ramp, gate_scope
+from abp_tui.execution.outage import Room
 from abp_tui.orchestrator import Orchestrator
+from abp_tui.settings import Settings
 from abp_tui.store.claims import Claim, Finished
 from abp_tui.store.gates import GateRows
 from abp_tui.store.repository import Repository
@@ -277,6 +280,50 @@ def test_a_limit_met_by_all_slots_at_once_is_no_run_of_failures(
     assert JobExecutor(repository, job.id, account).run() is JobStatus.COMPLETED
 
 
+def test_it_is_looked_at_again_within_the_transaction_that_takes_units(
+    repository: Repository, account: Account, monkeypatch: pytest.MonkeyPatch, quick_beats: None
+) -> None:
+    closed: list[Gate] = []
+
+    def just_then(room: Room) -> None:
+        if not closed:
+            closed.append(shut(Repository(repository.path)))
+
+    monkeypatch.setattr(Room, "lacks", just_then)
+    job = running_job(repository, 3)
+    with at_work(repository, job, account):
+        let_it_look(repository, job.id)
+        assert (closed, account.prompts) == ([repository.gates.get(SCOPE)], [])
+        repository.gates.ask(SCOPE)
+
+
+def test_that_it_has_opened_is_seen_before_anything_else_is_written(
+    repository: Repository, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room, seen_closed = Gatekeeper.room, threading.Event()
+
+    def watched(keeper: Gatekeeper, busy: int) -> int | None:
+        found = room(keeper, busy)
+        if found == 0:
+            seen_closed.set()
+        return found
+
+    monkeypatch.setattr(Gatekeeper, "room", watched)
+    monkeypatch.setattr(loop_module, "BEAT_S", 3600.0)
+    account.permits = threading.Semaphore(0)
+    job = running_job(repository, 3, desired_workers=1)
+    with at_work(repository, job, account):
+        wait_until(lambda: processing(repository, job.id) == 1)
+        shut(repository)
+        repository.jobs.ask(job.id, workers=3)
+        assert seen_closed.wait(20)
+        seen_closed.clear()
+        assert seen_closed.wait(20)  # also after whatever it wrote because of it
+        put(repository, Gate(scope=SCOPE))
+        wait_until(lambda: processing(repository, job.id) > 1)
+        account.permits.release(10)
+
+
 def test_the_synthesis_waits_at_the_gate_too(repository: Repository, tmp_path: Path) -> None:
     account = Account()
     account.refuses = once(lambda: limit(0.3), "Sum up")
@@ -326,6 +373,69 @@ def test_a_login_error_where_nothing_has_ever_succeeded_pauses_the_job_until_a_p
     orchestrator.resume(job.id)
     assert JobExecutor(repository, job.id, account).run() is JobStatus.COMPLETED
     assert_counters_match(repository, job.id)
+
+
+def test_a_try_that_still_needs_a_login_closes_it_again_although_much_has_succeeded(
+    repository: Repository, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gate_module, "LOGIN_WINDOW_S", 0.2)
+    job = running_job(repository, 10, desired_workers=1)
+    account.refuses = lambda _: LOGIN if len(account.prompts) > 5 else None
+    assert JobExecutor(repository, job.id, account).run() is JobStatus.PAUSED
+    assert repository.jobs.get(job.id).counters.completed == 5
+    begun = len(account.prompts)
+    Orchestrator(repository, worker=account).resume(job.id)
+    assert JobExecutor(repository, job.id, account).run() is JobStatus.PAUSED
+    assert len(account.prompts) == begun + 1
+
+
+def test_a_person_who_resumes_an_interrupted_job_has_it_tried_too(
+    repository: Repository, account: Account
+) -> None:
+    shut(repository, None, "login needed: no")
+    job = running_job(repository, 3)
+    Orchestrator(repository, worker=account).resume(job.id)
+    assert JobExecutor(repository, job.id, account).run() is JobStatus.COMPLETED
+
+
+def test_a_usage_limit_is_not_tried_because_some_job_is_started(
+    repository: Repository, account: Account
+) -> None:
+    gate = shut(repository)
+    job = make_job(repository)
+    Orchestrator(repository, worker=account, settings=Settings()).skip_test(job.id)
+    assert repository.gates.get(SCOPE).until == gate.until
+
+
+def test_both_the_account_of_here_and_the_one_that_it_ran_under_are_tried(
+    repository: Repository, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account.refuses = lambda _: LOGIN
+    job = running_job(repository, 3)
+    assert JobExecutor(repository, job.id, account).run() is JobStatus.PAUSED
+    monkeypatch.setattr(account, "account", lambda: "b")
+    here = Gate(scope="in-process:b", state=GateState.CLOSED, reason="login needed: no")
+    put(repository, here)
+    Orchestrator(repository, worker=account).resume(job.id)
+    for scope in (SCOPE, here.scope):
+        assert repository.gates.get(scope).until is not None
+
+
+def test_who_resumes_while_the_job_is_about_to_be_paused_is_heard(
+    repository: Repository, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settled, asked = WholeJob.settled, []
+
+    def just_then(work: WholeJob, held: Any) -> Any:
+        if not asked:
+            asked.append(Repository(repository.path).gates.ask(SCOPE))
+        return settled(work, held)
+
+    monkeypatch.setattr(WholeJob, "settled", just_then)
+    shut(repository, None, "login needed: no")
+    job = running_job(repository, 3)
+    assert JobExecutor(repository, job.id, account).run() is JobStatus.COMPLETED
+    assert asked == [True]
 
 
 def test_it_pauses_all_jobs_of_the_account_once_their_units_have_finished(
@@ -434,6 +544,8 @@ def test_the_ramp() -> None:
     ramp.grow()
     assert ramp.room(1000) is None
     ramp.begin(1)
+    assert [ramp.room(3), ramp.room(4), ramp.room(5)] == [1, 0, 0]  # three run since before it was closed
+    ramp.begin(1)
     assert [ramp.room(0), ramp.room(1), ramp.room(5)] == [1, 0, 0]
     ramp.grow()
     assert ramp.room(0) == 2
@@ -478,6 +590,16 @@ def test_a_test_runs_whatever_the_gate_says_and_opens_it(
     result = Orchestrator(repository, worker=account).test(job.id)
     assert result.passed
     assert state(repository) is GateState.OPEN
+
+
+def test_a_test_that_has_to_wait_for_room_runs_all_the_same(
+    repository: Repository, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lacks: list[str | None] = ["no room", "no room", None]
+    monkeypatch.setattr(Room, "lacks", lambda room: lacks.pop(0) if len(lacks) > 1 else lacks[0])
+    shut(repository, None, "login needed: no")
+    job = make_job(repository)
+    assert Orchestrator(repository, worker=account).test(job.id).passed
 
 
 def test_a_test_beside_another_try_leaves_the_gate_to_that(

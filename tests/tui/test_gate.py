@@ -132,6 +132,19 @@ async def test_nothing_is_drawn_where_nothing_counts_or_another_screen_is_looked
     finish(orchestrator)
 
 
+async def test_each_second_the_jobs_screen_draws_what_counts(tmp_path: Path) -> None:
+    orchestrator = gated(tmp_path)
+    async with running(orchestrator) as pilot:
+        await until_shown(pilot, "‖ limit")
+        drawn: list[str] = []
+        for kind in (JobList, JobPanel):
+            widget, name = pilot.app.screen.query_one(kind), kind.__name__
+            widget.refresh = lambda *a, name=name, **k: drawn.append(name)  # type: ignore[method-assign, assignment]
+        pilot.app.screen._tick()  # type: ignore[attr-defined]
+        assert drawn == ["JobList", "JobPanel"]
+    finish(orchestrator)
+
+
 async def test_a_job_that_runs_is_not_drawn_each_second(tmp_path: Path) -> None:
     orchestrator = InProcess(tmp_path, wait_for_cancel)
     job = make_job(orchestrator.repository, 3)
