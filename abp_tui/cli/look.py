@@ -41,7 +41,7 @@ def ls(as_json: bool) -> None:
     elif not views:
         say("There are no jobs yet. Make one: abp new --help, or try: abp demo")
     else:
-        head = ("ID", "NAME", "STATUS", "DONE", "FAILED", "SUSPECT", "TOTAL", "COST", "AGE")
+        head = ("ID", "NAME", "STATUS", "DONE", "FAILED", "SUSPECT", "TOTAL", "COST", "AGE", "NOTE")
         for line in table(head, map(_row, views), right="DONE FAILED SUSPECT TOTAL COST AGE"):
             put(line)
 
@@ -153,20 +153,22 @@ def put_units(repository: Repository, job: Job, state: str | None = None, limit:
 
 
 def _row(view: JobView) -> tuple[str, ...]:
-    from abp_tui.cli.summary import state
+    from abp_tui.cli.summary import gate_words, state
 
     counts = (view.completed_units, view.failed_units, view.suspect_units, view.total_units)
     cost = money(view.cost_usd, view.cost_is_floor)
-    return view.id, one_line(view.name, 40), state(view), *map(str, counts), cost, ago(view.created_at)
+    name, note = one_line(view.name, 40), one_line(gate_words(view), 60)
+    return view.id, name, state(view), *map(str, counts), cost, ago(view.created_at), note
 
 
 def _facts(view: JobView) -> Iterator[tuple[str, str]]:
-    from abp_tui.cli.summary import state
+    from abp_tui.cli.summary import gate_words, state
 
     yield "job", f"{one_line(view.name)} ({view.id})"
     yield "status", tinted(state(view))
     yield "reason", one_line(view.pause_reason or "")
     yield "waits", one_line(view.waiting or "")
+    yield "gate", one_line(gate_words(view))
     yield "intent", one_line(view.intent, 200)
     for name in STATES:
         yield name, str(getattr(view, f"{name}_units"))

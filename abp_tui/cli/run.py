@@ -85,10 +85,13 @@ def stop(job: str, seqs: tuple[int, ...]) -> None:
 def resume(job: str, force: bool, wait: bool) -> int:
     """Go on with a paused or interrupted job; one that runs is left alone.
 
+    Where a running job waits for a usage limit, one unit tries at once whether that is over. Where a job was
+    paused because a login was needed, one unit tries whether it works now, and the others follow.
+
     \b
     abp resume docs --wait
     """
-    from abp_tui.domain.status import JobStatus
+    from abp_tui.domain.status import GateState, JobStatus
     from abp_tui.liveness import ELSEWHERE_S, hostname
 
     orchestrator = open_orchestrator()
@@ -98,7 +101,8 @@ def resume(job: str, force: bool, wait: bool) -> int:
     after = orchestrator.resume(job, force=force)
     same = before.lease and after.lease and before.lease.executor == after.lease.executor
     if before.status is JobStatus.RUNNING and same:
-        say(f"{after.name} runs already")
+        waits = before.gate is not None and before.gate.state is GateState.CLOSED
+        say(f"{after.name}: one unit tries now, the others follow" if waits else f"{after.name} runs already")
         return wait_for(orchestrator.repository, after.id) if wait else 0
     return after_launch(orchestrator, after, wait)
 

@@ -14,6 +14,7 @@ from abp_tui.domain.status import JobStatus
 from abp_tui.errors import IllegalTransition, LeaseLost, StoreError
 from abp_tui.execution.assignment import Assignment, OneTest, WholeJob
 from abp_tui.execution.attempt import AttemptRunner
+from abp_tui.execution.gate import Gatekeeper, gate_scope
 from abp_tui.execution.lease import take_lease
 from abp_tui.execution.loop import MOST_KEPT_CHARS, Callbacks, Loop, StopOrder
 from abp_tui.execution.mailbox import Mail, Mailbox
@@ -122,7 +123,12 @@ class JobExecutor:
             log.warning("%s", error)
 
     def _drive(self, job: Job, journal: Journal, seq: int | None = None) -> JobStatus:
-        runner = AttemptRunner(job, self._worker(job), self._repository.uuid, self._mailbox)
+        worker = self._worker(job)
+        scope = gate_scope(worker)
+        with journal.transaction(durable=False):
+            journal.use_gate(scope)
+        gate = Gatekeeper(job, journal, scope, for_test=seq is not None)
+        runner = AttemptRunner(job, worker, self._repository.uuid, self._mailbox)
         workers = 1 if seq is not None else job.desired_workers
         pool = WorkerPool(runner.run, self._mailbox.finished, workers)
         executor = job.lease.executor if job.lease else ""
@@ -131,7 +137,7 @@ class JobExecutor:
         outage, room = Outage(spill), Room(self._repository.path.parent)
         work = self._assignment(job, journal, runner, seq)
         loop = Loop(
-            job, journal, self._mailbox, pool, work, self._tell, self._stop, outage, room, self._orphans
+            job, journal, self._mailbox, pool, work, gate, self._tell, self._stop, outage, room, self._orphans
         )
         try:
             status = loop.run()

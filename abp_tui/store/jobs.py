@@ -20,11 +20,15 @@ from abp_tui.store.recipes import recipe_columns
 from abp_tui.store.records import bucket_from, dump, job_from, now, recipe_from
 from abp_tui.store.removal import delete_rows, give_back
 from abp_tui.store.spill import read_trouble
-from abp_tui.store.tables import BucketRow, JobRow, RecipeRow, UnitRow
+from abp_tui.store.tables import BucketRow, GateRow, JobRow, RecipeRow, UnitRow
 from abp_tui.store.tally import bucket_width
 
 ID_FORM = re.compile(r"j?(\d{1,15})", re.ASCII)
 SYNTHESIS_KEY = "(synthesis)"
+_GATE = tuple(
+    column.alias(f"gate_{column.name}")
+    for column in (GateRow.state, GateRow.until, GateRow.reason, GateRow.probe_attempt, GateRow.tries)
+)
 
 
 class Jobs:
@@ -67,10 +71,12 @@ class Jobs:
         current = (RecipeRow.job == JobRow.id) & (RecipeRow.version == JobRow.recipe_version)
         step = (UnitRow.job == JobRow.id) & (UnitRow.seq == JobRow.total) & (UnitRow.kind == UnitKind.POST)
         query = (
-            JobRow.select(JobRow, UnitRow.status.alias("synthesis"))
+            JobRow.select(JobRow, UnitRow.status.alias("synthesis"), *_GATE)
             .join(RecipeRow, JOIN.INNER, on=current)
             .switch(JobRow)
             .join(UnitRow, JOIN.LEFT_OUTER, on=step)
+            .switch(JobRow)
+            .join(GateRow, JOIN.LEFT_OUTER, on=(GateRow.scope == JobRow.gate_scope))
             .order_by(JobRow.id.desc())
         )
         if where is not None:

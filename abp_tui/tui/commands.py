@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from textual.binding import Binding, BindingType
 
-from abp_tui.domain.status import JobStatus, Phase
+from abp_tui.domain.status import GateState, JobStatus, Phase
 from abp_tui.views import JobView
 
 Condition = Callable[[JobView], bool]
@@ -56,6 +56,10 @@ def _rests(job: JobView) -> bool:
     return job.status is JobStatus.PAUSED or (
         job.status is JobStatus.RUNNING and job.phase is Phase.INTERRUPTED
     )
+
+
+def _gated(job: JobView) -> bool:
+    return job.phase is Phase.GATED and job.gate is not None and job.gate.state is GateState.CLOSED
 
 
 def _in_review(job: JobView) -> bool:
@@ -107,6 +111,9 @@ COMMANDS: tuple[Command, ...] = (
     Command("jobs.test", "t", "Test", "Test one unit and open its review", "test", when=_tested),
     Command("jobs.pause", "space", "Pause", "Let running units finish, start no more", "pause", when=_runs),
     Command("jobs.resume", "space", "Resume", "Go on with the job", "resume", when=_rests),
+    Command(
+        "jobs.try", "u", "Try now", "See with one unit whether the usage limit is over", "try", when=_gated
+    ),
     Command("jobs.retry", "R", "Retry", "Run failed and suspect units again", "retry", when=_retryable),
     Command("jobs.filter", "slash", "Filter", "Show only the jobs whose name holds a text", "filter"),
     Command(
@@ -182,6 +189,14 @@ COMMANDS: tuple[Command, ...] = (
         "progress.pause", "space", "Pause", "Let running units finish, start no more", "pause", when=_runs
     ),
     Command("progress.resume", "space", "Resume", "Go on with the job", "resume", when=_rests),
+    Command(
+        "progress.try",
+        "u",
+        "Try now",
+        "See with one unit whether the usage limit is over",
+        "try",
+        when=_gated,
+    ),
     Command("progress.test", "t", "Test", "Test the unit under the cursor", "test", when=_testable),
     Command("progress.review", "v", "Review", "Open the test review", "review", when=_tested),
     Command("progress.more", "plus,equals_sign", "Worker", "One worker more", "workers(1)", when=_open_ended),

@@ -38,7 +38,8 @@ class Steering(Verbs):
         return self._ask(job, Desired.STOP)
 
     def resume(self, job_id: Ref, *, force: bool = False) -> Job:
-        """Go on with a paused or interrupted job. One that runs goes on, also where it was about to pause.
+        """Go on with a paused or interrupted job. One that runs goes on, also where it was about to pause;
+        where it waits for its account's usage limit, one of its units tries at once whether that is over.
 
         `force` ends an executor that lives but does not answer, and puts another one in its place. Whether
         one on another machine lives takes up to half a minute to see.
@@ -53,11 +54,18 @@ class Steering(Verbs):
                 hint = f"wait, or end it with `abp resume {job.name} --force`"
                 raise LeaseHeld(f"the executor of job {job.name} lives but does not answer", hint)
             job = job if job.desired is Desired.RUN else self._ask(job, Desired.RUN)
-            goes_on = state is Liveness.ALIVE and not force
-            return job if goes_on else self._launch(job, force=force)
+            if state is Liveness.ALIVE and not force:
+                return self._try_gate(job)
+            self._try_login(job)
+            return self._launch(job, force=force)
         if job.status is not JobStatus.PAUSED:
             raise IllegalTransition(f"job {job.name} is {job.status}, not PAUSED", next_step(job))
         return self._run(job, "resumed")
+
+    def _try_gate(self, job: Job) -> Job:
+        if job.gate is not None:
+            self.repository.gates.ask(job.gate.scope)
+        return self.repository.jobs.get(job.id)
 
     def end_unit(self, job_id: Ref, seq: int) -> WorkUnit:
         """End the agent of one running unit; it has failed then, and the others go on."""

@@ -17,6 +17,11 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{secs:02}" if hours else f"{minutes}:{secs:02}"
 
 
+def countdown(seconds: float) -> str:
+    """`41:52`, `2h 14m`, `3d 4h`: how long until something, to the second where that is soon."""
+    return clock(seconds) if seconds < 3600 else span(seconds)
+
+
 def span(seconds: float) -> str:
     """`0.4 s`, `42 s`, `12 min`, `1h 28m`, `3d 4h`: a duration in words."""
     if seconds < 1:
