@@ -10,7 +10,9 @@ import pytest
 from abp_tui.domain.failure import POLICIES, FailureKind, Policy
 from abp_tui.domain.model import Job, Outcome
 from abp_tui.domain.status import AttemptStatus, Purpose, UnitStatus, Verdict
+from abp_tui.domain.structured import Schema
 from abp_tui.execution.attempt import conclude
+from abp_tui.execution.corrections import judged
 from abp_tui.store.claims import Claim, Finished
 from abp_tui.store.repository import Repository
 from abp_tui.workers.claude_stream import ClaudeStream
@@ -23,7 +25,7 @@ F, P = FailureKind, Policy
 FAILED = ProcessEnd(exit_code=1)
 
 
-def replay(name: str, end: ProcessEnd = FAILED, *, status: int | None = None, wants: bool = False) -> Outcome:
+def replay(name: str, end: ProcessEnd = FAILED, *, status: int | None = None) -> Outcome:
     """The outcome of a recorded run; `status` is another one that the API might have answered with."""
     data = (TRANSCRIPTS / f"{name}.jsonl").read_text()
     if status is not None:
@@ -31,7 +33,7 @@ def replay(name: str, end: ProcessEnd = FAILED, *, status: int | None = None, wa
     stream = ClaudeStream()
     stream.feed(data.encode())
     stream.close()
-    return outcome_of(stream, end, "s", wants_structure=wants)
+    return outcome_of(stream, end, "s")
 
 
 def timeout(kind: FailureKind) -> ProcessEnd:
@@ -50,9 +52,13 @@ CASES = {
     "first event": (replay("text_partial", timeout(F.TIMEOUT_FIRST)), F.TIMEOUT_FIRST, P.RETRY),
     "idle": (replay("text_partial", timeout(F.TIMEOUT_IDLE)), F.TIMEOUT_IDLE, P.RETRY),
     "total": (replay("text_partial", timeout(F.TIMEOUT_TOTAL)), F.TIMEOUT_TOTAL, P.RETRY),
-    "no structure": (replay("v330_schema_text", ProcessEnd(exit_code=0), wants=True), F.BAD_OUTPUT, P.RETRY),
+    "no structure": (
+        judged(replay("v330_schema_text", ProcessEnd(exit_code=0)), Schema({"type": "object"})),
+        F.BAD_OUTPUT,
+        P.GIVE_UP,
+    ),
     "max turns": (replay("v330_maxturns"), F.AGENT_ERROR, P.RETRY),
-    "budget of the unit": (replay("v330_budget"), F.AGENT_ERROR, P.RETRY),
+    "budget of the unit": (replay("v330_budget"), F.PERMANENT, P.GIVE_UP),
     "not installed": (
         start_failure(["claude"], "/", OSError(errno.ENOENT, "no such file", "claude")).outcome(),
         F.REFUSED_TO_START,
