@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # loaded where there is a schema: most jobs have none, and it
 
 SHOWN = 5  # differences that are told
 WORDS = 200  # characters of one
+DEEPEST = 100  # what writes, masks or shows a result must be able to follow it down
 _NEWEST = "https://json-schema.org/draft/2020-12/schema"
 _FENCE = re.compile(r"[ \t]*(`{3,}|~{3,})[ \t]*([^`]*)")
 
@@ -54,10 +55,14 @@ class Schema:
 
     def differences(self, value: Any) -> str:
         """Where and how a value does not fit, in one short line; nothing where it fits."""
+        if _is_deeper(value, DEEPEST):
+            return f"$: it is nested more than {DEEPEST} deep"
         try:
             errors = list(islice(self._validator.iter_errors(value), SHOWN + 1))
         except RecursionError:
             return "$: it is nested too deeply"
+        except ArithmeticError as error:  # of numbers beyond all measure
+            return f"$: it can't be compared: {error}"
         told = [f"{error.json_path}: {_short(error.message)}" for error in errors[:SHOWN]]
         return "; ".join(told + ["and more"] * (len(errors) > SHOWN))
 
@@ -146,6 +151,20 @@ def _dead_ends_in(resource: Resource[Any], resolver: Resolver[Any]) -> Iterator[
                 yield reference
     for part in resource.subresources():
         yield from _dead_ends_in(part, resolver.in_subresource(part))
+
+
+def _is_deeper(value: Any, most: int) -> bool:
+    """Whether lists and objects stand within each other more than `most` times."""
+    level = [value]
+    for _ in range(most):
+        level = [member for outer in level for member in _members(outer)]
+        if not level:
+            return False
+    return any(isinstance(inner, list | dict) for inner in level)
+
+
+def _members(value: Any) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
 
 
 def _short(words: str) -> str:

@@ -11,6 +11,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -18,6 +19,8 @@ import pytest
 
 from abp_tui.domain.failure import FailureKind as F
 from abp_tui.domain.model import Denial, EventKind, Outcome, Timers
+from abp_tui.domain.structured import Schema
+from abp_tui.execution.corrections import judged, run_to_schema
 from abp_tui.workers import stream_json
 from abp_tui.workers.cancel import Cancel
 from tests.agents.anthropic_api import (
@@ -253,9 +256,26 @@ def test_a_schema_that_is_kept(agent: Agent) -> None:
 def test_a_schema_that_is_missed(agent: Agent) -> None:
     agent.api.script(text("three"))
     outcome = agent.run("Count", output_schema=SCHEMA).outcome
-    assert (outcome.ok, outcome.failure, outcome.exit_code) == (False, F.BAD_OUTPUT, 0)
-    assert (outcome.output, outcome.result) == ("three", None)
+    assert (outcome.output, outcome.result, outcome.exit_code) == ("three", None, 0)
     assert outcome.usage.cost_usd
+    judgement = judged(outcome, Schema(SCHEMA))
+    assert (judgement.ok, judgement.failure) == (False, F.BAD_OUTPUT)
+
+
+@both
+def test_a_schema_that_is_missed_is_asked_for_again_in_the_same_session(agent: Agent) -> None:
+    missed = [text("three")] * 2  # the program itself asks once more
+    agent.api.script(*missed, tool_use("StructuredOutput", n=3), text("done"))
+    worker, sink = agent.worker(), Recorder()
+    task = agent.task("Count", output_schema=SCHEMA)
+    with Cancel() as cancel:
+        run = partial(worker.run, sink=sink, cancel=cancel)
+        outcome = run_to_schema(task, Schema(SCHEMA), run, sink, resumes=worker.resumes)
+    assert (outcome.ok, outcome.result) == (True, {"n": 3})
+    assert len(set(sink.sessions)) == 1
+    assert outcome.usage.cost_usd
+    again = [event.body for event in sink.events if event.kind is EventKind.PROMPT]
+    assert len(again) == 1 and "fits the JSON Schema" in again[0]
 
 
 def test_a_schema_that_is_none(agent: Agent) -> None:

@@ -89,6 +89,18 @@ def test_a_value_nested_deeper_than_can_be_followed_does_not_fit() -> None:
     assert "nested too deeply" in schema.differences(1)
 
 
+@pytest.mark.parametrize(("levels", "fits"), [(100, True), (101, False), (400, False)])
+def test_what_is_nested_beyond_use_does_not_fit(levels: int, fits: bool) -> None:
+    value: Any = {}
+    for level in range(levels - 1):
+        value = [value, 1] if level % 2 else {"in": value}
+    assert (Schema({}).differences(value) == "") is fits
+
+
+def test_a_number_that_can_not_be_compared_does_not_fit() -> None:
+    assert "can't be compared" in Schema({"multipleOf": 0.1}).differences(10**400)
+
+
 @given(JSON, st.sampled_from(["{}", "\n {} \n", "Here it is:\n```json\n{}\n```\nBye.", "~~~~\n{}\n~~~~"]))
 def test_a_value_is_found_bare_and_in_a_fence(value: Any, around: str) -> None:
     text = around.replace("{}", json.dumps(value, ensure_ascii=False, indent=1))
