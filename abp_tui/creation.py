@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -24,13 +25,14 @@ from abp_tui.plugins import explain, suggest
 from abp_tui.store.keys import SeenKeys
 from abp_tui.store.records import dump, storable
 from abp_tui.store.repository import Repository
+from abp_tui.words import counted
 from abp_tui.workers.base import Worker
 
 CHUNK = 2_000
 CHUNK_CHARACTERS = 4_000_000
 SAMPLE = 100
 Row = tuple[int, str, str]
-NAME_FORM = re.compile(r"[^\s/\x00-\x1f\x7f-\x9f][^/\x00-\x1f\x7f-\x9f]{0,99}")
+NAME_FORM = re.compile(r"(?!\s)[^/\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,100}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,16 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
+class Found:
+    """What a source has: the first items, the fields they have, how many there are, what to look out for."""
+
+    items: tuple[Item, ...]
+    fields: tuple[str, ...]
+    count: int
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Preview:
     """What a plan would become: its template, the first items, how many there are, what to look out for."""
 
@@ -68,44 +80,38 @@ class Preview:
         return self.template.render(self.items[n].payload) + self.ending
 
 
-def preview(plan: Plan, synthesizer: PromptSynthesizer, first: int = 5) -> Preview:
-    """Look at all items and write nothing; raises what creation would raise."""
-    items = _checked_items(plan.enumerator)
-    head = list(islice(items, SAMPLE))
-    template = _checked_template(plan, synthesizer, head)
-    count = _count(plan.enumerator, chain(head, items))
+def preview(repository: Repository, plan: Plan, synthesizer: PromptSynthesizer, first: int = 5) -> Preview:
+    """Look at all items and write nothing; raises what `create` would raise before it writes."""
+    check(repository, plan)
+    head, rows = _opened(plan.enumerator)
+    template = prompt(plan, synthesizer, _fields(head), head[0].payload)
+    count = _count(plan.enumerator, rows)
     ending = "" if plan.output_schema is None or plan.worker.takes_schema else form(plan.output_schema)
     return Preview(template, tuple(head[:first]), count, tuple(plan.enumerator.warnings()), ending)
 
 
-def _count(enumerator: Enumerator[Any], items: Iterator[Item]) -> int:
-    """How many items there are; raises `InvalidInput` where two have the same key."""
-    count = 0
-    with closing(SeenKeys()) as seen:
-        for item in items:
-            try:
-                seen.add(count, item.key)
-            except DuplicateKey as error:
-                raise _told(error, enumerator) from None
-            count += 1
-    return count
+def look(enumerator: Enumerator[Any], first: int = 5) -> Found:
+    """Look at all items of a source, whatever is to be done with them; raises what `create` would."""
+    head, rows = _opened(enumerator)
+    count = _count(enumerator, rows)
+    return Found(tuple(head[:first]), _fields(head), count, tuple(enumerator.warnings()))
 
 
 def create(repository: Repository, plan: Plan, synthesizer: PromptSynthesizer) -> Job:
     """Write the job and its units in chunks; where that fails half way, nothing of it is left.
 
-    Raises `InvalidInput` for a source without items, a prompt with unknown fields, or a name that is taken.
+    Raises `InvalidInput` for a source without items, an item that can't be stored, a prompt with unknown
+    fields, or a name that is taken.
     """
-    _check(plan)
-    items = _checked_items(plan.enumerator)
-    head = list(islice(items, SAMPLE))
-    template = _checked_template(plan, synthesizer, head)
+    check(repository, plan)
+    head, rows = _opened(plan.enumerator)
+    template = prompt(plan, synthesizer, _fields(head), head[0].payload)
     job_id = repository.jobs.add(_columns(plan), _first_recipe(plan, template.text))
     try:
         with repository.kept_open():
-            total = _write_units(repository, job_id, plan.enumerator, chain(head, items))
+            total = _hand_over(plan.enumerator, rows, partial(repository.jobs.add_units, job_id))
         repository.jobs.make_ready(job_id, total, _synthesis_payload(repository, plan, job_id))
-        repository.logs.add(job_id, f"created with {total} units")
+        repository.logs.add(job_id, f"created with {counted(total, 'unit')}")
         for warning in plan.enumerator.warnings():
             repository.logs.add(job_id, warning, level="warning")
     except BaseException:
@@ -114,18 +120,33 @@ def create(repository: Repository, plan: Plan, synthesizer: PromptSynthesizer) -
     return repository.jobs.get(job_id)
 
 
-def _check(plan: Plan) -> None:
+def check(repository: Repository, plan: Plan) -> None:
+    """Raise `InvalidInput` for what no items could make right: name, limits, texts, folder."""
     if not NAME_FORM.fullmatch(plan.name):
         raise InvalidInput(
             f"{plan.name!r} can't be the name of a job", "1 to 100 characters, no slash, no leading space"
         )
+    repository.jobs.check_name(plan.name)
     check_limits(plan.max_workers, plan.max_retries, plan.budget_usd, plan.max_failures_in_row)
     if plan.prompt_template is not None:
         check_prompt(plan.prompt_template)
+    _check_texts(plan)
     if not Path(plan.cwd).is_dir():
         raise InvalidInput(
             f"there is no folder {plan.cwd}", "the agents would run there: name one that exists"
         )
+
+
+def _check_texts(plan: Plan) -> None:
+    texts = {
+        "intent": plan.user_intent,
+        "prompt": plan.prompt_template,
+        "prompt of the last step": plan.post_processing_prompt,
+        "folder of the agents": plan.cwd,
+    }
+    for what, text in texts.items():
+        if text is not None and storable(text) != text:
+            raise InvalidInput(f"the {what} can't be stored: it is not UTF-8", "write it as UTF-8")
 
 
 def check_limits(
@@ -165,25 +186,67 @@ def check_prompt(text: str) -> None:
         raise InvalidInput("the prompt is empty", "say what is to be done with each item")
 
 
-def _checked_items(enumerator: Enumerator[Any]) -> Iterator[Item]:
-    """The items as a stream that has at least one."""
-    enumerator.validate()
-    items = iter(enumerator.items())
-    first = next(items, None)
-    if first is None:
-        raise InvalidInput(f"the {enumerator.name} source has no items", enumerator.why_empty())
-    return chain([first], items)
-
-
-def _checked_template(plan: Plan, synthesizer: PromptSynthesizer, head: Sequence[Item]) -> PromptTemplate:
-    fields = tuple(dict.fromkeys(field for item in head for field in item.payload))
+def prompt(
+    plan: Plan, synthesizer: PromptSynthesizer, fields: Sequence[str], sample: Mapping[str, Any]
+) -> PromptTemplate:
+    """The prompt of a plan for items with these fields; raises `InvalidInput` where it names another."""
     if plan.prompt_template is not None:
         template = PromptTemplate(plan.prompt_template)
     else:
-        template = synthesizer.synthesize(plan.user_intent, plan.enumerator.name, fields, head[0].payload)
+        template = synthesizer.synthesize(plan.user_intent, plan.enumerator.name, fields, sample)
     template.check(fields)
     plan.worker.check(fields)
     return template
+
+
+def _fields(items: Sequence[Item]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(field for item in items for field in item.payload))
+
+
+def _opened(enumerator: Enumerator[Any]) -> tuple[list[Item], Iterator[Row]]:
+    """The first items, from which the fields are known, and all of them as a stream of rows.
+
+    There are `SAMPLE` first ones, fewer where they are large, and at least one.
+    """
+    enumerator.validate()
+    pairs = _with_rows(enumerator)
+    head, size = [], 0
+    for item, row in islice(pairs, SAMPLE):
+        head.append((item, row))
+        size += len(row[2])
+        if size > CHUNK_CHARACTERS:
+            break
+    if not head:
+        raise InvalidInput(f"the {enumerator.name} source has no items", enumerator.why_empty())
+    return [item for item, _ in head], (row for _, row in chain(head, pairs))
+
+
+def _with_rows(enumerator: Enumerator[Any]) -> Iterator[tuple[Item, Row]]:
+    """The items and what is stored of them; raises `InvalidInput` for one of which that can't be."""
+    for seq, item in enumerate(enumerator.items()):
+        try:
+            row = seq, _key(item.key), _payload(item.payload)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise InvalidInput(
+                f"{enumerator.place(seq)} can't be stored: {str(error)[:200]}",
+                "a key is a text, a payload a dictionary of what JSON knows",
+            ) from None
+        yield item, row
+
+
+def _key(key: Any) -> str:
+    if not isinstance(key, str):
+        raise TypeError(f"its key {key!r} is no text")
+    return storable(key)
+
+
+def _payload(payload: Any) -> str:
+    if not isinstance(payload, Mapping):
+        raise TypeError(f"its payload is a {type(payload).__name__}, no dictionary")
+    for field in payload:
+        if not isinstance(field, str):
+            raise TypeError(f"its field {field!r} is no text")
+    return dump(dict(payload))
 
 
 def _columns(plan: Plan) -> dict[str, Any]:
@@ -221,27 +284,31 @@ def _first_recipe(plan: Plan, prompt_template: str) -> Recipe:
     )
 
 
-def _write_units(
-    repository: Repository, job_id: int, enumerator: Enumerator[Any], items: Iterator[Item]
-) -> int:
-    seq = 0
-    for chunk in _chunks(items):
+def _count(enumerator: Enumerator[Any], rows: Iterator[Row]) -> int:
+    """How many rows there are; raises `InvalidInput` where two have the same key."""
+    with closing(SeenKeys()) as seen:
+        return _hand_over(enumerator, rows, seen.add)
+
+
+def _hand_over(enumerator: Enumerator[Any], rows: Iterator[Row], take: Callable[[list[Row]], None]) -> int:
+    """Give all rows away, chunk by chunk; how many there were."""
+    total = 0
+    for chunk in _chunks(rows):
         try:
-            repository.jobs.add_units(job_id, chunk)
+            take(chunk)
         except DuplicateKey as error:
             raise _told(error, enumerator) from None
-        seq += len(chunk)
-    return seq
+        total += len(chunk)
+    return total
 
 
-def _chunks(items: Iterator[Item]) -> Iterator[list[Row]]:
-    """The items as rows, so many at a time that writing them keeps nobody waiting."""
+def _chunks(rows: Iterator[Row]) -> Iterator[list[Row]]:
+    """So many rows at a time that writing them keeps nobody waiting."""
     chunk: list[Row] = []
     size = 0
-    for seq, item in enumerate(items):
-        payload = dump(item.payload)
-        chunk.append((seq, storable(item.key), payload))
-        size += len(payload)
+    for row in rows:
+        chunk.append(row)
+        size += len(row[2])
         if len(chunk) == CHUNK or size > CHUNK_CHARACTERS:
             yield chunk
             chunk, size = [], 0

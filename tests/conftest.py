@@ -6,11 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from abp_tui.store.repository import Repository
 from tests.factories import make_repository
 
 pytest_plugins = ["tests.faults.report"]
+
+settings.register_profile("abp", deadline=None)  # how busy the machine is proves nothing
+settings.load_profile("abp")
 
 FORBID_SKIPS = bool(os.environ.get("ABP_FORBID_SKIPS"))
 

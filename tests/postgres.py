@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import pytest
 
 from tests.waiting import wait_until
 
@@ -38,6 +39,11 @@ class Server:
                 cursor = connection.execute(statement.encode())
             return cursor.fetchall() if cursor.description else []
 
+    def active(self) -> list[str]:
+        """The queries of abp that run now."""
+        query = "SELECT query FROM pg_stat_activity WHERE application_name = 'abp' AND state = 'active'"
+        return [row[0] for row in self.run(query)]
+
 
 def binaries() -> Path | None:
     """Where Debian, or the PATH, has the server; the newest of several."""
@@ -46,6 +52,15 @@ def binaries() -> Path | None:
         return found[-1]
     on_path = shutil.which("initdb")
     return Path(on_path).resolve().parent if on_path else None
+
+
+@contextmanager
+def server_or_skip() -> Iterator[Server]:
+    programs = binaries()
+    if programs is None:
+        pytest.skip("there is no PostgreSQL server here: apt-get install postgresql")
+    with server(programs) as running:
+        yield running
 
 
 @contextmanager

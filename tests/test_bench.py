@@ -12,10 +12,10 @@ from tests.bench.result import Goal, Pairs, Result, compared, table
 ROOT = Path(__file__).parents[1]
 
 
-@pytest.mark.slow
-def test_a_row_is_measured_and_printed(tmp_path: Path) -> None:
+def run_quickly(tmp_path: Path, *rows: str) -> list[str]:
+    only = [argument for row in rows for argument in ("--only", row)]
     done = subprocess.run(
-        [sys.executable, "-m", "tests.bench", "--quick", "--only", "short"],
+        [sys.executable, "-m", "tests.bench", "--quick", *only],
         cwd=ROOT,
         env={**os.environ, "TMPDIR": str(tmp_path)},
         capture_output=True,
@@ -23,7 +23,13 @@ def test_a_row_is_measured_and_printed(tmp_path: Path) -> None:
         timeout=100,
     )
     assert done.returncode == 0, done.stderr
-    facts, head, rule, *lines = done.stdout.splitlines()
+    assert list(tmp_path.iterdir()) == []
+    return done.stdout.splitlines()
+
+
+@pytest.mark.slow
+def test_a_row_is_measured_and_printed(tmp_path: Path) -> None:
+    facts, head, rule, *lines = run_quickly(tmp_path, "short")
     assert "cores" in facts and "SQLite" in facts
     assert head.split() == ["row", "measured", "baseline", "value", "pairs", "goal"]
     assert set(rule) == {"-", " "}
@@ -33,7 +39,18 @@ def test_a_row_is_measured_and_printed(tmp_path: Path) -> None:
         "short, start-up",
     ]
     assert all(line.endswith(("ok", "short")) for line in lines[:2])
-    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_creating_is_measured_beside_the_bare_rows(tmp_path: Path) -> None:
+    lines = run_quickly(tmp_path, "creating", "creating 10M")[3:]
+    assert [line.split("  ")[0] for line in lines[:6]] == [
+        f"create, {count} rows{what}"
+        for count in ("20,000", "40,000")
+        for what in ("", ", memory", ", write lock")
+    ]
+    assert all(line.endswith(("ok", "short")) for line in lines[:6])
+    assert "executemany: " in lines[0] and "at its peak" in lines[1] and "ms at the longest" in lines[2]
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import click
 
 from abp_tui.cli.common import json_option, open_repository, put, put_json, say
 from abp_tui.cli.text import one_line
+from abp_tui.words import counted
 
 if TYPE_CHECKING:
     from abp_tui.store.check import Check, Finding, Repair, Report
@@ -70,9 +71,10 @@ def _repaired(repairs: list[Repair]) -> list[str]:
 
 def _conclude(report: Report, left: list[Finding], repairs: list[Repair]) -> None:
     if left:
-        say(f"{len(left)} findings" if len(left) > 1 else "1 finding")
+        say(counted(len(left), "finding"))
         return
-    counts = f"{report.jobs} jobs, {report.units} units, {report.attempts} attempts"
+    numbers = ((report.jobs, "job"), (report.units, "unit"), (report.attempts, "attempt"))
+    counts = ", ".join(counted(number, noun) for number, noun in numbers)
     say(f"{counts}: all is well{' now' if repairs else ''}")
 
 

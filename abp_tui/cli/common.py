@@ -97,6 +97,17 @@ def read_text(path: Path) -> str:
         raise InvalidInput(f"can't read {path}: {why}", "name a text file") from None
 
 
+def setting(text: str, flag: str) -> tuple[str, Any]:
+    """`K=V` with V as JSON where it is JSON, else as text; raises `InvalidInput`."""
+    key, equals, value = text.partition("=")
+    if not (key and equals):
+        raise InvalidInput(f"{flag} {text!r} has no value", "write it as KEY=VALUE")
+    try:
+        return key, json.loads(value)
+    except ValueError:
+        return key, value
+
+
 def number(text: str, what: str) -> float:
     """The number in a text that a person gave; raises `InvalidInput`."""
     try:

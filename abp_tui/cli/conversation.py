@@ -8,6 +8,7 @@ from abp_tui.cli.layout import bold, dim
 from abp_tui.cli.text import clean, one_line
 from abp_tui.domain.model import Event, EventKind
 from abp_tui.store.repository import Repository
+from abp_tui.words import counted
 
 PROMPT_LINES = 12
 RESULT_LINES = 6
@@ -48,4 +49,4 @@ def events_of(repository: Repository, attempt_id: int, after: int = 0) -> Iterat
 def _first(text: str, count: int) -> list[str]:
     lines = clean(text).splitlines()
     more = len(lines) - count
-    return lines if more <= 0 else [*lines[:count], f"… {more} more lines"]
+    return lines if more <= 0 else [*lines[:count], f"… {counted(more, 'more line')}"]

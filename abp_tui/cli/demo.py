@@ -14,6 +14,7 @@ import click
 from abp_tui.cli.common import open_orchestrator, put, say
 from abp_tui.cli.text import one_line
 from abp_tui.errors import AbpError, InvalidInput, WorkerUnavailable
+from abp_tui.words import counted
 
 if TYPE_CHECKING:
     from abp_tui.domain.model import Job
@@ -114,7 +115,7 @@ def _run_here(orchestrator: Orchestrator, job: Job) -> int:
     from abp_tui.cli.review import run_test
     from abp_tui.cli.watching import wait_for
 
-    say(f"{job.name}: {job.counters.total} texts. First a test of one:")
+    say(f"{job.name}: {counted(job.counters.total, 'text')}. First a test of one:")
     if code := run_test(orchestrator, job.ref, None):
         return code
     say("It went well, so the demo approves it for you:")

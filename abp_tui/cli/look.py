@@ -12,6 +12,7 @@ import click
 from abp_tui.cli.common import job_argument, json_option, open_repository, put, put_json, say
 from abp_tui.cli.layout import ago, bold, dim, local, money, pairs, span, table, timer_words, tinted
 from abp_tui.cli.text import clean, one_line
+from abp_tui.words import counted
 
 if TYPE_CHECKING:
     from abp_tui.domain.model import Job, LogEntry, UnitLine, WorkUnit
@@ -40,7 +41,7 @@ def ls(as_json: bool) -> None:
     elif not views:
         say("There are no jobs yet. Make one: abp new --help, or try: abp demo")
     else:
-        head = ("ID", "NAME", "STATUS", "DONE", "FAILED", "SUSPECT", "TOTAL", "COST", "AGE")
+        head = ("ID", "NAME", "STATUS", "DONE", "FAILED", "SUSPECT", "TOTAL", "COST", "AGE", "NOTE")
         for line in table(head, map(_row, views), right="DONE FAILED SUSPECT TOTAL COST AGE"):
             put(line)
 
@@ -152,20 +153,22 @@ def put_units(repository: Repository, job: Job, state: str | None = None, limit:
 
 
 def _row(view: JobView) -> tuple[str, ...]:
-    from abp_tui.cli.summary import state
+    from abp_tui.cli.summary import gate_words, state
 
     counts = (view.completed_units, view.failed_units, view.suspect_units, view.total_units)
     cost = money(view.cost_usd, view.cost_is_floor)
-    return view.id, one_line(view.name, 40), state(view), *map(str, counts), cost, ago(view.created_at)
+    name, note = one_line(view.name, 40), one_line(gate_words(view), 60)
+    return view.id, name, state(view), *map(str, counts), cost, ago(view.created_at), note
 
 
 def _facts(view: JobView) -> Iterator[tuple[str, str]]:
-    from abp_tui.cli.summary import state
+    from abp_tui.cli.summary import gate_words, state
 
     yield "job", f"{one_line(view.name)} ({view.id})"
     yield "status", tinted(state(view))
     yield "reason", one_line(view.pause_reason or "")
     yield "waits", one_line(view.waiting or "")
+    yield "gate", one_line(gate_words(view))
     yield "intent", one_line(view.intent, 200)
     for name in STATES:
         yield name, str(getattr(view, f"{name}_units"))
@@ -177,7 +180,8 @@ def _facts(view: JobView) -> Iterator[tuple[str, str]]:
     yield "folder", one_line(view.cwd)
     yield "workers", str(view.max_workers)
     yield "retries", str(view.max_retries)
-    yield "pauses after", f"{view.max_failures_in_row} failures in a row" if view.max_failures_in_row else ""
+    row = counted(view.max_failures_in_row, "failure")
+    yield "pauses after", f"{row} in a row" if view.max_failures_in_row else ""
     yield "timers", timer_words(view.timers)
     yield "schema", one_line(json.dumps(view.output_schema), 200) if view.output_schema is not None else ""
     yield "synthesis", f"{view.synthesis}, unit {view.total_units}" if view.synthesis else ""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from abp_tui.cli.common import (
+    complain,
     json_object,
     number,
     open_orchestrator,
@@ -16,14 +17,17 @@ from abp_tui.cli.common import (
     put_text,
     read_text,
     say,
+    setting,
     text_or_file,
 )
 from abp_tui.cli.new_source import see_to_approval, source_of, source_options
 from abp_tui.cli.text import one_line
-from abp_tui.errors import InvalidInput
+from abp_tui.cli.watching import LEFT
+from abp_tui.words import counted
 
 if TYPE_CHECKING:
     from abp_tui.creation import Plan
+    from abp_tui.domain.model import Job
     from abp_tui.orchestrator import Orchestrator
 
 COMMAND = "abp_tui.cli.new"
@@ -74,7 +78,7 @@ class WithCommand(click.Command):
 @click.option("--post", metavar="TEXT|@FILE", help="A prompt that runs once over all results, at the end.")
 @click.option("--dry-run", is_flag=True, help="Show the count and the first prompt, and write nothing.")
 @click.pass_context
-def new(ctx: click.Context, /, name: str, dry_run: bool, **given: Any) -> None:
+def new(ctx: click.Context, /, name: str, dry_run: bool, **given: Any) -> int:
     """Make a job and print its id. Nothing runs yet: test one unit next.
 
     In the intent, the prompt and the command, {field} takes a field of the item; a file has file_path,
@@ -93,18 +97,34 @@ def new(ctx: click.Context, /, name: str, dry_run: bool, **given: Any) -> None:
     abp new parts --intent "List the parts in {file_path}" --files specs --schema parts.json --timer idle=120
     abp new words --intent "Count the words" --files texts -- wc -w {file_path}
     abp new mails --intent "Answer {text}" --csv mails.csv --id-column number
+    abp new rows --intent "Check {b}" --csv x.txt --delimiter ';' --encoding cp1252 --columns a,b
     """
     orchestrator = open_orchestrator()
-    plan = _plan(orchestrator, name, ctx.meta.get(COMMAND), given)
-    see_to_approval(orchestrator, plan, given["approve_code"], keep=not dry_run)
-    if dry_run:
-        _show(orchestrator, plan)
-        return
-    job = orchestrator.create_planned(plan)
+    try:
+        job = _make(orchestrator, name, ctx.meta.get(COMMAND), given, dry_run)
+    except KeyboardInterrupt:
+        complain("interrupted", "no job was made")
+        return LEFT
+    if job is None:
+        return 0
     put(job.ref)
     for entry in orchestrator.repository.logs.after(job.id):
         say(one_line(f"{entry.level}: {entry.message}"))
-    say(f"{job.name}: {job.counters.total} units for {job.worker}. Next: abp test {job.name}")
+    say(f"{job.name}: {counted(job.counters.total, 'unit')} for {job.worker}. Next: abp test {job.name}")
+    return 0
+
+
+def _make(
+    orchestrator: Orchestrator, name: str, command: list[str] | None, given: dict[str, Any], dry_run: bool
+) -> Job | None:
+    """The job, or where it is only to be shown what it would be, None."""
+    plan = _plan(orchestrator, name, command, given)
+    orchestrator.check(plan)
+    see_to_approval(orchestrator, plan, given["approve_code"], keep=not dry_run)
+    if dry_run:
+        _show(orchestrator, plan)
+        return None
+    return orchestrator.create_planned(plan)
 
 
 def _plan(orchestrator: Orchestrator, name: str, command: list[str] | None, given: dict[str, Any]) -> Plan:
@@ -134,21 +154,10 @@ def _worker(
     name: str | None, settings: tuple[str, ...], command: list[str] | None
 ) -> tuple[str, dict[str, Any]]:
     """The worker's name and options."""
-    options = dict(_option(setting) for setting in settings)
+    options = dict(setting(text, "--worker-option") for text in settings)
     if command:
         options["argv"] = command
     return name or ("command" if command else "claude"), options
-
-
-def _option(setting: str) -> tuple[str, Any]:
-    """`K=V` with V as JSON where it is JSON, else as text."""
-    key, equals, value = setting.partition("=")
-    if not (key and equals):
-        raise InvalidInput(f"--worker-option {setting!r} has no value", "write it as KEY=VALUE")
-    try:
-        return key, json.loads(value)
-    except ValueError:
-        return key, value
 
 
 def _timer(setting: str) -> tuple[str, float]:
@@ -163,7 +172,7 @@ def _schema(file: str | None) -> dict[str, Any] | None:
 def _show(orchestrator: Orchestrator, plan: Plan) -> None:
     """What would be made, without making it."""
     seen = orchestrator.preview(plan)
-    say(f"{plan.name}: {seen.count:,} units for {plan.worker.name}; nothing was written")
+    say(f"{plan.name}: {counted(seen.count, 'unit')} for {plan.worker.name}; nothing was written")
     for warning in seen.warnings:
         say(one_line(f"warning: {warning}"))
     say("the first items:")

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from abp_tui.cli.common import json_object, say, text_or_file
+from abp_tui.cli.common import json_object, say, setting, text_or_file
 from abp_tui.cli.layout import bold
-from abp_tui.cli.text import clean
+from abp_tui.cli.text import width
+from abp_tui.domain.visible import fold
 from abp_tui.errors import ApprovalNeeded, InvalidInput
 
 if TYPE_CHECKING:
     from abp_tui.creation import Plan
     from abp_tui.enumerators.base import Approval
+    from abp_tui.enumerators.reading import Line
     from abp_tui.orchestrator import Orchestrator
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -30,8 +33,12 @@ _OPTIONS = (
     click.option("--hidden", is_flag=True, help="Hidden files and folders as well."),
     click.option("--files-from", metavar="FILE|-", help="One item per path in this list, or on stdin."),
     click.option("--csv", metavar="FILE", help="One item per row of a CSV file."),
+    click.option("--delimiter", metavar="CHAR|tab", help="What divides the fields of --csv; else found."),
+    click.option("--no-header", is_flag=True, help="The first row of --csv is an item, too."),
+    click.option("--columns", metavar="a,b", help="Names of the columns of --csv, instead of its own."),
     click.option("--json-file", metavar="FILE", help="One item per value of a JSON or JSON Lines file."),
     click.option("--items-path", metavar="a.b", help="Where in the JSON document the array is."),
+    click.option("--encoding", metavar="NAME", help="Of the file of --csv or --json-file; else utf-8."),
     click.option("--sql", metavar="URL", help="One item per row of --query: sqlite:///FILE, postgresql://…"),
     click.option("--query", metavar="SQL|@FILE", help="The query of --sql; it can only read."),
     click.option("--code", metavar="FILE.py", help="One item per dictionary of enumerate_items(context)."),
@@ -39,7 +46,14 @@ _OPTIONS = (
     click.option("--approve-code", metavar="SHA256", help="Run --code without asking, if this is its hash."),
     click.option("--source", metavar="TYPE", help="Any source of `abp sources`, with --config."),
     click.option("--config", metavar="JSON|@FILE", help="The configuration of --source."),
-    click.option("--id-column", metavar="C", help="The column or field that tells the items apart."),
+    click.option(
+        "--source-option",
+        "source_options",
+        multiple=True,
+        metavar="K=V",
+        help="Any other setting of `abp sources`, for any source. Repeatable; V may be JSON.",
+    ),
+    click.option("--id-column", "--id-field", metavar="C", help="What tells the rows or values apart."),
     click.option("--limit", type=click.IntRange(min=1), metavar="N", help="The first N items only."),
 )
 
@@ -47,8 +61,8 @@ _OPTIONS = (
 _SOURCES = {
     "files": ("pattern", "exclude", "hidden"),
     "files_from": (),
-    "csv": ("id_column",),
-    "json_file": ("items_path", "id_column"),
+    "csv": ("delimiter", "no_header", "columns", "encoding", "id_column"),
+    "json_file": ("items_path", "encoding", "id_column"),
     "sql": ("query", "id_column"),
     "code": ("context", "approve_code"),
     "source": ("config", "approve_code"),
@@ -76,7 +90,8 @@ def source_of(given: Config) -> tuple[str, Config]:
         owners = " or ".join(_flag(owner) for owner, own in _SOURCES.items() if stray in own)
         raise InvalidInput(f"{_flag(stray)} is for {owners}, not for {_flag(flag)}", "leave it out")
     name, config = _READERS[flag](given)
-    settings = {**config, "limit": given["limit"]}
+    more = dict(setting(text, "--source-option") for text in given["source_options"])
+    settings = {**config, "limit": given["limit"], **more}
     return name, {key: value for key, value in settings.items() if value not in (None, [])}
 
 
@@ -104,13 +119,21 @@ def _files_from(given: Config) -> tuple[str, Config]:
 
 
 def _csv(given: Config) -> tuple[str, Config]:
-    return "csv", {"file_path": given["csv"], "id_column": given["id_column"]}
+    return "csv", {
+        "file_path": given["csv"],
+        "delimiter": given["delimiter"],
+        "has_header": False if given["no_header"] else None,
+        "columns": given["columns"],
+        "encoding": given["encoding"],
+        "id_column": given["id_column"],
+    }
 
 
 def _json(given: Config) -> tuple[str, Config]:
     return "json", {
         "file_path": given["json_file"],
         "items_path": given["items_path"],
+        "encoding": given["encoding"],
         "id_field": given["id_column"],
     }
 
@@ -172,18 +195,24 @@ def see_to_approval(orchestrator: Orchestrator, plan: Plan, sha256: str | None, 
 
 
 def _show(wanted: Approval) -> None:
-    """The whole code with line numbers, what it is called with, and its hash."""
-    code = wanted.text.split("\n")
-    size = len(str(len(code)))
-    for number, line in enumerate(code, 1):
-        say(f"{number:>{size}}  {_visible(line)}")
-    if wanted.context:
-        say(bold("context"))
-        say(clean(wanted.context))
-    say(f"{bold('SHA-256')} {wanted.sha256}")
+    """The whole code with line numbers, what it is called with, and the hash of both."""
+    from abp_tui.enumerators.reading import Reading
+
+    reading = Reading.of(wanted)
+    _say_lines(reading.code)
+    if reading.context:
+        say(bold("called with this context:"))
+        _say_lines(reading.context)
+    if reading.remark:
+        say(reading.remark)
+    say(bold(reading.hash))
 
 
-def _visible(line: str) -> str:
-    """A line of code as it is; where a terminal would hide or obey something in it, with escapes."""
-    line = line.removesuffix("\r")
-    return line if clean(line) == line else line.encode("unicode_escape").decode()
+def _say_lines(lines: Sequence[Line]) -> None:
+    """Lines folded to the terminal, so that what stands in their margin is always ours."""
+    columns = get_terminal_size().columns
+    for line in lines:
+        margin = line.margin
+        for piece in fold(line.text, max(columns - len(margin), 8), width):
+            say(f"{margin}{piece}".rstrip())
+            margin = " " * len(margin)

@@ -9,6 +9,7 @@ import click
 
 from abp_tui.cli.common import job_argument, open_orchestrator, open_repository, say
 from abp_tui.errors import InvalidInput
+from abp_tui.words import counted
 
 
 @click.command()
@@ -31,8 +32,8 @@ def export(job: str, output: str, form: str) -> None:
     if output == "-":
         export_jsonl(repository, found.id, sys.stdout)
         return
-    count = export_jsonl(repository, found.id, Path(output).expanduser())
-    say(f"{found.name}: {count} units written to {output}")
+    written = export_jsonl(repository, found.id, Path(output).expanduser())
+    say(f"{found.name}: {counted(written, 'unit')} written to {output}")
 
 
 @click.command()
@@ -50,7 +51,7 @@ def rm(job: str, yes: bool) -> int:
         if not sys.stdin.isatty():
             raise InvalidInput(f"{found.name} would be gone for good", "say --yes, or ask on a terminal")
         if not click.confirm(
-            f"Remove {found.name} with its {found.counters.total} units for good?", err=True
+            f"Remove {found.name} with its {counted(found.counters.total, 'unit')} for good?", err=True
         ):
             say("nothing was removed")
             return 1

@@ -133,7 +133,7 @@ def run_test(orchestrator: Orchestrator, ref: str, seq: int | None, as_json: boo
         return LEFT
     result = orchestrator.test_result(job.id)
     if result is None or view.phase is Phase.INTERRUPTED or view.status is JobStatus.CREATED:
-        say(f"abp: the test of {job.name} was broken off. Test again: abp test {job.name}")
+        say(f"abp: the test of {job.name} was broken off{_by(view)}. Test again: abp test {job.name}")
         return INTERRUPTED
     _report(result, as_json)
     return 0 if result.passed else 1
@@ -147,6 +147,14 @@ def advise(orchestrator: Orchestrator, ref: str) -> None:
     view = orchestrator.status(ref)
     if view.phase is Phase.REVIEW:
         say(next_step(view))
+
+
+def _by(view: JobView) -> str:
+    """What keeps the agents of a job from working, in brackets; empty where nothing does."""
+    from abp_tui.cli.summary import REASON_CELLS, gate_words
+
+    words = one_line(gate_words(view), REASON_CELLS)
+    return f" ({words})" if words else ""
 
 
 def _show(event: Event) -> None:

@@ -11,6 +11,7 @@ from abp_tui.cli.layout import timer_words
 from abp_tui.cli.watching import after_launch, wait_for
 from abp_tui.errors import InvalidInput
 from abp_tui.plugins import suggest
+from abp_tui.words import counted
 
 if TYPE_CHECKING:
     from abp_tui.domain.model import Job
@@ -84,10 +85,13 @@ def stop(job: str, seqs: tuple[int, ...]) -> None:
 def resume(job: str, force: bool, wait: bool) -> int:
     """Go on with a paused or interrupted job; one that runs is left alone.
 
+    Where a running job waits for a usage limit, one unit tries at once whether that is over. Where a job was
+    paused because a login was needed, one unit tries whether it works now, and the others follow.
+
     \b
     abp resume docs --wait
     """
-    from abp_tui.domain.status import JobStatus
+    from abp_tui.domain.status import GateState, JobStatus
     from abp_tui.liveness import ELSEWHERE_S, hostname
 
     orchestrator = open_orchestrator()
@@ -97,7 +101,8 @@ def resume(job: str, force: bool, wait: bool) -> int:
     after = orchestrator.resume(job, force=force)
     same = before.lease and after.lease and before.lease.executor == after.lease.executor
     if before.status is JobStatus.RUNNING and same:
-        say(f"{after.name} runs already")
+        waits = before.gate is not None and before.gate.state is GateState.CLOSED
+        say(f"{after.name}: one unit tries now, the others follow" if waits else f"{after.name} runs already")
         return wait_for(orchestrator.repository, after.id) if wait else 0
     return after_launch(orchestrator, after, wait)
 
@@ -145,7 +150,7 @@ def workers(job: str, count: int) -> None:
     abp workers docs 8
     """
     found = open_orchestrator().set_workers(job, count)
-    say(f"{found.name}: {found.max_workers} {'worker' if found.max_workers == 1 else 'workers'}")
+    say(f"{found.name}: {counted(found.max_workers, 'worker')}")
 
 
 @click.command("set")
@@ -172,9 +177,10 @@ def set_(job: str, settings: tuple[str, ...]) -> None:
         orchestrator.set_workers(found.id, count)
     found = orchestrator.set_limits(found.id, **given)
     budget = "no budget" if found.budget_usd is None else f"a budget of ${found.budget_usd:g}"
-    row = f"pauses after {found.max_failures_in_row} failures in a row"
+    row = f"pauses after {counted(found.max_failures_in_row, 'failure')} in a row"
     row = row if found.max_failures_in_row else "never pauses for failures"
-    say(f"{found.name}: {budget}, {found.max_retries} retries, {found.max_workers} workers, {row}")
+    retries = counted(found.max_retries, "retry", "retries")
+    say(f"{found.name}: {budget}, {retries}, {counted(found.max_workers, 'worker')}, {row}")
     if timers:
         say(f"{found.name}: {timer_words(found.recipe.timers.model_dump())}")
 

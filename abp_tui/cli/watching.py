@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 
 from abp_tui.cli.common import say
 from abp_tui.cli.conversation import events_of
-from abp_tui.cli.summary import exit_code, next_step, summary
-from abp_tui.cli.text import cut
+from abp_tui.cli.summary import REASON_CELLS, exit_code, gate_words, next_step, summary
+from abp_tui.cli.text import cut, one_line
 from abp_tui.domain.model import Event, Job
 from abp_tui.domain.status import Phase
 from abp_tui.liveness import Witness
 from abp_tui.store.repository import Repository
 from abp_tui.views import JobView, view_job
+from abp_tui.words import counted
 
 if TYPE_CHECKING:
     from abp_tui.orchestrator import Orchestrator
@@ -36,7 +37,9 @@ def after_launch(orchestrator: Orchestrator, job: Job, wait: bool) -> int:
     if wait:
         return wait_for(orchestrator.repository, job.id)
     left = job.counters.pending + job.counters.processing
-    what = f"runs, with {left} units to go" if left or not job.synthesis else "runs its synthesis"
+    what = f"runs, with {counted(left, 'unit')} to go" if left or not job.synthesis else "runs its synthesis"
+    waits = gate_words(view_job(job))
+    what += f", and waits: {one_line(waits, REASON_CELLS)}" if waits else ""
     say(f"{job.name} {what}. Watch it: abp, or abp wait {job.name}")
     return 0
 

@@ -14,6 +14,7 @@ from abp_tui.errors import InvalidInput
 from abp_tui.plugins import Registry, explain
 
 ENTRY_POINTS = "abp_tui.enumerators"
+ITEM_LIMIT = 64 * 1024 * 1024  # bytes; a source refuses a larger item before it is in memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,8 @@ class Enumerator(ABC, Generic[ConfigT]):
     Config: ClassVar[type[EnumeratorConfig]]
     fields: ClassVar[tuple[str, ...]] = ()
     metadata: ClassVar[tuple[str, ...]] = ()
+    # whether its first items may be shown while a person still types; not where looking has effects elsewhere
+    live_preview: ClassVar[bool] = True
 
     def __init__(self, config: ConfigT) -> None:
         self.config = config

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import StringIO
@@ -12,8 +11,9 @@ from typing import Annotated, Any, NamedTuple, TextIO
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from abp_tui.enumerators.base import Enumerator, EnumeratorConfig, Item
+from abp_tui.enumerators.base import ITEM_LIMIT, Enumerator, EnumeratorConfig, Item
 from abp_tui.enumerators.problems import refusal
+from abp_tui.enumerators.rows import ID, INDEX, id_position, row_items
 from abp_tui.enumerators.settings import (
     AbsolutePath,
     Encoding,
@@ -26,17 +26,14 @@ from abp_tui.enumerators.settings import (
     limit_field,
     reserved,
 )
-from abp_tui.enumerators.text import lines, opened
+from abp_tui.enumerators.text import Lines, opened
 from abp_tui.errors import InvalidInput
-from abp_tui.plugins import suggest
+from abp_tui.words import counted
 
-INDEX, ID = "_row_index", "_id"
 DELIMITERS = ",;\t|"
 SNIFFED_CHARACTERS = 1 << 16
 SNIFFED_ROWS = 100
-MAX_FIELD = 1 << 25  # characters; a quotation that nobody closes must not swallow the file
-
-_LINE_END = re.compile(r"\r\n|\r|\n")
+QUOTING = 'a quotation mark inside of a quotation is doubled: "a ""b"" c"'
 
 
 def _is_delimiter(text: str | None) -> str | None:
@@ -79,11 +76,11 @@ class CsvConfig(EnumeratorConfig):
 
 
 class _Table(NamedTuple):
-    """A file that is being read: its columns, the rows to come, and the reader that knows the line."""
+    """A file that is being read: its columns, the rows to come, and its lines, which know where one began."""
 
     columns: tuple[str, ...]
     rows: Iterator[list[str]]
-    reader: Any  # a csv.reader, whose type has no public name
+    lines: Lines
 
 
 class CsvEnumerator(Enumerator[CsvConfig]):
@@ -110,21 +107,14 @@ class CsvEnumerator(Enumerator[CsvConfig]):
     def items(self) -> Iterator[Item]:
         """An item per row, keyed by the id column, else by its position."""
         with self._table() as table:
-            columns, at = table.columns, self._id_position(table.columns)
-            for n, row in enumerate(islice(self._rows(table), self.config.limit)):
-                payload: dict[str, Any] = dict(zip(columns, row, strict=False))  # _rows has seen to it
-                payload[INDEX] = n
-                if at is None:
-                    yield Item(str(n), payload)
-                else:
-                    payload[ID] = row[at]
-                    yield Item(row[at], payload)
+            at = self._id_position(table.columns)
+            yield from row_items(table.columns, self._rows(table), at, self.config.limit)
 
     def place(self, seq: int) -> str:
         """The line in which the item begins."""
         with self._table() as table:
-            row = next(islice(self._rows(table), seq, None))
-            return f"line {_first_line(table, row)}"
+            next(islice(self._rows(table), seq, None))
+            return f"line {table.lines.began}"
 
     def warnings(self) -> list[str]:
         """How many lines were blank, in a file of one column: they may have been meant as items."""
@@ -144,26 +134,29 @@ class CsvEnumerator(Enumerator[CsvConfig]):
         path = self.config.file_path
         self._blank_lines = 0
         with opened(path, self.config.encoding) as file:
-            reader = csv.reader(lines(file, path), delimiter=self._delimiter(file), strict=True)
-            csv.field_size_limit(MAX_FIELD)
+            delimiter, lines = self._delimiter(file), Lines(file, path, QUOTING)
+            csv.field_size_limit(ITEM_LIMIT)
             try:
-                yield self._begun(reader)
+                yield self._begun(_read(lines, delimiter), lines)
             except csv.Error as error:
-                raise self._broken(error) from None
+                why = "a quotation has no end" if "end of data" in str(error) else str(error)
+                place = f"{path}, in the row that begins in line {lines.began}"
+                raise InvalidInput(f"{place}: {why}", QUOTING) from None
 
-    def _begun(self, reader: Any) -> _Table:
-        first = next((row for row in reader if row), None)
+    def _begun(self, rows: Iterator[list[str]], lines: Lines) -> _Table:
+        first = next((row for row in rows if row), None)
         if first is None:
             raise InvalidInput(f"{self.config.file_path} is empty", "it needs a row for each item")
-        columns = self._columns(first, reader.line_num)
-        return _Table(columns, reader if self.config.has_header else chain([first], reader), reader)
+        columns = self._columns(first, lines.began)
+        return _Table(columns, rows if self.config.has_header else chain([first], rows), lines)
 
     def _columns(self, first: Sequence[str], line: int) -> tuple[str, ...]:
         path, given = self.config.file_path, self.config.columns
         if given and len(given) != len(first):
             beginning = ", ".join(first[:10])
             raise InvalidInput(
-                f"{path}, line {line}: {len(first)} fields for {len(given)} column names",
+                f"{path}, line {line}: {counted(len(first), 'field')} "
+                f"for {counted(len(given), 'column name')}",
                 f"it begins with {beginning[:200]}",
             )
         in_file = first if self.config.has_header else [""] * len(first)
@@ -183,15 +176,7 @@ class CsvEnumerator(Enumerator[CsvConfig]):
         return columns
 
     def _id_position(self, columns: Sequence[str]) -> int | None:
-        name = self.config.id_column
-        if name is None:
-            return None
-        if name not in columns:
-            raise InvalidInput(
-                f"{self.config.file_path} has no column {name!r}",
-                suggest(name, list(columns), "its columns are"),
-            )
-        return columns.index(name)
+        return id_position(columns, self.config.id_column, self.config.file_path)
 
     def _rows(self, table: _Table) -> Iterator[list[str]]:
         width, at = len(table.columns), self._id_position(table.columns)
@@ -207,7 +192,7 @@ class CsvEnumerator(Enumerator[CsvConfig]):
     def _problems(self, table: _Table, first: list[str], at: int | None) -> Iterator[str]:
         width = len(table.columns)
         for row in chain([first], table.rows):
-            line = _first_line(table, row)
+            line = table.lines.began
             if row and len(row) != width:
                 many = "few" if len(row) < width else "many"
                 yield f"line {line} has too {many} fields, {len(row)} instead of {width}"
@@ -221,19 +206,11 @@ class CsvEnumerator(Enumerator[CsvConfig]):
         file.seek(0)
         return sniffed(sample)
 
-    def _broken(self, error: csv.Error) -> InvalidInput:
-        """Where the row begins that can't be read, found by reading the file once more."""
-        path, good = self.config.file_path, 0
-        with opened(path, self.config.encoding) as file:
-            reader = csv.reader(lines(file, path), delimiter=self._delimiter(file), strict=True)
-            try:
-                for _ in reader:
-                    good = reader.line_num
-            except csv.Error:
-                pass
-        why = "a quotation has no end" if "end of data" in str(error) or "limit" in str(error) else str(error)
-        hint = 'a quotation mark inside of a quotation is doubled: "a ""b"" c"'
-        return InvalidInput(f"{path}, in the row that begins in line {good + 1}: {why}", hint)
+
+def _read(lines: Lines, delimiter: str) -> Iterator[list[str]]:
+    for row in csv.reader(lines, delimiter=delimiter, strict=True):
+        yield row
+        lines.begin_item()
 
 
 def sniffed(sample: str) -> str:
@@ -265,8 +242,3 @@ def _repeated(names: Sequence[str]) -> tuple[str, int, int] | None:
             return name, seen[name], n
         seen[name] = n
     return None
-
-
-def _first_line(table: _Table, row: Sequence[str]) -> int:
-    """The line in which the row begins that has just been read."""
-    return int(table.reader.line_num) - sum(len(_LINE_END.findall(field)) for field in row)

@@ -21,7 +21,7 @@ from pydantic import BeforeValidator, Field
 
 from abp_tui.enumerators import dynamic_child
 from abp_tui.enumerators.base import Approval, Enumerator, EnumeratorConfig, Item
-from abp_tui.enumerators.dynamic_run import Run, Times
+from abp_tui.enumerators.dynamic_run import Limits, Run
 from abp_tui.enumerators.settings import limit_field
 from abp_tui.errors import ApprovalNeeded, InvalidInput
 from abp_tui.processes import end_all, family
@@ -34,6 +34,7 @@ MEMORY_BYTES = 2 << 30  # of address space
 MORE_PROCESSES = 256
 READ_SIZE = 1 << 16
 PRINTED_TAIL = 2000
+SECONDS: dict[str, Any] = {"gt": 0, "le": 30 * 24 * 3600}
 
 
 def _empty_object(value: Any) -> Any:
@@ -54,6 +55,21 @@ class DynamicConfig(EnumeratorConfig):
         title="Context",
         description="What the function is called with, as a JSON object.",
     )
+    timeout_s: float = Field(
+        default=3600, title="Time limit", description="The longest the code may take, in seconds.", **SECONDS
+    )
+    idle_s: float = Field(
+        default=300,
+        title="Silence limit",
+        description="The longest it may take to its first item and from one to the next, in seconds.",
+        **SECONDS,
+    )
+    max_items: int = Field(
+        default=10_000_000,
+        title="Most items",
+        description="Code that gives more than these is taken for endless, which is an error.",
+        ge=1,
+    )
     limit: int | None = limit_field("items")
 
 
@@ -69,8 +85,7 @@ class DynamicEnumerator(Enumerator[DynamicConfig]):
     title = "Python code"
     Config = DynamicConfig
     metadata = (ID,)
-    idle_s = 300.0
-    total_s = 3600.0
+    live_preview = False
 
     def __init__(self, config: DynamicConfig) -> None:
         super().__init__(config)
@@ -107,7 +122,9 @@ class DynamicEnumerator(Enumerator[DynamicConfig]):
         if not self._approved:
             raise ApprovalNeeded("this code was not approved", f"its SHA-256 is {self.approval().sha256}")
         with _running(self._request()) as child:
-            run = Run(child, Times(self.idle_s, self.total_s), lambda: self._abandoned)
+            config = self.config
+            limits = Limits(config.idle_s, config.timeout_s, config.max_items)
+            run = Run(child, limits, lambda: self._abandoned)
             for n, payload in enumerate(islice(run.items(), self.config.limit)):
                 yield Item(_key(n, payload), payload)
 

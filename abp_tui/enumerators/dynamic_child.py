@@ -85,7 +85,8 @@ def _items(code: str, context: Any) -> Iterator[Any]:
 def _checked(n: int, item: Any) -> str:
     """The item as JSON; raises `Refused` for what is none."""
     if not isinstance(item, dict):
-        raise Refused(f"item {n + 1} is {_kind(item)}, not a dictionary: {item!r}"[:300])
+        said = "" if item is None else f": {item!r}"
+        raise Refused(f"item {n + 1} is {_kind(item)}, not a dictionary{said}"[:300])
     try:
         _check_keys(item)
         return json.dumps(item, default=_as_text, allow_nan=False)
@@ -97,7 +98,7 @@ def _check_keys(value: Any) -> None:
     if isinstance(value, dict):
         for key, member in value.items():
             if not isinstance(key, str):
-                raise TypeError(f"the key {key!r} is {_kind(key)}, keys are texts")
+                raise TypeError(f"the key {key!r} is of type {type(key).__name__}, keys are texts")
             _check_keys(member)
     elif isinstance(value, list | tuple):
         for element in value:
@@ -111,7 +112,7 @@ def _as_text(value: Any) -> str:
 
 
 def _kind(value: Any) -> str:
-    return "None" if value is None else f"of type {type(value).__name__}"
+    return "None" if value is None else f"a value of type {type(value).__name__}"
 
 
 def _words(error: BaseException) -> str:
@@ -131,7 +132,7 @@ class _Output:
     def __init__(self, fd: int, owner: int) -> None:
         self._file = open(fd, "wb", buffering=1 << 16)  # noqa: SIM115 - as long as the process
         self._owner = owner
-        self._sent_at = time.monotonic()
+        self._sent_at = 0.0  # the first goes at once: somebody waits to see it
 
     def send(self, line: dict[str, Any]) -> None:
         """Write one line."""

@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from abp_tui.enumerators.base import ITEM_LIMIT
+from abp_tui.enumerators.problems import too_large
 from abp_tui.errors import InvalidInput
+from abp_tui.words import counted
 
-MAX_ITEM_BYTES = 1 << 26
 STEP_MS = 200
 
 
@@ -30,19 +32,20 @@ class Child(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Times:
-    """How long the code may be silent, and how long it may take, in seconds."""
+class Limits:
+    """How long the code may be silent, how long it may take, in seconds, and how many items it may give."""
 
     idle_s: float
-    total_s: float
+    timeout_s: float
+    max_items: int
 
 
 class Run:
     """One run of the code: its items as they come, and why it ended where it did not end well."""
 
-    def __init__(self, child: Child, times: Times, abandoned: Callable[[], bool]) -> None:
+    def __init__(self, child: Child, limits: Limits, abandoned: Callable[[], bool]) -> None:
         self._child = child
-        self._times = times
+        self._limits = limits
         self._abandoned = abandoned
         self._count = 0
 
@@ -53,6 +56,8 @@ class Run:
             if "item" not in message:
                 self._end(message)
                 return
+            if self._count == self._limits.max_items:
+                raise self._error("it gives more than max_items", "is it endless? if not, raise max_items")
             self._count += 1
             yield message["item"]
         raise self._broken_off(self._child.wait())
@@ -69,11 +74,11 @@ class Run:
                 pieces, size = [], 0
             pieces.append(rest)
             size += len(rest)
-            if size > MAX_ITEM_BYTES:
-                raise self._error(f"item {self._count + 1} is over {MAX_ITEM_BYTES >> 20} MB")
+            if size > ITEM_LIMIT:
+                raise self._error(too_large(f"item {self._count + 1}"))
 
     def _blocks(self) -> Iterator[bytes]:
-        ends = time.monotonic() + self._times.total_s
+        ends = time.monotonic() + self._limits.timeout_s
         silent = 0.0
         while True:
             began = time.monotonic()
@@ -85,10 +90,12 @@ class Run:
                 return
             if self._abandoned():
                 raise self._error("nobody wants its items any more")
-            if silent > self._times.idle_s:
-                raise self._error(f"it gave nothing for {self._times.idle_s:g} seconds")
+            if silent > self._limits.idle_s:
+                why = f"it gave nothing for {self._limits.idle_s:g} s"
+                raise self._error(why, "if it needs longer, raise idle_s")
             if time.monotonic() > ends:
-                raise self._error(f"it was not done after {self._times.total_s:g} seconds")
+                why = f"it was not done after {self._limits.timeout_s:g} s"
+                raise self._error(why, "if it needs longer, raise timeout_s")
 
     def _message(self, line: bytes) -> dict[str, Any]:
         try:
@@ -110,10 +117,11 @@ class Run:
         how = f"signal {signal.Signals(-status).name}" if status < 0 else f"exit code {status}"
         return self._error(f"it ended its process with {how}")
 
-    def _error(self, why: str) -> InvalidInput:
-        after = f" after {self._count:,} items" if self._count else ""
+    def _error(self, why: str, hint: str = "") -> InvalidInput:
+        after = f" after {counted(self._count, 'item')}" if self._count else ""
         printed = self._child.printed.strip()
-        hint = f"it printed last: {printed[-200:]}" if printed else "run it by hand to see more"
         if "MemoryError" in why:
             hint = "it has run into its limit of memory: yield the items one by one"
+        elif not hint:
+            hint = f"it printed last: {printed[-200:]}" if printed else "run it by hand to see more"
         return InvalidInput(f"the code failed{after}: {why}", hint)

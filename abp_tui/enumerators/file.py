@@ -13,12 +13,12 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from abp_tui.enumerators import globs
 from abp_tui.enumerators.base import Enumerator, EnumeratorConfig, Item
+from abp_tui.enumerators.problems import shortened
 from abp_tui.enumerators.settings import AbsolutePath, limit_field
 from abp_tui.enumerators.text import nearest_parent
 from abp_tui.enumerators.walk import Found, Walk
 from abp_tui.errors import InvalidInput
 
-MAX_WARNINGS = 20
 EVERYTHING = ("**/*",)
 
 
@@ -114,9 +114,7 @@ class FileEnumerator(Enumerator[FileConfig]):
 
     def warnings(self) -> list[str]:
         """What was left out and why, at most `MAX_WARNINGS` lines of it."""
-        problems = self._found.problems
-        more = len(problems) - MAX_WARNINGS
-        return problems if more <= 0 else [*problems[:MAX_WARNINGS], f"and {more} more like these"]
+        return shortened(self._found.problems, len(self._found.problems))
 
     def why_empty(self) -> str:
         """Which setting keeps files away, with how many of them, if one of them does."""

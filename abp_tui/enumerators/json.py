@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from itertools import islice
 from pathlib import PurePath
@@ -14,7 +14,16 @@ import ijson
 from pydantic import Field
 
 from abp_tui.enumerators.base import Enumerator, EnumeratorConfig, Item
-from abp_tui.enumerators.json_stream import Events, Source, elements, events, find_array
+from abp_tui.enumerators.json_stream import (
+    Document,
+    Repeated,
+    Source,
+    TooLarge,
+    has_many_values,
+    number,
+    without_repeated,
+)
+from abp_tui.enumerators.problems import VALUE_LIMIT, too_large, too_many_values
 from abp_tui.enumerators.settings import (
     AbsolutePath,
     Encoding,
@@ -26,7 +35,7 @@ from abp_tui.enumerators.settings import (
     limit_field,
     reserved,
 )
-from abp_tui.enumerators.text import check_file, lines, opened
+from abp_tui.enumerators.text import Lines, check_file, opened
 from abp_tui.errors import InvalidInput
 from abp_tui.plugins import suggest
 
@@ -35,7 +44,19 @@ LINES_SUFFIXES = (".jsonl", ".ndjson", ".jsonlines")
 NAME_IT = "items_path names the array: data.items, or pages.0.rows"
 LOOK_AT = 1 << 20  # characters of a file whose name does not tell what it is
 
-_LINE = json.JSONDecoder(parse_constant=str)  # NaN and Infinity, which JSON does not know, by their names
+TOO_MUCH = (RecursionError, ValueError, ArithmeticError)
+ONE_EACH = "each line is one value; a document over several lines has a name with .json at its end"
+
+
+class _NoNumber(Exception):
+    """NaN or Infinity: Python's parser knows them, JSON doesn't."""
+
+
+def _no_number(name: str) -> None:
+    raise _NoNumber(name)
+
+
+_LINE = json.JSONDecoder(object_pairs_hook=without_repeated, parse_constant=_no_number, parse_float=number)
 
 
 class JsonConfig(EnumeratorConfig):
@@ -100,26 +121,32 @@ class JsonEnumerator(Enumerator[JsonConfig]):
         if self._is_lines:
             yield from self._lines()
         else:
-            with self._array() as stream:
-                yield from elements(stream)
+            with self._array() as document:
+                yield from document.elements()
 
     @contextmanager
-    def _array(self) -> Iterator[Events]:
-        """The events of the document from the array's first element on."""
+    def _array(self) -> Iterator[Document]:
+        """The document, read up to the array's first element."""
         path = tuple(self.config.items_path.split(".")) if self.config.items_path else ()
         with opened(self.config.file_path, self.config.encoding) as file:
             source = Source(file)
+            document = Document(source)
             try:
-                stream = events(source)
-                if problem := find_array(stream, path):
+                if problem := document.find_array(path):
                     hint = problem[1] or "an array is needed"
                     raise InvalidInput(f"{self.config.file_path}: {problem[0]}", f"{hint}; {NAME_IT}")
-                yield stream
+                yield document
             except ijson.JSONError:
                 raise self._broken(source.before) from None
+            except TooLarge as error:
+                raise self._too_large(document.position, error) from None
+            except Repeated as error:
+                n = document.position
+                place = "on the way to the items" if n is None else f"item {n + 1}"
+                raise self._repeated(place, error) from None
             except UnicodeError:
                 raise
-            except (RecursionError, ValueError):
+            except TOO_MUCH:
                 raise self._too_much(f"line {source.line}") from None
 
     def _lines(self) -> Iterator[Any]:
@@ -127,16 +154,31 @@ class JsonEnumerator(Enumerator[JsonConfig]):
         with opened(path, self.config.encoding) as file:
             for number, line in self._filled_lines(file):
                 try:
+                    self._measure(number, line)
                     yield _LINE.decode(line)
                 except json.JSONDecodeError as error:
                     place = f"{path}, line {number}, column {min(error.pos, len(line.rstrip())) + 1}"
-                    raise InvalidInput(f"{place}: no JSON: {error.msg}", "each line is one value") from None
-                except (RecursionError, ValueError):
+                    raise InvalidInput(f"{place}: no JSON: {error.msg}", ONE_EACH) from None
+                except _NoNumber as error:
+                    hint = "JSON has no such number: write null, or a text"
+                    raise InvalidInput(f"{path}, line {number}: no JSON: {error}", hint) from None
+                except Repeated as error:
+                    raise self._repeated(f"line {number}", error) from None
+                except TOO_MUCH:
                     raise self._too_much(f"line {number}") from None
 
+    def _measure(self, number: int, line: str) -> None:
+        """Raise `InvalidInput` for a line that has more values than fit into the memory."""
+        with suppress(ijson.JSONError):  # whoever reads it says more exactly what is wrong
+            if len(line) > VALUE_LIMIT and has_many_values(line):
+                raise InvalidInput(too_many_values(f"{self.config.file_path}, line {number}"), ONE_EACH)
+
     def _filled_lines(self, file: TextIO) -> Iterator[tuple[int, str]]:
-        numbered = enumerate(lines(file, self.config.file_path), 1)
-        return ((number, line) for number, line in numbered if not line.isspace())
+        lines = Lines(file, self.config.file_path, ONE_EACH)
+        for line in lines:
+            if not line.isspace():
+                yield lines.began, line
+            lines.begin_item()
 
     @cached_property
     def _is_lines(self) -> bool:
@@ -167,8 +209,7 @@ class JsonEnumerator(Enumerator[JsonConfig]):
         with opened(path, self.config.encoding) as file:
             source = Source(file, careful_from=offset)
             try:
-                for _ in events(source):
-                    pass
+                Document(source).skim()
             except ijson.JSONError as error:
                 place = f"line {source.line}, byte {source.given:,}"
                 if source.ended:
@@ -176,6 +217,27 @@ class JsonEnumerator(Enumerator[JsonConfig]):
                 why = str(error).partition("\n")[0]
                 return InvalidInput(f"{path} is no JSON in {place}: {why}", "mend it there")
         return InvalidInput(f"{path} has changed while it was read", "try again")
+
+    def _too_large(self, n: int | None, error: TooLarge) -> InvalidInput:
+        """Which item has too much text; where that is in an array, that may be the one that was meant."""
+        path = self.config.file_path
+        if n is None:
+            return InvalidInput(too_large(f"{path}, a text beside the items"), "take it out of the file")
+        steps = error.steps[::-1]
+        at = next((at for at, step in enumerate(steps) if isinstance(step, int)), None)
+        hint = "an item is what one agent gets: make it smaller"
+        if at is not None:
+            whole = (self.config.items_path, n, *steps[:at])
+            there = ".".join(str(step) for step in whole if step is not None)
+            hint = f"it holds an array: if the items are in that, set items_path to {there}"
+        why = too_many_values if error.values else too_large
+        return InvalidInput(why(f"{path}, item {n + 1}"), hint)
+
+    def _repeated(self, place: str, error: Repeated) -> InvalidInput:
+        return InvalidInput(
+            f"{self.config.file_path}, {place}: the key {str(error)[:100]!r} is there twice in one object",
+            "one of its values would be lost: rename it",
+        )
 
     def _too_much(self, place: str) -> InvalidInput:
         why = "nested too deeply, or a number with thousands of digits"

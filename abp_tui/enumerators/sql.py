@@ -6,20 +6,35 @@ import base64
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
-from itertools import islice
 from types import ModuleType
 from typing import Annotated, Any, NamedTuple
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from abp_tui.enumerators import sql_url
+from abp_tui.enumerators import problems, sql_url
 from abp_tui.enumerators.base import Enumerator, EnumeratorConfig, Item
-from abp_tui.enumerators.settings import OptionalText, added_fields, id_field, limit_field, reserved
+from abp_tui.enumerators.rows import ID, INDEX, id_position, row_items
+from abp_tui.enumerators.settings import (
+    OptionalText,
+    added_fields,
+    id_field,
+    is_utf8,
+    limit_field,
+    reserved,
+)
+from abp_tui.enumerators.sql_variables import Address
 from abp_tui.errors import InvalidInput
-from abp_tui.plugins import suggest
 
-INDEX, ID = "_row_index", "_id"
 Value = str | int | float | bool | None
+
+
+class Request(NamedTuple):
+    """Which database is asked what."""
+
+    address: Address
+    query: str
+    params: Mapping[str, Any]
+    timeout_s: int
 
 
 class Result(NamedTuple):
@@ -36,6 +51,8 @@ def _is_known(url: str) -> str:
 def _says_something(query: str) -> str:
     if not query.strip():
         raise ValueError("is empty")
+    if not is_utf8(query):
+        raise ValueError("has characters that no database can be sent")
     return query
 
 
@@ -49,8 +66,9 @@ class SqlConfig(EnumeratorConfig):
     connection_string: Annotated[str, AfterValidator(_is_known)] = Field(
         title="Database",
         description="sqlite:///relative.db, sqlite:////absolute.db, postgresql://user:${PASSWORD}@host/name. "
-        "${VAR} is a variable of the environment, read each time and never stored.",
+        "${VAR} is a variable of the environment, taken as it is, read each time and never stored.",
         min_length=1,
+        repr=False,
     )
     query: Annotated[str, AfterValidator(_says_something)] = Field(
         title="Query",
@@ -61,6 +79,13 @@ class SqlConfig(EnumeratorConfig):
         default={},
         title="Parameters",
         description="Values for :name in the query (SQLite) or %(name)s (PostgreSQL), as a JSON object.",
+    )
+    timeout_s: int = Field(
+        default=300,
+        title="Time limit",
+        description="The longest that the database may take for its next rows, in seconds.",
+        ge=1,
+        le=86_400,
     )
     id_column: OptionalText = id_field("column")
     limit: int | None = limit_field("rows")
@@ -77,27 +102,24 @@ class SqlEnumerator(Enumerator[SqlConfig]):
     title = "Rows of a database query"
     Config = SqlConfig
     metadata = (INDEX, ID)
+    live_preview = False
 
     def __init__(self, config: SqlConfig) -> None:
         super().__init__(config)
         self._interrupt: Callable[[], None] | None = None
+        self._abandoned = False
 
     def validate(self) -> None:
         """Raise `InvalidInput` where the database can't be reached or refuses the query; it is not run."""
-        url = self._url()
-        _database(url).check(url, self.config.query, self.config.params)
+        request = self._request()
+        _database(request).check(request)
 
     def items(self) -> Iterator[Item]:
         """An item per row, keyed by the id column, else by its position."""
         with self._result() as result:
             columns = self._columns(result)
-            at = self._id_position(columns)
-            for n, row in enumerate(islice(result.rows, self.config.limit)):
-                payload = dict(zip(columns, map(plain, row), strict=True))
-                payload[INDEX] = n
-                if at is not None:
-                    payload[ID] = self._id(n, row[at])
-                yield Item(str(n if at is None else payload[ID]), payload)
+            at = id_position(columns, self.config.id_column, "the query's result")
+            yield from row_items(columns, _plain_rows(result.rows, at), at, self.config.limit)
 
     def record(self) -> dict[str, Any]:
         """The configuration with the password masked and variables as they were written."""
@@ -112,15 +134,16 @@ class SqlEnumerator(Enumerator[SqlConfig]):
         return "the query gives no rows"
 
     def abandon(self) -> None:
-        """Have the database end the query."""
+        """Have the database end the query, and begin no other."""
+        self._abandoned = True
         if (interrupt := self._interrupt) is not None:
             interrupt()
 
     @contextmanager
     def _result(self) -> Iterator[Result]:
-        url = self._url()
+        request = self._request()
         try:
-            with _database(url).reading(url, self.config.query, self.config.params, self._begun) as result:
+            with _database(request).reading(request, self._begun) as result:
                 yield result
         finally:
             self._interrupt = None
@@ -128,12 +151,17 @@ class SqlEnumerator(Enumerator[SqlConfig]):
     def _begun(self, interrupt: Callable[[], None]) -> None:
         """There is a connection, and this is how another thread ends what it does."""
         self._interrupt = interrupt
+        if self._abandoned:
+            raise unwanted()
 
-    def _url(self) -> str:
+    def _request(self) -> Request:
         try:
-            return sql_url.known(sql_url.expanded(self.config.connection_string))
+            address = sql_url.address(self.config.connection_string)
         except ValueError as error:
-            raise InvalidInput(f"the connection: {error}", "mend it") from None
+            raise unusable(error) from None
+        return Request(
+            address, self.config.query.rstrip().rstrip(";"), self.config.params, self.config.timeout_s
+        )
 
     def _columns(self, result: Result) -> Sequence[str]:
         columns = result.columns
@@ -147,25 +175,39 @@ class SqlEnumerator(Enumerator[SqlConfig]):
             )
         return columns
 
-    def _id_position(self, columns: Sequence[str]) -> int | None:
-        name = self.config.id_column
-        if name is None:
-            return None
-        if name not in columns:
-            raise InvalidInput(
-                f"the query gives no column {name!r}", suggest(name, list(columns), "its columns are")
-            )
-        return columns.index(name)
 
-    def _id(self, n: int, value: Any) -> Any:
-        if value is None or value == "":
-            raise InvalidInput(f"row {n + 1} has nothing in the id column", "choose one that is never empty")
-        return plain(value)
-
-
-def _database(url: str) -> ModuleType:
+def _database(request: Request) -> ModuleType:
     """The room of the database's kind; a driver is imported only where it is needed."""
-    return import_module(f"abp_tui.enumerators.sql_{sql_url.kind_of(url)}")
+    return import_module(f"abp_tui.enumerators.sql_{sql_url.kind_of(request.address.text)}")
+
+
+def unusable(why: ValueError) -> InvalidInput:
+    """What is wrong with the address of a database, as an error of ours."""
+    return InvalidInput(f"the connection: {why}", "mend it")
+
+
+def unwanted() -> InvalidInput:
+    """The query was abandoned."""
+    return InvalidInput("the query was broken off: nobody wants its rows any more", "start it again")
+
+
+def too_slow(request: Request, why: str) -> InvalidInput:
+    """The query has had all the time there is for its next rows, or was ended by somebody else."""
+    limit = f"its limit is {request.timeout_s} s for its next rows"
+    return InvalidInput(f"the database ended the query: {why}", f"{limit}: ask for less, or raise timeout_s")
+
+
+def too_large(which: str) -> InvalidInput:
+    """A row that is larger than an item may be."""
+    hint = "leave its large columns out, or take a part of them: substr(column, 1, 1000)"
+    return InvalidInput(problems.too_large(f"{which} of the query"), hint)
+
+
+def _plain_rows(rows: Iterable[Sequence[Any]], at: int | None) -> Iterator[list[Any]]:
+    for n, row in enumerate(rows, 1):
+        if at is not None and (row[at] is None or row[at] == ""):
+            raise InvalidInput(f"row {n} has nothing in the id column", "choose one that is never empty")
+        yield [plain(value) for value in row]
 
 
 def plain(value: Any) -> Any:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from functools import partial
+from pathlib import Path
 from typing import Any
 
-from abp_tui.enumerators.sql import Result
+from abp_tui.enumerators.base import ITEM_LIMIT
+from abp_tui.enumerators.sql import Request, Result, too_large, too_slow, unusable, unwanted
 from abp_tui.enumerators.sql_url import sqlite_path
 from abp_tui.enumerators.text import check_file
 from abp_tui.errors import InvalidInput
 
 BUSY_TIMEOUT_S = 5.0
-BATCH = 1000
+LOOK_EVERY = 10_000  # steps of SQLite's machine: a fraction of a millisecond
 
+_LONG = (str, bytes)
 _ALLOWED = {
     sqlite3.SQLITE_SELECT,
     sqlite3.SQLITE_READ,
@@ -38,36 +42,36 @@ _HINTS = (
     ("no such column", "see what is there: SELECT * FROM the table"),
     ("binding", "give each :name of the query in params"),
     ("one statement", "give one SELECT"),
+    ("not authorized", "extensions are not loaded here: do without load_extension"),
 )
 
 
 @contextmanager
-def reading(
-    url: str, query: str, params: Mapping[str, Any], begun: Callable[[Callable[[], None]], None]
-) -> Iterator[Result]:
+def reading(request: Request, begun: Callable[[Callable[[], None]], None]) -> Iterator[Result]:
     """The result of a query that reads; raises `InvalidInput` for one that writes, naming what.
 
     `begun` is told how another thread can interrupt it.
     """
-    with _connection(url) as connection:
-        begun(partial(_interrupt, connection))
-        cursor = connection.execute(query, params)
+    watch = _Watch(request)
+    with _connection(request, watch) as connection:
+        begun(partial(_abandon, connection, watch))
+        cursor = connection.execute(request.query, request.params)
         if cursor.description is None:
             raise InvalidInput("the query gives no rows at all", "give one SELECT")
         columns = [column[0] for column in cursor.description]
-        yield Result(columns, _rows(cursor))
+        yield Result(columns, _rows(cursor, watch))
 
 
-def check(url: str, query: str, params: Mapping[str, Any]) -> None:
+def check(request: Request) -> None:
     """Raise what `reading` would raise before the first row, without running the query."""
-    with _connection(url) as connection:
-        connection.execute(f"EXPLAIN {query}", params)
+    with _connection(request, _Watch(request)) as connection:
+        connection.execute(f"EXPLAIN {request.query}", request.params)
 
 
 @contextmanager
-def _connection(url: str) -> Iterator[sqlite3.Connection]:
+def _connection(request: Request, watch: _Watch) -> Iterator[sqlite3.Connection]:
     """A connection that can only read; what SQLite says against a statement becomes our error."""
-    path, guard = sqlite_path(url), _Guard()
+    path, guard = _path(request), _Guard()
     check_file(str(path))
     try:
         uri = f"{path.as_uri()}?mode=ro"
@@ -77,14 +81,54 @@ def _connection(url: str) -> Iterator[sqlite3.Connection]:
             connection.execute("PRAGMA query_only = ON")
             connection.text_factory = _text
             connection.set_authorizer(guard)
+            connection.set_progress_handler(watch, LOOK_EVERY)
+            connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, ITEM_LIMIT)
             yield connection
     except (sqlite3.Error, sqlite3.Warning) as error:
-        raise _told(str(path), str(error), guard) from None
+        raise _told(str(path), error, guard, watch) from None
 
 
-def _interrupt(connection: sqlite3.Connection) -> None:
+def _path(request: Request) -> Path:
+    try:
+        return Path(sqlite_path(request.address))
+    except ValueError as error:
+        raise unusable(error) from None
+
+
+def _abandon(connection: sqlite3.Connection, watch: _Watch) -> None:
+    watch.is_abandoned = True
     with suppress(sqlite3.ProgrammingError):  # it has been closed meanwhile
         connection.interrupt()
+
+
+class _Watch:
+    """What SQLite asks every so often while a query runs: whether it shall end."""
+
+    def __init__(self, request: Request) -> None:
+        self.is_abandoned = False
+        self.rows = 0
+        self._request = request
+        self._is_late = False
+        self._begin()
+
+    def _begin(self) -> None:
+        """From now on the next row is waited for."""
+        self._seen = self.rows
+        self._ends = time.monotonic() + self._request.timeout_s
+
+    def __call__(self) -> bool:
+        if self.rows != self._seen:
+            self._begin()
+        self._is_late = time.monotonic() > self._ends
+        return self._is_late or self.is_abandoned
+
+    def why(self) -> InvalidInput | KeyboardInterrupt:
+        """Why the query was cut short."""
+        if self.is_abandoned:
+            return unwanted()
+        if self._is_late:
+            return too_slow(self._request, f"there was no row for {self._request.timeout_s} s")
+        return KeyboardInterrupt()  # Ctrl-C was raised in one of our answers, where SQLite swallows it
 
 
 class _Guard:
@@ -100,9 +144,32 @@ class _Guard:
         return sqlite3.SQLITE_DENY
 
 
-def _rows(cursor: sqlite3.Cursor) -> Iterator[Sequence[Any]]:
-    while batch := cursor.fetchmany(BATCH):
-        yield from batch
+def _rows(cursor: sqlite3.Cursor, watch: _Watch) -> Iterator[Sequence[Any]]:
+    """The rows; SQLite itself keeps each value within the limit, and here all of a row are."""
+    n = 0
+    try:
+        for n, row in enumerate(cursor, 1):
+            size = 0
+            for value in row:
+                if isinstance(value, _LONG):
+                    size += len(value)
+            if size > ITEM_LIMIT:
+                raise too_large(f"row {n}")
+            yield row
+            watch.rows = n
+    except sqlite3.DataError as error:
+        if _is_too_large(error):
+            raise too_large(f"row {n + 2}") from None  # each row comes only once the next is there
+        raise
+
+
+def _is_too_large(error: Exception) -> bool:
+    return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_TOOBIG
+
+
+def _is_cut_short(error: Exception) -> bool:
+    """Whether one of our answers to SQLite ended the statement, or was itself ended before it could."""
+    return getattr(error, "sqlite_errorcode", None) in (sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_AUTH)
 
 
 def _text(value: bytes) -> str | bytes:
@@ -113,8 +180,13 @@ def _text(value: bytes) -> str | bytes:
         return value
 
 
-def _told(path: str, why: str, guard: _Guard) -> InvalidInput:
+def _told(path: str, error: Exception, guard: _Guard, watch: _Watch) -> InvalidInput | KeyboardInterrupt:
     if guard.refused:
         return InvalidInput(f"the query may only read, and would {guard.refused}", "give one SELECT")
+    if _is_too_large(error):
+        return too_large("row 1")
+    if _is_cut_short(error):
+        return watch.why()
+    why = str(error)
     hint = next((hint for mark, hint in _HINTS if mark in why), "try the query with `sqlite3 -readonly`")
     return InvalidInput(f"{path}: {why}", hint)

@@ -1,77 +1,77 @@
-"""The address of a database: which kind it is, what of it may be shown, and variables in it."""
+"""The address of a database: which kind it is, what of it may be shown, and where an SQLite file is."""
 
 from __future__ import annotations
 
 import os
 import re
 from collections.abc import Mapping
-from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
-from abp_tui.errors import InvalidInput
+from abp_tui.enumerators import sql_server_url
+from abp_tui.enumerators.settings import absolute
+from abp_tui.enumerators.sql_server_url import MASK, masked_settings
+from abp_tui.enumerators.sql_variables import VARIABLE, Address, expanded, only_variables
 
-MASK = "***"
 SQLITE = ("sqlite", "sqlite+pysqlite", "file")
 POSTGRESQL = ("postgresql", "postgres", "postgresql+psycopg")
 
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-_KEYWORDS = re.compile(r"\b(host|user|dbname|password)\s*=")
-_WHOLLY_VARIABLES = re.compile(rf"(?:{_VARIABLE.pattern})+")
-_USER_INFO = re.compile(r"^([^:/?#]+://[^:@/?#]*):(.*)@", re.DOTALL)
-_PASSWORD_SETTING = re.compile(r"(?<=[?&\s])((?:ssl)?password=)([^&\s]*)", re.IGNORECASE)
+_SCHEME = re.compile(r"[a-z][a-z0-9+]{0,29}")
+_NO_PATH = re.compile(r"\b(host|user|dbname|password)\s*=|:.*@", re.DOTALL)
+_VARIABLE_AND_PATH = re.compile(rf"(?:{VARIABLE.pattern})+/[^@:?=&%$]*")
 
 
 def masked(url: str) -> str:
     """The address without its passwords; a `${VAR}` in the place of one is no secret and stays."""
-    url = _USER_INFO.sub(lambda found: f"{found[1]}:{_mask(found[2])}@", url)
-    return _PASSWORD_SETTING.sub(lambda found: found[1] + _mask(found[2]), url)
+    if lead := VARIABLE.match(url):
+        as_it_is = only_variables(url) or _VARIABLE_AND_PATH.fullmatch(url)
+        return url if as_it_is else lead[0] + MASK
+    if kind_of(url) == "postgres":
+        return sql_server_url.masked(url)
+    path, mark, settings = url.partition("?")
+    return path + mark + masked_settings(settings) if "://" in url else url
 
 
-def _mask(secret: str) -> str:
-    return secret if not secret or _WHOLLY_VARIABLES.fullmatch(secret) else MASK
-
-
-def expanded(url: str, environment: Mapping[str, str] = os.environ) -> str:
-    """The address with each `${VAR}` replaced; raises `InvalidInput` for one that is not set."""
-
-    def value(found: re.Match[str]) -> str:
-        if found[1] not in environment:
-            raise InvalidInput(
-                f"the variable {found[1]} of the connection is not set", f"export {found[1]}=…"
-            )
-        return environment[found[1]]
-
-    return _VARIABLE.sub(value, url)
+def address(url: str, environment: Mapping[str, str] = os.environ) -> Address:
+    """The address to read from; raises `InvalidInput` or `ValueError`, which shows nothing secret of it."""
+    if is_variable(url):
+        return Address(known(expanded(url, environment)), None)
+    return Address(known(url), environment)
 
 
 def is_variable(url: str) -> bool:
     """Whether not even the kind of database is known before variables are expanded."""
-    return _VARIABLE.match(url) is not None
+    return VARIABLE.match(url) is not None
 
 
 def kind_of(url: str) -> str:
     """`sqlite` or `postgres`; a path counts as SQLite. Raises `ValueError` for any other kind."""
     scheme, separator, _ = url.partition("://")
-    if not separator and _KEYWORDS.search(url):
-        raise ValueError("it is no address: write postgresql://user:${PASSWORD}@host/name")
-    if not separator or scheme in SQLITE:
+    if not separator and not _NO_PATH.search(url):
+        return "sqlite"
+    if not separator or not _SCHEME.fullmatch(scheme):
+        raise ValueError("it is no address: write sqlite:///PATH or postgresql://user:${PASSWORD}@host/name")
+    if scheme in SQLITE:
         return "sqlite"
     if scheme in POSTGRESQL:
         return "postgres"
-    raise ValueError(f"{scheme[:30]}:// is not supported; sqlite:///PATH and postgresql://… are")
+    raise ValueError(f"{scheme}:// is not supported; sqlite:///PATH and postgresql://… are")
 
 
 def known(url: str) -> str:
-    """The address itself; raises `ValueError` where it is of a kind that can't be read."""
-    kind_of(url)
+    """The address itself; raises `ValueError` where it is of a kind, or in a form, that can't be read."""
+    if kind_of(url) == "postgres":
+        sql_server_url.parts(url)
+    elif "://" in url and not url.partition("://")[2].startswith("/"):
+        raise ValueError("an SQLite address has three slashes: sqlite:///relative, sqlite:////absolute")
     return url
 
 
-def sqlite_path(url: str) -> Path:
-    """The file of an SQLite address: `sqlite:///relative`, `sqlite:////absolute`, or a path as it is."""
-    if "://" not in url:
-        return Path(url).expanduser().absolute()
-    path = unquote(urlsplit(url).path)
-    if not url.startswith("file:"):
-        path = path.removeprefix("/")
-    return Path(path).expanduser().absolute()
+def sqlite_path(found: Address) -> str:
+    """The file of an SQLite address: `sqlite:///relative`, `sqlite:////absolute`, or a path as it is.
+
+    Raises `ValueError` for what no path can be.
+    """
+    scheme, separator, rest = found.text.partition("://")
+    if not separator:
+        return absolute(found.expanded(found.text))
+    path = found.value(rest.partition("?")[0])
+    return absolute(path if scheme == "file" else path.removeprefix("/"))

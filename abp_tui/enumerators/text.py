@@ -9,10 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
+from abp_tui.enumerators.base import ITEM_LIMIT
+from abp_tui.enumerators.problems import too_large
 from abp_tui.errors import InvalidInput
 
 BLOCK = 1 << 16
-MAX_LINE = 1 << 26  # characters; whoever has no line ends must not fill the memory
 UTF8 = ("utf-8", "utf-8-sig")
 
 
@@ -60,16 +61,32 @@ def opened(path: str, encoding: str) -> Iterator[TextIO]:
         raise unreadable(path, error) from error
 
 
-def lines(file: TextIO, path: str) -> Iterator[str]:
-    """The lines of a file; raises `InvalidInput` for one that is longer than any line is."""
-    number = 0
-    while line := file.readline(MAX_LINE):
-        number += 1
-        if len(line) == MAX_LINE:
-            raise InvalidInput(
-                f"{path}, line {number}: over {MAX_LINE >> 20} million characters", "is that a text file?"
-            )
-        yield line
+class Lines:
+    """The lines of a file of which one or several make an item, counted from 1.
+
+    Raises `InvalidInput`, with `hint`, once an item has more characters than any may have.
+    """
+
+    def __init__(self, file: TextIO, path: str, hint: str) -> None:
+        self._file = file
+        self._path = path
+        self._hint = hint
+        self._number = 0
+        self._size = 0
+        self.began = 1
+
+    def __iter__(self) -> Iterator[str]:
+        while line := self._file.readline(ITEM_LIMIT + 1):
+            self._number += 1
+            self._size += len(line)
+            if self._size > ITEM_LIMIT:
+                raise InvalidInput(too_large(f"{self._path}, what begins in line {self.began}"), self._hint)
+            yield line
+
+    def begin_item(self) -> None:
+        """An item begins with the next line."""
+        self.began = self._number + 1
+        self._size = 0
 
 
 def undecodable(path: str, encoding: str, error: UnicodeError) -> InvalidInput:

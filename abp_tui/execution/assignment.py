@@ -147,5 +147,6 @@ class OneTest:
             return None  # not begun
         status = JobStatus.TESTING if ended else JobStatus.CREATED
         with self._journal.transaction(durable=True):
-            self._journal.settle(status, "the test has ended" if ended else f"no test: {held() or 'stopped'}")
+            why = held() or self._journal.unit_error(self._seq) or "stopped"
+            self._journal.settle(status, "the test has ended" if ended else f"no test: {why}")
         return status

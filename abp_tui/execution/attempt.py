@@ -13,12 +13,15 @@ from dataclasses import replace
 from typing import Any
 
 from abp_tui.domain.failure import (
+    POLICIES,
     TIMEOUTS,
     Decision,
     FailureKind,
     GiveUp,
     HoldJob,
+    Policy,
     RetryIn,
+    WaitForGate,
     decide,
     fingerprint,
     names_cause,
@@ -203,7 +206,7 @@ def conclude(claim: Claim, outcome: Outcome, job: Job, jitter: float, *, for_goo
             spent = failures if spends else claim.failures
         case GiveUp():
             unit, not_before, spent = UnitStatus.FAILED, None, failures
-        case HoldJob():
+        case WaitForGate() | HoldJob():
             unit, not_before, spent = UnitStatus.PENDING, None, claim.failures
     if kind in NEVER_BEGAN and outcome.usage.cost_usd is None:
         outcome = outcome.model_copy(update={"usage": Usage(cost_usd=0.0)})
@@ -230,8 +233,10 @@ def hold_reason(end: Finished) -> str | None:
 def _decision(
     claim: Claim, kind: FailureKind, failures: int, job: Job, jitter: float, repeated: bool
 ) -> Decision:
-    """A test that failed has failed, so that a person sees it at once; only a cancelled one goes back."""
-    if claim.purpose is Purpose.TEST and kind is not FailureKind.INTERRUPTED:
+    """A test that failed has failed, so that a person sees it at once. One that was ended, or that found the
+    account at its limit or not logged in, has tested nothing: its unit goes back.
+    """
+    if claim.purpose is Purpose.TEST and POLICIES[kind] not in (Policy.AGAIN, Policy.GATE):
         return GiveUp("it was a test")
     base_s = job.recipe.timers.backoff_s
     return decide(kind, failures, job.max_retries, repeated=repeated, jitter=jitter, base_s=base_s)

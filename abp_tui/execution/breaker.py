@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from abp_tui.domain.failure import FailureKind
+from abp_tui.domain.failure import POLICIES, FailureKind, Policy
 from abp_tui.domain.status import Purpose, UnitStatus, Verdict
 from abp_tui.store.claims import Finished
+from abp_tui.words import counted
 
 
 class Breaker:
@@ -23,7 +24,9 @@ class Breaker:
         elif _counts(end):
             self._failed.add(end.claim.seq)
             if self._limit and len(self._failed) >= self._limit:
-                return f"{len(self._failed)} units in a row have failed, the last with: {end.outcome.error}"
+                have = "has" if len(self._failed) == 1 else "have"
+                units = f"{counted(len(self._failed), 'unit')} in a row {have} failed"
+                return f"{units}, the last with: {end.outcome.error}"
         return None
 
 
@@ -31,8 +34,9 @@ def _counts(end: Finished) -> bool:
     """An agent that was kept from its work failed, too; one that was ended by us or by a person did not.
 
     What passes by itself counts only where the retries did not outlast it: a service that is busy for a
-    moment fails all agents that happen to run.
+    moment fails all agents that happen to run. So does a limit of their account, which the gate is for.
     """
     kind = end.outcome.failure
-    passes = kind is FailureKind.TRANSIENT and end.unit_status is UnitStatus.PENDING
+    outside = kind is FailureKind.TRANSIENT or (kind is not None and POLICIES[kind] is Policy.GATE)
+    passes = outside and end.unit_status is UnitStatus.PENDING
     return end.claim.purpose is not Purpose.TEST and kind is not FailureKind.INTERRUPTED and not passes

@@ -14,6 +14,7 @@ from abp_tui.domain.status import JobStatus
 from abp_tui.errors import IllegalTransition, LeaseLost, StoreError
 from abp_tui.execution.assignment import Assignment, OneTest, WholeJob
 from abp_tui.execution.attempt import AttemptRunner
+from abp_tui.execution.gate import Gatekeeper, gate_scope
 from abp_tui.execution.lease import take_lease
 from abp_tui.execution.loop import MOST_KEPT_CHARS, Callbacks, Loop, StopOrder
 from abp_tui.execution.mailbox import Mail, Mailbox
@@ -25,6 +26,7 @@ from abp_tui.execution.synthesis import Synthesis
 from abp_tui.store.journal import Journal
 from abp_tui.store.repository import Repository
 from abp_tui.store.spill import Spill, read_spill, spill_path, spill_paths
+from abp_tui.words import counted
 from abp_tui.workers.base import Worker, make_worker
 
 log = logging.getLogger(__name__)
@@ -78,7 +80,7 @@ class JobExecutor:
                 hint = "approve it, start it or resume it first"
                 raise IllegalTransition(f"job {job.name} is {job.status}, not RUNNING", hint)
             with journal.transaction(durable=False):
-                journal.log(f"process {os.getpid()} runs it with {job.desired_workers} workers")
+                journal.log(f"process {os.getpid()} runs it with {counted(job.desired_workers, 'worker')}")
             return self._drive(job, journal)
 
     def run_test(self, seq: int) -> None:
@@ -121,7 +123,12 @@ class JobExecutor:
             log.warning("%s", error)
 
     def _drive(self, job: Job, journal: Journal, seq: int | None = None) -> JobStatus:
-        runner = AttemptRunner(job, self._worker(job), self._repository.uuid, self._mailbox)
+        worker = self._worker(job)
+        scope = gate_scope(worker)
+        with journal.transaction(durable=False):
+            journal.use_gate(scope)
+        gate = Gatekeeper(job, journal, scope, for_test=seq is not None)
+        runner = AttemptRunner(job, worker, self._repository.uuid, self._mailbox)
         workers = 1 if seq is not None else job.desired_workers
         pool = WorkerPool(runner.run, self._mailbox.finished, workers)
         executor = job.lease.executor if job.lease else ""
@@ -130,7 +137,7 @@ class JobExecutor:
         outage, room = Outage(spill), Room(self._repository.path.parent)
         work = self._assignment(job, journal, runner, seq)
         loop = Loop(
-            job, journal, self._mailbox, pool, work, self._tell, self._stop, outage, room, self._orphans
+            job, journal, self._mailbox, pool, work, gate, self._tell, self._stop, outage, room, self._orphans
         )
         try:
             status = loop.run()
@@ -204,9 +211,10 @@ def recovered_journal(repository: Repository, job_id: int, lease: Lease) -> Iter
             with journal.transaction(durable=True):
                 kept = journal.finish(aside)
                 journal.events((end.claim.attempt_id, end.ended_at, NOT_KEPT) for end in kept)
-                count = len(journal.recover())
-                words = f"recovered {count} interrupted units, ended {ended} processes"
-                journal.log(f"{words}, {len(kept)} outcomes kept aside" if kept else words, level="warning")
+                units = counted(len(journal.recover()), "interrupted unit")
+                words = f"recovered {units}, ended {counted(ended, 'process', 'processes')}"
+                aside_too = f", {counted(len(kept), 'outcome')} kept aside" if kept else ""
+                journal.log(words + aside_too, level="warning")
         for path in paths:
             path.unlink(missing_ok=True)
         yield journal

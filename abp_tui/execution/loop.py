@@ -14,6 +14,7 @@ from abp_tui.execution.assignment import Assignment
 from abp_tui.execution.attempt import hold_reason
 from abp_tui.execution.breaker import Breaker
 from abp_tui.execution.budget import Budget
+from abp_tui.execution.gate import Gatekeeper
 from abp_tui.execution.mailbox import Mail, Mailbox
 from abp_tui.execution.orphans import Orphans
 from abp_tui.execution.outage import Outage, Room
@@ -22,6 +23,7 @@ from abp_tui.execution.questions import OpenQuestions
 from abp_tui.liveness import BEAT_S, started_at
 from abp_tui.store.claims import Claim, Finished, Orders, Started
 from abp_tui.store.journal import Journal
+from abp_tui.words import counted
 
 TICK_S = 0.1
 GAP_S = 0.01  # between two transactions: what ends meanwhile shares one way to the disk
@@ -66,6 +68,7 @@ class Loop:
         mailbox: Mailbox,
         pool: WorkerPool,
         work: Assignment,
+        gate: Gatekeeper,
         tell: Callbacks,
         stop: StopOrder,
         outage: Outage,
@@ -76,6 +79,7 @@ class Loop:
         self._mailbox = mailbox
         self._pool = pool
         self._work = work
+        self._gate = gate
         self._tell = tell
         self._stop = stop
         self._outage = outage
@@ -122,8 +126,7 @@ class Loop:
         time.sleep(max(0.0, self._written + GAP_S - time.monotonic()))
         mail = self._mailbox.collect(TICK_S)
         self._orphans.started(mail.processes)
-        for end in mail.finished:
-            self._draw_consequences(end)
+        mail.finished = [self._draw_consequences(end) for end in mail.finished]
         if self.unrecorded:
             self._dropped += self.unrecorded.add(mail, MOST_KEPT_CHARS)
         else:
@@ -155,6 +158,7 @@ class Loop:
         if (version := self._journal.data_version()) != self._seen:
             self._nothing_until = 0.0
             self._obey(self._journal.orders_now())
+            self._gate.look()
             self._pool.end(self._journal.ends_asked(), BY_A_PERSON)
             self._questions.bring_answers(self._journal)
             self._seen = version  # at last: what could not be read is read again
@@ -177,17 +181,20 @@ class Loop:
             self._pool.cancel(reason)
 
     def _held(self) -> str | None:
-        """Why nothing more may be claimed, by what the faces want at this moment; None if it may."""
+        """Why the job must be held, by what the faces want at this moment; None if it goes on."""
         self._obey(self._journal.orders_now())
-        return self._hold or self._asked
+        self._gate.look()
+        return self._hold or self._asked or self._gate.hold()
 
     def _write(self) -> None:
         """One transaction: what the slots left, what there is to say, new claims. Then all of it is told."""
         mail = self.unrecorded
         with self._journal.transaction(durable=bool(mail.finished)):
+            self._gate.look()
             self._record(mail)
             asked = self._questions.write(self._journal, mail.asked)
             finished = self._journal.finish(mail.finished)
+            self._gate.record(finished)
             self._log(finished)
             claims = self._claim()
         self._written = time.monotonic()
@@ -211,33 +218,38 @@ class Loop:
             if end.unit_status is UnitStatus.FAILED:
                 self._journal.log(f"failed: {end.outcome.error}", level="error", seq=end.claim.seq)
         if words := self._outage.words():
-            lost = f"; {self._dropped} events of conversations are lost" if self._dropped else ""
+            lost = f"; lost: {counted(self._dropped, 'event')} of conversations" if self._dropped else ""
             self._journal.log(words + lost, level="warning")
         if (self._short_of is None) != (self._waiting is None):
             self._journal.wait_for(self._short_of)
             words = f"waits: {self._short_of}" if self._short_of else "there is room again"
             self._journal.log(words, level="warning")
 
-    def _draw_consequences(self, end: Finished) -> None:
+    def _draw_consequences(self, end: Finished) -> Finished:
+        end = self._gate.consider(end)
         self._budget.spend(end.outcome.usage.cost_usd)
         if end.unit_status is UnitStatus.PENDING:
             self._nothing_until = 0.0
         self._hold = self._hold or hold_reason(end) or self._breaker.reason(end)
+        return end
 
     def _claim(self) -> list[Claim]:
         wanted = self._wanted()
         claims = self._work.claim(wanted) if wanted else []
+        self._gate.entered(claims)
         if len(claims) < wanted:
             self._nothing_until = self._journal.next_due()
         return claims
 
     def _wanted(self) -> int:
-        """How many units to claim now: what the pool can use and the budget allows."""
+        """How many units to claim now: what the pool can use, the gate lets through and the budget allows."""
         if self._hold or self._asked or self._nothing_until is None or time.time() < self._nothing_until:
             return 0
-        if self._short_of:
+        room = self._gate.room(self._pool.busy)
+        if self._short_of or room == 0:
             return 0
         wanted, affordable = self._pool.demand(), self._budget.affordable(self._pool.busy)
+        wanted = wanted if room is None else min(wanted, room)
         if affordable is None:
             return wanted
         if not affordable and not self._pool.busy:

@@ -20,11 +20,15 @@ from abp_tui.store.recipes import recipe_columns
 from abp_tui.store.records import bucket_from, dump, job_from, now, recipe_from
 from abp_tui.store.removal import delete_rows, give_back
 from abp_tui.store.spill import read_trouble
-from abp_tui.store.tables import BucketRow, JobRow, RecipeRow, UnitRow
+from abp_tui.store.tables import BucketRow, GateRow, JobRow, RecipeRow, UnitRow
 from abp_tui.store.tally import bucket_width
 
 ID_FORM = re.compile(r"j?(\d{1,15})", re.ASCII)
 SYNTHESIS_KEY = "(synthesis)"
+_GATE = tuple(
+    column.alias(f"gate_{column.name}")
+    for column in (GateRow.state, GateRow.until, GateRow.reason, GateRow.probe_attempt, GateRow.tries)
+)
 
 
 class Jobs:
@@ -67,10 +71,12 @@ class Jobs:
         current = (RecipeRow.job == JobRow.id) & (RecipeRow.version == JobRow.recipe_version)
         step = (UnitRow.job == JobRow.id) & (UnitRow.seq == JobRow.total) & (UnitRow.kind == UnitKind.POST)
         query = (
-            JobRow.select(JobRow, UnitRow.status.alias("synthesis"))
+            JobRow.select(JobRow, UnitRow.status.alias("synthesis"), *_GATE)
             .join(RecipeRow, JOIN.INNER, on=current)
             .switch(JobRow)
             .join(UnitRow, JOIN.LEFT_OUTER, on=step)
+            .switch(JobRow)
+            .join(GateRow, JOIN.LEFT_OUTER, on=(GateRow.scope == JobRow.gate_scope))
             .order_by(JobRow.id.desc())
         )
         if where is not None:
@@ -93,20 +99,26 @@ class Jobs:
         trouble = read_trouble(self._db.path, row["id"], row["executor"]) if row["executor"] else None
         return {**row, "waiting": trouble} if trouble else row
 
+    def check_name(self, name: str) -> None:
+        """Raise `InvalidInput` for a name that is taken or has the form of an id."""
+        if ID_FORM.fullmatch(name):
+            raise InvalidInput(f"a job can't be called {name!r}: that is the form of an id", "add a word")
+        if self._db.row(JobRow.select(JobRow.id).where(JobRow.name == name)) is not None:
+            raise _taken(name)
+
     def add(self, columns: Mapping[str, Any], recipe: Recipe) -> int:
         """Write a job that is still being enumerated, with its first recipe; returns its number.
 
         Raises `InvalidInput` for a name that is taken or has the form of an id.
         """
         name = columns["name"]
-        if ID_FORM.fullmatch(name):
-            raise InvalidInput(f"a job can't be called {name!r}: that is the form of an id", "add a word")
+        self.check_name(name)
         with self._db.writing() as db:
             try:
                 values = {**columns, "status": JobStatus.CREATED, "created_at": now()}
                 job_id = JobRow.insert(values).execute(db)
             except IntegrityError:
-                raise InvalidInput(f"there is a job called {name!r} already", "choose another name") from None
+                raise _taken(name) from None  # in the meantime
             first = recipe.model_copy(update={"job_id": job_id, "version": 1})
             RecipeRow.insert(recipe_columns(first)).execute(db)
         return int(job_id)
@@ -227,6 +239,10 @@ class Jobs:
         delete_rows(self._db, job_id)
         self._db.run(JobRow.delete().where(JobRow.id == job_id))
         give_back(self._db)
+
+
+def _taken(name: str) -> InvalidInput:
+    return InvalidInput(f"there is a job called {name!r} already", "choose another name")
 
 
 def _stamps(new: JobStatus) -> dict[str, Any]:

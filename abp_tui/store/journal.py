@@ -26,6 +26,7 @@ from abp_tui.domain.status import (
 from abp_tui.errors import LeaseLost
 from abp_tui.store.claims import Claim, Finished, GoOn, Orders, Render, Started
 from abp_tui.store.database import BUSY_TIMEOUT_S, Database
+from abp_tui.store.gates import GateRows
 from abp_tui.store.records import dump, load, now
 from abp_tui.store.rows import NAME_CAP, WORDS_CAP, attempt_row, cut, event_row, name, unit_row
 from abp_tui.store.sessions import left_session
@@ -86,6 +87,7 @@ class Journal:
     """Writes what one executor does to one job. Used by one thread, on a connection it keeps.
 
     Every transaction first proves that the lease is still held and raises `LeaseLost` where it is not.
+    `gates` is there while it is open, for use within its transactions.
     """
 
     def __init__(self, database: Database, job_id: int, executor: str, host: str, boot_id: str) -> None:
@@ -95,6 +97,7 @@ class Journal:
         self._host = host
         self._boot_id = boot_id
         self._connection: sqlite3.Connection
+        self.gates: GateRows
         self._tally: Tally
         self._synchronous = ""
         self._change = 0
@@ -104,6 +107,7 @@ class Journal:
         """Keep a connection of this thread for as long as the journal is used."""
         with self._db.connected() as db:
             self._connection = db.connection()
+            self.gates = GateRows(self._connection)
             self._connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
             try:
                 yield self
@@ -169,6 +173,12 @@ class Journal:
         """The state of one unit."""
         query = "SELECT status FROM unit WHERE job_id = ? AND seq = ?"
         return UnitStatus(self._rows(query, self._job_id, seq)[0][0])
+
+    def unit_error(self, seq: int) -> str | None:
+        """Why the last attempt of one unit failed, if it did."""
+        query = "SELECT error FROM unit WHERE job_id = ? AND seq = ?"
+        error = self._rows(query, self._job_id, seq)[0][0]
+        return None if error is None else str(error)
 
     def is_due(self, seq: int) -> bool:
         """Whether a unit waits, and not for its backoff."""
@@ -249,11 +259,14 @@ class Journal:
         query = "SELECT id FROM attempt WHERE job_id = ? AND status = 'RUNNING' AND end_asked"
         return [row[0] for row in self._rows(query, self._job_id)]
 
-    def spending(self) -> tuple[int, float]:
-        """How many attempts of the job have a known cost, and their sum in USD."""
-        query = "SELECT count(cost_usd), coalesce(sum(cost_usd), 0) FROM attempt WHERE job_id = ?"
-        count, total = self._rows(query, self._job_id)[0]
-        return int(count), float(total)
+    def spending(self) -> tuple[int, int, float]:
+        """How many attempts of the job cost something and how many an unknown amount; the sum in USD."""
+        query = (
+            "SELECT count(nullif(cost_usd, 0)), count(*) - count(cost_usd), coalesce(sum(cost_usd), 0) "
+            "FROM attempt WHERE job_id = ? AND status <> 'RUNNING'"
+        )
+        paid, unknown, total = self._rows(query, self._job_id)[0]
+        return int(paid), int(unknown), float(total)
 
     def settle(self, status: JobStatus, said: str, reason: str | None = None) -> None:
         """Give the job its state and the lease back, in one step; `said` goes to its log."""
@@ -276,6 +289,10 @@ class Journal:
     def wait_for(self, what: str | None) -> None:
         """Say what the running job waits for before it claims more, or None that it goes on."""
         self._connection.execute("UPDATE job SET waiting = ? WHERE id = ?", (what, self._job_id))
+
+    def use_gate(self, scope: str) -> None:
+        """Say which gate the job's agents must pass."""
+        self._connection.execute("UPDATE job SET gate_scope = ? WHERE id = ?", (scope, self._job_id))
 
     def log(self, message: str, *, level: str = "info", seq: int | None = None) -> None:
         """Append a line to the job's log."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 
 from abp_tui.errors import DuplicateKey
-from abp_tui.store.records import storable
 
 
 class SeenKeys:
@@ -17,14 +17,14 @@ class SeenKeys:
         self._connection.execute("CREATE TABLE seen (key TEXT PRIMARY KEY, seq INTEGER) WITHOUT ROWID")
         self._connection.execute("BEGIN")
 
-    def add(self, seq: int, key: str) -> None:
-        """See the key of the item at `seq`; raises `DuplicateKey`."""
-        key = storable(key)
-        try:
-            self._connection.execute("INSERT INTO seen VALUES (?, ?)", (key, seq))
-        except sqlite3.IntegrityError:
-            query = self._connection.execute("SELECT seq FROM seen WHERE key = ?", (key,))
-            raise DuplicateKey(key, seq, query.fetchone()[0]) from None
+    def add(self, rows: Iterable[tuple[int, str, str]]) -> None:
+        """See the keys of a chunk of items, given as (seq, key, payload); raises `DuplicateKey`."""
+        for seq, key, _ in rows:
+            try:
+                self._connection.execute("INSERT INTO seen VALUES (?, ?)", (key, seq))
+            except sqlite3.IntegrityError:
+                query = self._connection.execute("SELECT seq FROM seen WHERE key = ?", (key,))
+                raise DuplicateKey(key, seq, query.fetchone()[0]) from None
 
     def close(self) -> None:
         """Forget them."""

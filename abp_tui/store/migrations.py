@@ -34,7 +34,13 @@ def add_breaker_and_waiting(db: SqliteDatabase) -> None:
     db.execute_sql("ALTER TABLE job ADD COLUMN waiting TEXT")
 
 
-MIGRATIONS: tuple[Migration, ...] = (create_tables, add_breaker_and_waiting)
+def add_gates_of_jobs(db: SqliteDatabase) -> None:
+    """Version 3: which gate a job's agents must pass, and how often one was closed without a known end."""
+    db.execute_sql("ALTER TABLE job ADD COLUMN gate_scope TEXT")
+    db.execute_sql("ALTER TABLE gate ADD COLUMN tries INTEGER NOT NULL DEFAULT 0")
+
+
+MIGRATIONS: tuple[Migration, ...] = (create_tables, add_breaker_and_waiting, add_gates_of_jobs)
 
 
 def migrate(path: Path, application_id: int, steps: tuple[Migration, ...] = MIGRATIONS) -> None:

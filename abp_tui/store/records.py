@@ -12,6 +12,7 @@ from abp_tui.domain.model import (
     Bucket,
     Counters,
     Event,
+    Gate,
     Job,
     Lease,
     LogEntry,
@@ -86,6 +87,7 @@ def job_from(row: Row, recipe: Recipe, question: Question | None = None) -> Job:
         cost_is_floor=row["cost_unknown"] > 0,
         lease=lease_from(row),
         question=question,
+        gate=gate_from(row),
         env_names=tuple(load(row["env_names"])),
     )
 
@@ -95,6 +97,16 @@ def lease_from(row: Row) -> Lease | None:
     if row["executor"] is None:
         return None
     return Lease(**{name: row[name] for name in Lease.model_fields})
+
+
+def gate_from(row: Row) -> Gate | None:
+    """The gate that stands beside a job's row, if its agents have one; never closed, it has no row."""
+    if (scope := row["gate_scope"]) is None:
+        return None
+    if row["gate_state"] is None:
+        return Gate(scope=scope)
+    names = ("state", "until", "reason", "probe_attempt", "tries")
+    return Gate(scope=scope, **{name: row[f"gate_{name}"] for name in names})
 
 
 _UNIT_SAME = (

@@ -13,6 +13,7 @@ from abp_tui.store.attempts import Attempts
 from abp_tui.store.causes import Causes
 from abp_tui.store.check import Check
 from abp_tui.store.database import Database
+from abp_tui.store.gates import Gates
 from abp_tui.store.jobs import Jobs
 from abp_tui.store.leases import Leases
 from abp_tui.store.logs import Logs
@@ -44,6 +45,7 @@ class Repository:
         self.check = Check(self.database)
         self.approvals = Approvals(self.database)
         self.questions = Questions(self.database)
+        self.gates = Gates(self.database)
 
     @property
     def path(self) -> Path:

@@ -176,7 +176,9 @@ class AbpApp(App[None]):
 
 def _is_at_work(job: JobView) -> bool:
     """Whether it runs, or is about to: its executor is being started."""
-    return job.phase is Phase.RUNNING or (job.status is JobStatus.RUNNING and job.executor is None)
+    return job.phase in (Phase.RUNNING, Phase.GATED) or (
+        job.status is JobStatus.RUNNING and job.executor is None
+    )
 
 
 def _runner(app: AbpApp, target: AbpScreen, command: Command) -> Callable[[], Awaitable[None]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from textual.binding import Binding, BindingType
 
-from abp_tui.domain.status import JobStatus, Phase
+from abp_tui.domain.status import GateState, JobStatus, Phase
 from abp_tui.views import JobView
 
 Condition = Callable[[JobView], bool]
@@ -56,6 +56,10 @@ def _rests(job: JobView) -> bool:
     return job.status is JobStatus.PAUSED or (
         job.status is JobStatus.RUNNING and job.phase is Phase.INTERRUPTED
     )
+
+
+def _gated(job: JobView) -> bool:
+    return job.phase is Phase.GATED and job.gate is not None and job.gate.state is GateState.CLOSED
 
 
 def _in_review(job: JobView) -> bool:
@@ -107,6 +111,9 @@ COMMANDS: tuple[Command, ...] = (
     Command("jobs.test", "t", "Test", "Test one unit and open its review", "test", when=_tested),
     Command("jobs.pause", "space", "Pause", "Let running units finish, start no more", "pause", when=_runs),
     Command("jobs.resume", "space", "Resume", "Go on with the job", "resume", when=_rests),
+    Command(
+        "jobs.try", "u", "Try now", "See with one unit whether the usage limit is over", "try", when=_gated
+    ),
     Command("jobs.retry", "R", "Retry", "Run failed and suspect units again", "retry", when=_retryable),
     Command("jobs.filter", "slash", "Filter", "Show only the jobs whose name holds a text", "filter"),
     Command(
@@ -116,15 +123,15 @@ COMMANDS: tuple[Command, ...] = (
         "new.test", "ctrl+t", "Create and test", "Write the job and test its first unit", "create_and_test"
     ),
     Command("new.create", "ctrl+s", "Create", "Write the job and start nothing", "create"),
-    Command("new.next_prompt", "ctrl+n", "Next prompt", "Show the prompt of the next item", "next_prompt"),
     Command(
-        "new.approve_code",
+        "new.preview",
         "ctrl+r",
-        "Read the code",
-        "Show the code, and let it run if you agree",
-        "approve_code",
-        False,
+        "Run preview",
+        "Look at the items now: run the query, or the code once you have read it",
+        "run_preview",
     ),
+    Command("new.next_prompt", "ctrl+n", "Next prompt", "Show the prompt of the next item", "next_prompt"),
+    Command("new.stop", "escape", "Stop preview", "End the preview that runs", "stop_preview"),
     Command("review.approve", "a", "Approve", "Let the whole batch run", "approve", when=_in_review),
     Command("review.reject", "r", "Reject", "Put the unit back and run nothing", "reject", when=_in_review),
     Command(
@@ -182,6 +189,14 @@ COMMANDS: tuple[Command, ...] = (
         "progress.pause", "space", "Pause", "Let running units finish, start no more", "pause", when=_runs
     ),
     Command("progress.resume", "space", "Resume", "Go on with the job", "resume", when=_rests),
+    Command(
+        "progress.try",
+        "u",
+        "Try now",
+        "See with one unit whether the usage limit is over",
+        "try",
+        when=_gated,
+    ),
     Command("progress.test", "t", "Test", "Test the unit under the cursor", "test", when=_testable),
     Command("progress.review", "v", "Review", "Open the test review", "review", when=_tested),
     Command("progress.more", "plus,equals_sign", "Worker", "One worker more", "workers(1)", when=_open_ended),
@@ -283,6 +298,11 @@ SHARED = frozenset({"lists", "screen", "app"})
 def commands(*scopes: str) -> list[Command]:
     """The commands of these scopes, in the table's order."""
     return [command for command in COMMANDS if command.scope in scopes]
+
+
+def command(command_id: str) -> Command:
+    """The command with this id."""
+    return COMMANDS[ORDER[command_id]]
 
 
 def bindings(*scopes: str) -> list[BindingType]:

@@ -40,8 +40,8 @@ class Keys:
         """What Textual is given. It drops all bindings of a key whose command gets another one: those that
         share it are named too.
         """
-        moved = {(c.scope, key) for c in COMMANDS if c.id in self.own for key in c.keys.split(",")}
-        kept = {c.id: c.keys for c in COMMANDS for key in c.keys.split(",") if (c.scope, key) in moved}
+        moved = {key for c in COMMANDS if c.id in self.own for key in c.keys.split(",")}
+        kept = {c.id: c.keys for c in COMMANDS if moved & set(c.keys.split(","))}
         return {**kept, **self.own}
 
     def _check_clashes(self) -> None:

@@ -10,6 +10,7 @@ from abp_tui.domain.prompt import PromptSynthesizer
 from abp_tui.domain.status import Desired, JobStatus
 from abp_tui.errors import AbpError, IllegalTransition
 from abp_tui.execution.executor import recovered_journal
+from abp_tui.execution.gate import gate_scope
 from abp_tui.execution.launch import launch_executor
 from abp_tui.execution.lease import lease_lives, take_lease
 from abp_tui.settings import Settings, load_settings
@@ -75,11 +76,19 @@ class Verbs:
     def _launch_or_pause(self, job: Job) -> Job:
         """Start the executor of a job just made RUNNING; where that fails it is PAUSED, saying why."""
         try:
+            self._try_login(job)
             return self._launch(job)
         except AbpError as error:
             reason = error.message
             self.repository.jobs.move(job.id, JobStatus.PAUSED, pause_reason=reason, said=f"paused: {reason}")
             raise
+
+    def _try_login(self, job: Job) -> None:
+        """A person wants it to run: where its account needed a login, one unit may see whether it has one."""
+        worker = self._worker or make_worker(job.worker, job.recipe.worker_options)
+        # The account as it is here may be another than the one that an earlier executor ran under.
+        for scope in {gate_scope(worker), *([job.gate.scope] if job.gate else [])}:
+            self.repository.gates.ask(scope, login_only=True)
 
     def _launch(self, job: Job, *, force: bool = False) -> Job:
         if self._worker is not None:

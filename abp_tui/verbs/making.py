@@ -7,9 +7,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from abp_tui.creation import Plan, Preview, check_prompt, create, preview, with_timers
+from abp_tui.creation import (
+    Found,
+    Plan,
+    Preview,
+    check,
+    check_prompt,
+    create,
+    look,
+    preview,
+    prompt,
+    with_timers,
+)
 from abp_tui.domain.model import Job
-from abp_tui.domain.prompt import synthesis_prompt
+from abp_tui.domain.prompt import PromptTemplate, synthesis_prompt
 from abp_tui.domain.structured import Schema
 from abp_tui.enumerators.base import Approval, Enumerator, make_enumerator
 from abp_tui.errors import InvalidInput
@@ -94,8 +105,23 @@ class Making(Verbs):
             self.repository.approvals.add(wanted.kind, wanted.sha256, f"{wanted.text}\0{wanted.context}")
 
     def preview(self, plan: Plan, first: int = 5) -> Preview:
-        """What `create_planned` would make of a plan: count, first items, their prompts, warnings."""
-        return preview(plan, self._synthesizer, first)
+        """What `create_planned` would make of a plan: count, first items, their prompts, warnings.
+
+        Raises what that would raise before it writes: a plan that can be previewed can be made.
+        """
+        return preview(self.repository, plan, self._synthesizer, first)
+
+    def look(self, plan: Plan, first: int = 5) -> Found:
+        """The part of `preview` that depends on the source alone: all its items, seen once."""
+        return look(plan.enumerator, first)
+
+    def check(self, plan: Plan) -> None:
+        """The part of `preview` that no item is needed for; raises `InvalidInput`."""
+        check(self.repository, plan)
+
+    def prompt_for(self, plan: Plan, found: Found) -> PromptTemplate:
+        """The part of `preview` that is about the prompt; raises `InvalidInput`."""
+        return prompt(plan, self._synthesizer, found.fields, found.items[0].payload)
 
     def create_planned(self, plan: Plan) -> Job:
         """Write the job of a plan with all its units; raises `InvalidInput` and then leaves nothing."""

@@ -13,6 +13,7 @@ from abp_tui.execution.lease import lease_lives
 from abp_tui.liveness import Liveness, judge
 from abp_tui.plugins import suggest
 from abp_tui.verbs.base import Ref, Verbs, next_step
+from abp_tui.words import counted
 
 LAUNCH_S = 3.0  # within which an executor just started owns its job
 LOOK_S = 0.05
@@ -37,7 +38,8 @@ class Steering(Verbs):
         return self._ask(job, Desired.STOP)
 
     def resume(self, job_id: Ref, *, force: bool = False) -> Job:
-        """Go on with a paused or interrupted job. One that runs goes on, also where it was about to pause.
+        """Go on with a paused or interrupted job. One that runs goes on, also where it was about to pause;
+        where it waits for its account's usage limit, one of its units tries at once whether that is over.
 
         `force` ends an executor that lives but does not answer, and puts another one in its place. Whether
         one on another machine lives takes up to half a minute to see.
@@ -52,11 +54,18 @@ class Steering(Verbs):
                 hint = f"wait, or end it with `abp resume {job.name} --force`"
                 raise LeaseHeld(f"the executor of job {job.name} lives but does not answer", hint)
             job = job if job.desired is Desired.RUN else self._ask(job, Desired.RUN)
-            goes_on = state is Liveness.ALIVE and not force
-            return job if goes_on else self._launch(job, force=force)
+            if state is Liveness.ALIVE and not force:
+                return self._try_gate(job)
+            self._try_login(job)
+            return self._launch(job, force=force)
         if job.status is not JobStatus.PAUSED:
             raise IllegalTransition(f"job {job.name} is {job.status}, not PAUSED", next_step(job))
         return self._run(job, "resumed")
+
+    def _try_gate(self, job: Job) -> Job:
+        if job.gate is not None:
+            self.repository.gates.ask(job.gate.scope)
+        return self.repository.jobs.get(job.id)
 
     def end_unit(self, job_id: Ref, seq: int) -> WorkUnit:
         """End the agent of one running unit; it has failed then, and the others go on."""
@@ -82,7 +91,7 @@ class Steering(Verbs):
             raise IllegalTransition(
                 f"job {job.name} is {job.status}: no failures keep its synthesis step back", next_step(job)
             )
-        said = f"{job.counters.failed} failures were waived"
+        said = f"waived: {counted(job.counters.failed, 'failure')}"
         job = self.repository.jobs.move(
             job.id, JobStatus.RUNNING, expect=JobStatus.FAILED, said=said, waived_at=time.time()
         )
@@ -124,7 +133,7 @@ class Steering(Verbs):
             runs = job.status is JobStatus.RUNNING
             job = job if runs else self._move_to_retry(job, seqs)
             self.repository.units.put_back(job.id, seqs)
-            self.repository.logs.add(job.id, f"{len(seqs)} ended units are run again")
+            self.repository.logs.add(job.id, f"run again: {counted(len(seqs), 'ended unit')}")
         return self.resume(job.id) if runs else self._launch_or_pause(job)
 
     def _move_to_retry(self, job: Job, seqs: Sequence[int]) -> Job:

@@ -136,7 +136,9 @@ def _builtin() -> dict[str, str]:
     return {
         "acp": "abp_tui.workers.acp:AcpWorker",
         "claude": "abp_tui.workers.claude_cli:ClaudeCliWorker",
+        "codex": "abp_tui.workers.codex:CodexWorker",
         "command": "abp_tui.workers.command:CommandWorker",
+        "llm": "abp_tui.workers.llm:LlmWorker",
         "sample": "abp_tui.workers.sample:SampleWorker",
     }
 

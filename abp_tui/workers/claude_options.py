@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from abp_tui.workers.base import WorkerOptions
-
-
-def _no_flag(value: str) -> str:
-    if value.startswith("-") or not value.strip():
-        raise ValueError(f"{value!r} is no value but a flag or nothing")
-    return value
-
-
-Value = Annotated[str, AfterValidator(_no_flag)]
+from abp_tui.workers.value import Value
 
 _MODES = {
     "default": "reads files and runs harmless commands; whatever would ask for leave is denied",
@@ -47,6 +39,7 @@ class ClaudeOptions(WorkerOptions):
     disallowed_tools: tuple[Value, ...] = Field(default=(), description="Never allowed.")
     tools: tuple[Value, ...] | None = Field(default=None, description="The only built-in tools it has.")
     add_dirs: tuple[Value, ...] = Field(default=(), description="More folders it may work in.")
+    system_prompt: Value | None = Field(default=None, description="In place of its own system prompt.")
     append_system_prompt: Value | None = Field(default=None, description="Added to its system prompt.")
     mcp_config: tuple[Value, ...] = Field(default=(), description="MCP servers: files or JSON.")
     strict_mcp_config: bool = Field(default=False, description="No MCP servers but those of mcp_config.")

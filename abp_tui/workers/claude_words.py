@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from abp_tui.domain.model import Event, EventKind
+from abp_tui.words import counted
 from abp_tui.workers.loose import Json, as_text, number, objects, text, whole
 
 _TELLING_INPUTS = ("command", "file_path", "path", "url", "pattern", "query", "description")
@@ -19,7 +20,7 @@ def init(message: Json) -> str:
         f"version {version}" if version else "",
         f"model {text(message, 'model') or 'unknown'}",
         f"permission mode {text(message, 'permissionMode') or 'unknown'}",
-        f"{len(tools)} tools" if isinstance(tools, list) else "",
+        counted(len(tools), "tool") if isinstance(tools, list) else "",
     ]
     missing = [
         f"MCP server {text(server, 'name')} {text(server, 'status') or 'not connected'}"

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
@@ -41,6 +41,12 @@ class CommandOptions(WorkerOptions):
     argv: tuple[str, ...] = Field(
         min_length=1, description="The program and its arguments; {field} takes an item's field."
     )
+    stdin: Literal["prompt", "item", "nothing"] = Field(
+        default="prompt", description="What it reads: the prompt, the item as JSON, or nothing."
+    )
+    cwd: str | None = Field(
+        default=None, min_length=1, description="The folder it runs in, from the job's own; none: that one."
+    )
     env: Variables = Field(
         default_factory=dict,
         description="Added to the program's environment; ${NAME} is a variable of the one at the start.",
@@ -66,7 +72,7 @@ class CommandOptions(WorkerOptions):
 
 
 class CommandWorker(Worker[CommandOptions]):
-    """Runs a program per item: the prompt on its stdin, the item in `ABP_ITEM_FILE` and `ABP_ITEM`."""
+    """Runs a program per item: on its stdin the prompt, as a rule, and the item in `ABP_ITEM_FILE`."""
 
     name = "command"
     title = "Any program"
@@ -86,7 +92,10 @@ class CommandWorker(Worker[CommandOptions]):
         return environment({**own, **filled(self.options.env)})
 
     def check(self, fields: Sequence[str]) -> None:
-        """Raise `InvalidInput` for an unknown field or one in code, `WorkerUnavailable` without a program."""
+        """Raise `InvalidInput` for an unknown field, one in code or a folder that is not there.
+
+        Raises `WorkerUnavailable` without a program.
+        """
         for at, argument in enumerate(self._arguments):
             for name in argument.names(fields):
                 self._check_field(at, name, fields)
@@ -95,6 +104,9 @@ class CommandWorker(Worker[CommandOptions]):
                 f"{self.options.argv[0]} would run the prompt, which is its stdin, as code",
                 "name a script, or use -c with the code",
             )
+        folder = Path(self.options.cwd or "/")
+        if folder.is_absolute() and not folder.is_dir():
+            raise InvalidInput(f"there is no folder {self.options.cwd!r} to run in", "name one that is there")
         self._find_program()
 
     def _check_field(self, at: int, name: str, fields: Sequence[str]) -> None:
@@ -115,7 +127,7 @@ class CommandWorker(Worker[CommandOptions]):
     def _find_program(self) -> str:
         program = self.options.argv[0]
         if "/" in program and not Path(program).is_absolute():
-            return program  # found from the job's folder, once that is known
+            return program  # found from the folder it runs in, once that is known
         found = shutil.which(program, path=filled(self.options.env).get("PATH"))
         if found is None:
             raise WorkerUnavailable(
@@ -136,7 +148,8 @@ class CommandWorker(Worker[CommandOptions]):
 
     def permissions(self) -> list[str]:
         """A program may do what its person may do."""
-        return [f"runs {self.options.argv[0]} with all the rights of your account"]
+        where = f" in {self.options.cwd}" if self.options.cwd else ""
+        return [f"runs {self.options.argv[0]}{where} with all the rights of your account"]
 
     def run(self, task: Task, sink: Sink, cancel: Cancel) -> Outcome:
         """Run the program on one item."""
@@ -157,15 +170,24 @@ class CommandWorker(Worker[CommandOptions]):
             env.append(b"ABP_ITEM_FILE=" + os.fsencode(path))
             return run_program(
                 self._argv(task.payload),
-                cwd=task.cwd,
+                cwd=task.cwd if self.options.cwd is None else str(Path(task.cwd, self.options.cwd)),
                 env=env,
-                stdin=to_bytes(task.prompt),
+                stdin=self._stdin(task, item),
                 timers=task.timers,
                 cancel=cancel,
                 on_stdout=output.stdout,
                 on_stderr=output.stderr,
                 on_start=sink.process,
             )
+
+    def _stdin(self, task: Task, item: bytes) -> bytes:
+        match self.options.stdin:
+            case "prompt":
+                return to_bytes(task.prompt)
+            case "item":
+                return item
+            case "nothing":
+                return b""
 
     def _argv(self, payload: Mapping[str, Any]) -> list[str]:
         """The arguments for an item; code gets nothing of it, whatever fields it turns out to have."""

@@ -44,12 +44,18 @@ def describe(item: str, name: str) -> str:
     pace = len(words) / sentences
     reads = "easily" if pace < 12 else "normally" if pace < 22 else "heavily"
     return (
-        f"{name}: {len(words)} words in {len(lines)} lines, {len(item)} characters.\n"
+        f"{name}: {counted(len(words), 'word')} in {counted(len(lines), 'line')}, "
+        f"{counted(len(item), 'character')}.\n"
         f"First line: {first[:120]}\n"
         f"Longest word: {longest[:80]}\n"
         f"{pace:.1f} words a sentence: reads {reads}.\n"
         "(Counted by the offline sample. It is no LLM and did not follow the prompt.)"
     )
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 word`, `9 words`."""
+    return f"{number} {noun}" + ("" if number == 1 else "s")
 
 
 class Teller:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.bench import events, idle, look, many_workers, million, short, twenty_ms
+from tests.bench import creating, events, idle, look, many_workers, million, short, twenty_ms
 from tests.bench.machine import facts
 from tests.bench.result import Result, table
 from tests.bench.setting import Setting
@@ -22,6 +22,8 @@ ROWS: dict[str, Callable[[Setting], Iterator[Result]]] = {
     "idle": idle.measure,
     "ls": look.ls,
     "show": look.show,
+    "creating": creating.measure,
+    "creating 10M": creating.ten_millions,
 }
 
 LEGEND = "pairs: the least and the greatest ratio of those measured in turn, the noise of this machine."

@@ -1,21 +1,22 @@
 """How fast a job of many CSV rows is created, in how much memory, and how long it keeps others waiting.
 
-`python -m tests.bench.creating [--quick]`. Each measurement runs in a process of its own, so that its peak of
-memory is its own; the floor is what a bare `executemany` of the same rows into the same tables takes.
+Each measurement runs in a process of its own, so that its peak of memory is its own; the floor is what a
+bare `executemany` of the same rows into the same tables takes.
 """
 
 from __future__ import annotations
 
 import csv
 import json
-import resource
+import os
+import shutil
 import sqlite3
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from abp_tui.enumerators.base import make_enumerator
@@ -23,46 +24,70 @@ from abp_tui.orchestrator import Orchestrator
 from abp_tui.settings import Settings
 from abp_tui.store.records import dump
 from abp_tui.store.repository import Repository
+from tests.bench.machine import memory_mb
+from tests.bench.result import Goal, Result, compared
+from tests.bench.setting import Setting, alternate
 from tests.factories import InProcessWorker, make_job
 
-MILLION = 1_000_000
 GOAL_RATE = 40_000
 GOAL_SHARE = 0.8
-GOAL_MEMORY_MB = 150
-GOAL_LOCK_S = 0.5
 LOOK_EVERY_S = 0.005
+NOTE = (
+    f"Creating: as fast as {GOAL_SHARE} of the bare executemany, or {GOAL_RATE:,} units/s if that is less. "
+    "Write lock: the longest that another process waited for it meanwhile."
+)
 
-Row = tuple[str, str, str]
-
-
-def measure(quick: bool) -> list[Row]:
-    """Rows of (what, value, goal)."""
-    with tempfile.TemporaryDirectory(prefix="abp-bench-") as name:
-        folder = Path(name)
-        write_csv(folder / "items.csv", MILLION)
-        bare = _run("bare", folder, MILLION)
-        made = _run("create", folder, MILLION)
-        rows = [
-            ("bare executemany, 1M rows", f"{bare['rate']:,.0f} rows/s", ""),
-            *_rows("1M", made),
-            (
-                "share of bare",
-                f"{made['rate'] / bare['rate']:.2f}",
-                f">= {GOAL_SHARE}, or {GOAL_RATE:,} units/s: whichever is less",
-            ),
-        ]
-        if not quick:
-            write_csv(folder / "items.csv", 10 * MILLION)
-            rows += _rows("10M", _run("create", folder, 10 * MILLION))
-        return rows
+Figures = dict[str, float]
 
 
-def _rows(size: str, made: dict[str, float]) -> list[Row]:
-    return [
-        (f"create a job of {size} CSV rows", f"{made['rate']:,.0f} units/s", f">= {GOAL_RATE:,} units/s"),
-        (f"peak memory, {size}", f"{made['peak_mb']:.0f} MB", f"< {GOAL_MEMORY_MB} MB"),
-        (f"longest wait for the write lock, {size}", f"{made['lock_s'] * 1000:.0f} ms", f"< {GOAL_LOCK_S} s"),
-    ]
+def measure(setting: Setting) -> Iterator[Result]:
+    """A job of a million rows beside the bare rows, then its memory and how long it holds the lock."""
+    count = setting.size(1_000_000, 20_000)
+    items = setting.folder() / "items.csv"
+    write_csv(items, count)
+    made: list[Figures] = []
+
+    def ours() -> float:
+        made.append(_run("create", setting, items, count))
+        return made[-1]["rate"]
+
+    pairs = alternate(ours, lambda: _run("bare", setting, items, count)["rate"])
+    bound = min(GOAL_SHARE, GOAL_RATE / median(pairs.baseline))
+    yield compared(_row(count), pairs, "{:,.0f} units/s", "executemany", Goal(">=", round(bound, 2)), NOTE)
+    yield from _costs(count, made)
+
+
+def ten_millions(setting: Setting) -> Iterator[Result]:
+    """A job of ten times as many, which takes no more memory."""
+    count = setting.size(10_000_000, 40_000)
+    items = setting.folder() / "items.csv"
+    write_csv(items, count)
+    made = _run("create", setting, items, count)
+    items.unlink()
+    rate = f"{made['rate']:,.0f} units/s"
+    yield Result(_row(count), rate, value=made["rate"], goal=Goal(">=", GOAL_RATE, " units/s"), note=NOTE)
+    yield from _costs(count, [made])
+
+
+def _row(count: int) -> str:
+    return f"create, {count:,} rows"
+
+
+def _costs(count: int, made: list[Figures]) -> Iterator[Result]:
+    peak_mb = max(figures["peak_mb"] for figures in made)
+    lock_ms = max(figures["lock_s"] for figures in made) * 1000
+    yield Result(
+        f"{_row(count)}, memory",
+        f"{peak_mb:.0f} MB at its peak",
+        value=peak_mb,
+        goal=Goal("<", 150, " MB"),
+    )
+    yield Result(
+        f"{_row(count)}, write lock",
+        f"{lock_ms:.0f} ms at the longest",
+        value=lock_ms,
+        goal=Goal("<", 500, " ms"),
+    )
 
 
 def write_csv(path: Path, count: int) -> None:
@@ -83,26 +108,22 @@ def write_csv(path: Path, count: int) -> None:
         )
 
 
-def _run(what: str, folder: Path, count: int) -> dict[str, float]:
-    store = folder / f"{what}-{count}" / "abp.db"
+def _run(what: str, setting: Setting, items: Path, count: int) -> Figures:
+    store = setting.folder() / "abp.db"
     Repository(store)
     command = [sys.executable, "-m", "tests.bench.creating"]
     watch = subprocess.Popen([*command, "watch", str(store)], stdout=subprocess.PIPE, stdin=subprocess.PIPE)
     try:
         done = subprocess.run(
-            [*command, what, str(store), str(folder / "items.csv"), str(count)],
-            stdout=subprocess.PIPE,
-            check=True,
+            [*command, what, str(store), str(items), str(count)], stdout=subprocess.PIPE, check=True
         )
     finally:
         longest, _ = watch.communicate()
-    for file in store.parent.iterdir():
-        if file.is_file():
-            file.unlink()
+    shutil.rmtree(store.parent)
     return {**json.loads(done.stdout), "lock_s": float(longest)}
 
 
-def create(store: Path, items: Path, count: int) -> dict[str, float]:
+def create(store: Path, items: Path, count: int) -> Figures:
     """Through the orchestrator, as `abp new` does."""
     orchestrator = Orchestrator(Repository(store), InProcessWorker(), settings=Settings())
     began = time.perf_counter()
@@ -110,10 +131,10 @@ def create(store: Path, items: Path, count: int) -> dict[str, float]:
     job = orchestrator.create_job("many", "Write to {name}", "csv", config, worker="in-process")
     seconds = time.perf_counter() - began
     assert job.counters.total == count
-    return {"rate": count / seconds, "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+    return {"rate": count / seconds, "peak_mb": memory_mb(os.getpid(), "VmHWM")}
 
 
-def bare(store: Path, items: Path, count: int) -> dict[str, float]:
+def bare(store: Path, items: Path, count: int) -> Figures:
     """The same rows, made beforehand, in one transaction of the store's own kind of connection."""
     repository = Repository(store)
     job = make_job(repository, 0, name="bare")
@@ -149,16 +170,13 @@ def watch(store: Path) -> float:
 
 
 def main(arguments: list[str]) -> None:
-    """A measurement of its own process, or all of them as a table."""
+    """A measurement in a process of its own."""
     match arguments:
         case ["create" | "bare" as what, store, items, count]:
             call = create if what == "create" else bare
             print(json.dumps(call(Path(store), Path(items), int(count))))
         case ["watch", store]:
             print(watch(Path(store)))
-        case _:
-            for what, value, goal in measure(quick="--quick" in arguments):
-                print(f"| {what:<45} | {value:>18} | {goal} |")
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ def test_all_is_well(abp: Abp) -> None:
     for more in ((), ("--quick",), ("--repair",)):
         done = abp.run("check", *more)
         assert done.stdout == ""
-        assert done.stderr == "1 jobs, 3 units, 3 attempts: all is well\n"
+        assert done.stderr == "1 job, 3 units, 3 attempts: all is well\n"
     assert abp.json("check") == {
         "ok": True, "jobs": 1, "units": 3, "attempts": 3, "findings": [], "repairs": [],
     }  # fmt: skip

@@ -109,6 +109,35 @@ def assert_nothing_made(abp: Abp) -> None:
     assert not abp.store.exists() or abp.sql("SELECT count(*) FROM job") == [(0,)]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((*NEW, "texts", "--max-workers", "0", *WC), "max_workers"),
+        ((*NEW, "texts", "--budget", "nan", *WC), "budget"),
+        ((*NEW, "texts", "--cwd", "no-such-folder", *WC), "no-such-folder"),
+        ((*NEW, "texts", "--", "wc", "{nope}"), "nope"),
+        (("new", "words", "--intent", "Look", "--files", "texts", *WC), "another name"),
+        (("new", "a\udcff", "--intent", "Look", "--files", "texts", *WC), "name"),
+        (("new", "job", "--intent", "a\udcff", "--files", "texts", *WC), "not UTF-8"),
+    ],
+)
+def test_a_dry_run_is_refused_with_the_line_of_the_real_one(
+    abp: Abp,
+    texts: Path,
+    arguments: tuple[str, ...],
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    abp.quick("new", "words", "--intent", "Look", "--files", texts, *WC)
+    real = refused_in_this_process(abp, arguments, monkeypatch, capsys)
+    at = arguments.index("--")
+    dry = refused_in_this_process(abp, (*arguments[:at], "--dry-run", *arguments[at:]), monkeypatch, capsys)
+    assert_refused(real, words)
+    assert dry.stderr == real.stderr
+    assert len(abp.json("ls")) == 1
+
+
 def test_a_name_that_is_taken_and_the_nearest_of_one_that_is_not(abp: Abp, texts: Path) -> None:
     abp.run("new", "words", "--intent", "Look", "--files", texts, *WC)
     again = abp.run("new", "words", "--intent", "Look", "--files", texts, *WC, code=None)

@@ -49,7 +49,9 @@ def new(abp: Abp, *source: str, **env: str) -> list[dict[str, Any]]:
         ("--csv", "m.csv", "--id-column", "number"),
         ("--json-file", "m.json", "--items-path", "data.rows", "--id-column", "number"),
         ("--sql", "sqlite:///m.db", "--query", "SELECT * FROM m ORDER BY 1", "--id-column", "number"),
+        ("--json-file", "m.json", "--items-path", "data.rows", "--id-field", "number", "--encoding", "ascii"),
         ("--source", "csv", "--config", '{"file_path": "m.csv", "id_column": "number", "encoding": "ascii"}'),
+        ("--source", "csv", "--source-option", "file_path=m.csv", "--source-option", "id_column=number"),
     ],
 )
 def test_rows_from_everywhere(abp: Abp, data: Path, source: tuple[str, ...]) -> None:
@@ -62,6 +64,36 @@ def test_rows_from_everywhere(abp: Abp, data: Path, source: tuple[str, ...]) -> 
 
 def test_the_limit(abp: Abp, data: Path) -> None:
     assert len(new(abp, "--csv", "m.csv", "--limit", "1")) == 1
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        (("--no-header",), [{"column_1": "é", "column_2": "1:2"}, {"column_1": "ü", "column_2": "3:4"}]),
+        (("--no-header", "--columns", "a, b"), [{"a": "é", "b": "1:2"}, {"a": "ü", "b": "3:4"}]),
+        (("--columns", "a,b"), [{"a": "ü", "b": "3:4"}]),
+        (("--delimiter", ":"), [{"é;1": "ü;3", "2": "4"}]),
+        (("--source-option", "delimiter=:", "--source-option", "has_header=false", "--limit", "1"),
+         [{"column_1": "é;1", "column_2": "2"}]),
+    ],
+)  # fmt: skip
+def test_a_csv_file_is_read_as_the_flags_say(
+    abp: Abp, data: Path, flags: tuple[str, ...], expected: list[dict[str, str]]
+) -> None:
+    (data / "x.csv").write_bytes("é;1:2\nü;3:4\n".encode("latin-1"))
+    units = new(abp, "--csv", "x.csv", "--encoding", "latin-1", *flags)
+    payloads = [unit["payload"] for unit in units]
+    assert [{name: p[name] for name in p if name != "_row_index"} for p in payloads] == expected
+
+
+def test_a_setting_without_a_flag_of_its_own(abp: Abp, data: Path) -> None:
+    query = ("--query", "SELECT * FROM m WHERE number = :n", "--source-option", 'params={"n": 8}')
+    assert [unit["payload"]["text"] for unit in new(abp, "--sql", "sqlite:///m.db", *query)] == ["b"]
+    (data / "endless.py").write_text("def enumerate_items(context):\n    while True: yield {}\n")
+    sha256 = hashlib.sha256((data / "endless.py").read_bytes()).hexdigest()
+    code = ("--code", "endless.py", "--approve-code", sha256, "--source-option", "max_items=7")
+    done = abp.run("new", "never", "--intent", "Look", *code, "--", "cat", code=2)
+    assert "after 7 items: it gives more than max_items" in done.stderr
 
 
 def test_settings_that_are_false_count(abp: Abp, data: Path) -> None:
@@ -102,6 +134,13 @@ def test_a_dry_run_shows_what_would_be_made_and_writes_nothing(abp: Abp, data: P
         (("--files", ".", "--id-column", "x"), ("--id-column is for --csv",)),
         (("--csv", "m.csv", "--approve-code", "x"), ("--approve-code is for --code",)),
         (("--csv", "no.csv"), ("no.csv",)),
+        (("--files", ".", "--no-header"), ("--no-header is for --csv, not for --files",)),
+        (("--json-file", "m.json", "--delimiter", ";"), ("--delimiter is for --csv",)),
+        (("--files", ".", "--encoding", "x"), ("--encoding is for --csv or --json-file",)),
+        (("--csv", "m.csv", "--encoding", "latin-77"), ("is no encoding",)),
+        (("--csv", "m.csv", "--delimiter", "ab"), ("delimiter", "one character")),
+        (("--csv", "m.csv", "--source-option", "delimitr=;"), ("delimitr", "there is no such setting")),
+        (("--csv", "m.csv", "--source-option", "delimiter"), ("--source-option", "KEY=VALUE")),
         (("--csv", "m.csv", "--id-column", "numer"), ("did you mean 'number'?",)),
         (("--json-file", "m.json"), ("the document is an object, not an array", "items_path")),
         (("--json-file", "m.json", "--items-path", "data.row"), ("'data'", "did you mean 'rows'?")),
@@ -162,9 +201,10 @@ def test_code_needs_its_hash_where_nobody_can_be_asked(abp: Abp, data: Path) -> 
 def test_on_a_terminal_the_code_is_shown_and_asked_about(
     abp: Abp, data: Path, answer: str, made: int
 ) -> None:
-    (data / "code.py").write_text(CODE + "# \x1b[31mred\n")
+    (data / "code.py").write_text(CODE + "# \x1b[31mred\n#" + " " * 200 + "far\n")
+    context = '{"n": 5, "a": "b\u202ec\u200bd"}'
     ours, theirs = pty.openpty()
-    command = [*PYTHON, "new", "job", "--intent", "Do {n}", "--code", "code.py", "--context", '{"n": 5}']
+    command = [*PYTHON, "new", "job", "--intent", "Do {n}", "--code", "code.py", "--context", context]
     process = subprocess.Popen(
         [*command, "--", "cat"], cwd=data, env=abp.env, stdin=theirs, stdout=theirs, stderr=theirs
     )
@@ -181,7 +221,12 @@ def test_on_a_terminal_the_code_is_shown_and_asked_about(
     assert process.wait(30) == (0 if made else 2)
     os.close(ours)
     assert b"1  def enumerate_items" in seen and b"2      yield" in seen and b"SHA-256" in seen
-    assert b"\x1b[31m" not in seen and rb"# \x1b[31mred" in seen and b'"n": 5' in seen
+    assert b"\x1b[31m" not in seen and rb"3! # \x1b[31mred" in seen and b'"n": 5' in seen
+    assert rb' !   "a": "b\u202ec\u200bd"' in seen
+    assert "\u202e".encode() not in seen and "\u200b".encode() not in seen
+    assert b"in line 3 and in the context" in seen and b"SHA-256 of the code and the context: " in seen
+    [far] = [line for line in seen.splitlines() if b"far" in line]
+    assert far.startswith(b"    ") and len(far) <= 80, "a folded line leaves the margin free"
     assert abp.sql("SELECT count(*) FROM job") == [(made,)]
     assert abp.sql("SELECT count(*) FROM approval") == [(made,)]
 

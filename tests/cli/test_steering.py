@@ -117,6 +117,22 @@ def test_retry_runs_what_failed_or_one_unit(abp: Abp, texts: Path) -> None:
     assert "no failed" in abp.run("retry", "r", code=2).stderr
 
 
+def test_one_of_a_kind_is_said_in_the_singular(abp: Abp, texts: Path) -> None:
+    new = ("new", "one", "--intent", "Fail", "--files", texts, "--limit", "1", "--max-retries", "0")
+    assert "one: 1 unit for command" in abp.run(*new, "--dry-run", "--", "false").stderr
+    made = abp.run(*new, "--", "false").stderr
+    assert "info: created with 1 unit\n" in made and "one: 1 unit for command" in made
+    limits = abp.run("set", "one", "max_workers=1", "max_retries=1", "max_failures_in_row=1").stderr
+    assert "1 retry, 1 worker, pauses after 1 failure in a row" in limits
+    abp.run("set", "one", "max_retries=0", "max_failures_in_row=0")
+    abp.run("start", "one", "--skip-test", "--wait", code=1)
+    abp.run("retry", "one", "--wait", code=1)
+    log = abp.run("log", "one").stdout
+    for words in ("runs it with 1 worker\n", "run again: 1 ended unit\n"):
+        assert words in log, log
+    assert "1 unit written" in abp.run("export", "one", "-o", "one.jsonl").stderr
+
+
 def test_workers_are_changed_while_it_runs(abp: Abp, texts: Path) -> None:
     gate = abp.new_gated(texts, "--max-workers", "1")
     abp.run("start", "gated", "--skip-test")

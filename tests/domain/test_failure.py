@@ -8,10 +8,14 @@ from hypothesis import strategies as st
 
 from abp_tui.domain.failure import (
     BACKOFF_CAP_S,
+    CAN_NOT_START,
+    POLICIES,
     FailureKind,
     GiveUp,
     HoldJob,
+    Policy,
     RetryIn,
+    WaitForGate,
     backoff,
     decide,
     fingerprint,
@@ -31,11 +35,19 @@ NEVER_AGAIN = [
     FailureKind.PERMISSION,
     FailureKind.BAD_OUTPUT,
 ]
-HOLD = [FailureKind.USAGE_LIMIT, FailureKind.LOGIN, FailureKind.REFUSED_TO_START]
+AT_THE_GATE = [FailureKind.USAGE_LIMIT, FailureKind.LOGIN]
 
 
-def test_each_kind_of_failure_has_its_policy_here() -> None:
-    assert {*TRIED_AGAIN, *NEVER_AGAIN, *HOLD, FailureKind.INTERRUPTED} == set(FailureKind)
+def test_each_kind_of_failure_has_one_policy() -> None:
+    expected = {
+        **dict.fromkeys(TRIED_AGAIN, Policy.RETRY),
+        **dict.fromkeys(NEVER_AGAIN, Policy.GIVE_UP),
+        **dict.fromkeys(AT_THE_GATE, Policy.GATE),
+        FailureKind.REFUSED_TO_START: Policy.STOP_JOB,
+        FailureKind.INTERRUPTED: Policy.AGAIN,
+    }
+    assert dict(POLICIES) == expected
+    assert set(expected) == set(FailureKind)
 
 
 @pytest.mark.parametrize("kind", TRIED_AGAIN)
@@ -47,7 +59,7 @@ def test_an_ordinary_failure_is_tried_again_until_the_retries_are_spent(kind: Fa
 
 @pytest.mark.parametrize("kind", TRIED_AGAIN)
 def test_no_retries_means_one_attempt(kind: FailureKind) -> None:
-    assert decide(kind, 1, 0) == GiveUp("1 of 1 attempts failed")
+    assert decide(kind, 1, 0) == GiveUp("1 of 1 attempt failed")
 
 
 @pytest.mark.parametrize("kind", NEVER_AGAIN)
@@ -55,9 +67,22 @@ def test_what_can_only_fail_again_is_not_tried_again(kind: FailureKind) -> None:
     assert isinstance(decide(kind, 1, 100), GiveUp)
 
 
-@pytest.mark.parametrize("kind", HOLD)
-def test_what_would_fail_for_every_unit_holds_the_job_even_with_no_retries_left(kind: FailureKind) -> None:
-    assert isinstance(decide(kind, 99, 0), HoldJob)
+def test_what_would_fail_for_every_unit_holds_the_job_even_with_no_retries_left() -> None:
+    assert decide(FailureKind.REFUSED_TO_START, 99, 0, repeated=True) == HoldJob(CAN_NOT_START)
+
+
+@pytest.mark.parametrize("kind", AT_THE_GATE)
+def test_what_is_the_accounts_waits_for_the_gate_even_with_no_retries_left(kind: FailureKind) -> None:
+    assert decide(kind, 99, 0, repeated=True) == WaitForGate()
+
+
+@pytest.mark.parametrize("kind", sorted({*TRIED_AGAIN} - {FailureKind.TRANSIENT}))
+def test_what_fails_twice_in_the_same_way_is_not_tried_a_third_time(kind: FailureKind) -> None:
+    assert decide(kind, 2, 5, repeated=True) == GiveUp("it failed twice in the same way")
+
+
+def test_what_passes_by_itself_is_tried_again_also_where_it_looks_the_same() -> None:
+    assert decide(FailureKind.TRANSIENT, 2, 5, repeated=True, jitter=1.0) == RetryIn(2.0)
 
 
 def test_an_interrupted_attempt_costs_no_retry_and_no_wait() -> None:

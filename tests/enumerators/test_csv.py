@@ -97,7 +97,8 @@ def test_a_column_without_a_name_gets_one(path: Path) -> None:
 
 
 def test_names_that_do_not_fit_the_file(path: Path) -> None:
-    assert "line 1: 2 fields for 1 column names" in refused(table(path, "a,b\n", columns=["x"]))
+    message = refused(table(path, "a,b\n", columns=["x"]))
+    assert message == f"{path}, line 1: 2 fields for 1 column name"
     with pytest.raises(InvalidInput, match="'x' is there twice"):
         table(path, columns=["x", "x"])
 
@@ -182,12 +183,32 @@ def test_an_empty_id_is_named_by_its_line(path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "line"),
-    [('a,b\n1,2\n3,"x\n4,5\n', 3), ('a,b\n"x" y,2\n', 2), ('a,b\n1,"' + "x" * 34_000_000 + '"\n', 2)],
+    [('a,b\n1,2\n3,"x\n4,5\n', 3), ('a,b\n"x" y,2\n', 2)],
 )
 def test_a_quotation_that_goes_wrong_names_the_line_where_it_begins(
     path: Path, content: str, line: int
 ) -> None:
     assert f"in the row that begins in line {line}: " in refused(table(path, content, delimiter=","))
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        ('3,"', "4,5" * 10 + "\n", 3_000_000),
+        ("", "x", 70_000_000),
+        ("", '"' + ("x" * 99 + "\n") * 100_000 + '",', 8),
+    ],
+    ids=["a quotation without an end", "a field", "several fields"],
+)
+def test_a_row_that_is_too_large_names_the_line_where_it_begins(
+    path: Path, row: tuple[str, str, int]
+) -> None:
+    begin, piece, times = row
+    with pytest.raises(InvalidInput) as caught:
+        list(table(path, f"a,b\n1,2\n\n{begin}{piece * times}", delimiter=",").items())
+    what = "what begins in line 4 is over 64 MB, the most that an item may have"
+    assert caught.value.message == f"{path}, {what}"
+    assert "quotation" in caught.value.hint
 
 
 def test_files_that_hold_nothing(path: Path) -> None:

@@ -129,13 +129,13 @@ def test_the_hash_is_of_every_byte_of_code_and_context() -> None:
     [
         ("yield {1: 2}", "item 1 can't be stored: the key 1 is of type int, keys are texts"),
         ("yield {'a': {'b': [{2: 3}]}}", "the key 2 is of type int"),
-        ("yield {}; yield 5", "after 1 items: item 2 is of type int, not a dictionary: 5"),
-        ("yield {'a': {1}}", "of type set has no form in JSON"),
+        ("yield {}; yield 5", "after 1 item: item 2 is a value of type int, not a dictionary: 5"),
+        ("yield {'a': {1}}", "can't be stored: a value of type set has no form in JSON"),
         ("yield {'a': float('nan')}", "not JSON compliant"),
         ("x = {}; x['x'] = x; yield x", "item 1 can't be stored"),
         ("return None", "gave None; it is to return or yield dictionaries"),
-        ("return {'a': 1}", "gave of type dict"),
-        ("yield {}\n1 / 0", "after 1 items: line 4: ZeroDivisionError: division by zero"),
+        ("return {'a': 1}", "gave a value of type dict; it is to"),
+        ("yield {}\n1 / 0", "after 1 item: line 4: ZeroDivisionError: division by zero"),
         ("sys.exit(4)", "SystemExit: 4"),
         ("raise KeyboardInterrupt", "KeyboardInterrupt"),
         ("print('bye', flush=True); os._exit(3)", "with exit code 3 (it printed last: bye)"),
@@ -143,6 +143,7 @@ def test_the_hash_is_of_every_byte_of_code_and_context() -> None:
         ("os.close(2); os.closerange(3, 99); time.sleep(99)", "it ended its process"),
         ("x = bytearray(3 << 30); yield {}", "MemoryError"),
         ("yield {'a': 'x' * 70_000_000}", "item 1 is over 64 MB"),
+        ("yield None", "item 1 is None, not a dictionary"),
         ("yield {'_id': []}", "item 1: its _id is []"),
     ],
 )  # fmt: skip
@@ -183,11 +184,32 @@ def test_a_gigabyte_of_output_goes_nowhere() -> None:
     assert len(list(made.items())) == 1
 
 
-def test_an_endless_loop_ends_only_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(DynamicEnumerator, "idle_s", 0.5)
-    assert "it gave nothing for 0.5 seconds" in refused(body("yield {}\nwhile True: pass"))
-    monkeypatch.setattr(DynamicEnumerator, "total_s", 0.5)
-    assert "it was not done after 0.5 seconds" in refused(body("while True: yield {}"))
+def test_an_endless_loop_ends_only_itself() -> None:
+    silent = refused(body("yield {}\nwhile True: pass", idle_s=0.5))
+    assert "it gave nothing for 0.5 s" in silent and "idle_s" in silent
+    endless = refused(body("while True: yield {}", timeout_s=0.5))
+    assert "it was not done after 0.5 s" in endless and "timeout_s" in endless
+
+
+def test_more_items_than_there_may_be_are_an_error() -> None:
+    endless = body("while True: yield {'n': 1}", max_items=1000)
+    assert "after 1,000 items: it gives more than max_items" in refused(endless)
+    assert "raise max_items" in refused(endless)
+    assert len(list(body("for n in range(1000): yield {}", max_items=1000).items())) == 1000
+    assert len(list(body("while True: yield {}", max_items=1000, limit=1000).items())) == 1000
+
+
+@pytest.mark.parametrize(
+    "config", [{"timeout_s": 0}, {"idle_s": -1}, {"max_items": 0}, {"timeout_s": float("inf")}]
+)
+def test_limits_that_make_no_sense(config: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInput, match=next(iter(config))):
+        source("x = 1", **config)
+
+
+def test_limits_are_not_part_of_what_is_approved() -> None:
+    one, two = source("x = 1"), source("x = 1", timeout_s=7, idle_s=7, max_items=7)
+    assert one.approval().sha256 == two.approval().sha256
 
 
 def test_a_copy_that_it_forks_gives_no_items() -> None:
@@ -233,8 +255,7 @@ def test_it_ends_when_this_program_is_killed() -> None:
     program = """
         from abp_tui.enumerators.base import make_enumerator
         code = "def enumerate_items(c):\\n  yield {}\\n  while True: pass"
-        made = make_enumerator("dynamic", {"code": code})
-        made.idle_s = 99
+        made = make_enumerator("dynamic", {"code": code, "idle_s": 99})
         made.approve(made.approval().sha256)
         list(made.items())
     """

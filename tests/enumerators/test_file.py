@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from abp_tui.enumerators.base import Item, make_enumerator
-from abp_tui.enumerators.file import MAX_WARNINGS, FileEnumerator
+from abp_tui.enumerators.file import FileEnumerator
+from abp_tui.enumerators.problems import MAX_WARNINGS
 from abp_tui.errors import InvalidInput
 
 

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pytest
@@ -186,10 +189,133 @@ def test_empty_files_and_empty_arrays(path: Path, lines: Path) -> None:
     assert payloads(source(path, "[]")) == [] and source(path).why_empty() == "the array in it is empty"
 
 
+def large(open_: str, piece: str, close: str, size: int = 20_000_000) -> str:
+    return open_ + piece * (size // len(piece)) + close
+
+
+@pytest.mark.parametrize(
+    ("parts", "items_path", "place", "hint"),
+    [
+        (('{"pages": [{"rows": [', '{"a": "some text"}, ', "0]}]}"), "pages", "item 1", "pages.0.rows"),
+        (('[{}, {"a": {"b": [', '{"a": "some text"}, ', "0]}}]"), None, "item 2", "to 1.a.b"),
+        (("[1, 2, [", '"some text", ', "0]]"), None, "item 3", "to 2"),
+    ],
+)
+def test_an_item_with_too_many_values_is_named_and_the_path_that_was_meant(
+    path: Path, parts: tuple[str, str, str], items_path: str | None, place: str, hint: str
+) -> None:
+    error = refused(source(path, large(*parts), items_path=items_path))
+    assert error.message == f"{path}, {place} has over 1,000,000 values, the most that an item may have"
+    assert hint in error.hint
+
+
+@pytest.mark.parametrize(
+    ("parts", "items_path", "place", "hint"),
+    [
+        (('[{"a": "', "some text ", '"}]'), None, "item 1", "make it smaller"),
+        (('[{"', "some text ", '": 1}]'), None, "item 1", "make it smaller"),
+        (('{"skipped": "', "some text ", '", "rows": []}'), "rows", "a text beside the items", "take it out"),
+    ],
+)
+def test_an_item_with_too_much_text_is_named(
+    path: Path, parts: tuple[str, str, str], items_path: str | None, place: str, hint: str
+) -> None:
+    error = refused(source(path, large(*parts, size=70_000_000), items_path=items_path))
+    assert error.message == f"{path}, {place} is over 64 MB, the most that an item may have"
+    assert hint in error.hint
+
+
+def test_the_whole_document_may_be_larger_and_so_may_what_is_skipped(path: Path) -> None:
+    rows = "[" + "[0, 0], " * 700_000 + "0]"
+    made = source(path, f'{{"before": {rows}, "rows": {rows}, "after": {rows}}}', items_path="rows")
+    made.validate()
+    assert sum(1 for _ in made.items()) == 700_001
+
+
+def test_a_line_that_is_too_large(lines: Path) -> None:
+    error = refused(source(lines, large('1\n{"rows": [', '{"a": "some text"}, ', "0]}\n")))
+    assert error.message == f"{lines}, line 2 has over 1,000,000 values, the most that an item may have"
+    assert "one value" in error.hint
+    error = refused(source(lines, large('1\n"', "some text ", '"\n', size=70_000_000)))
+    assert error.message == f"{lines}, what begins in line 2 is over 64 MB, the most that an item may have"
+    long = large('["', '{"[,', '"]', size=3_000_000)
+    made = source(lines, json.dumps([long, *"x" * 900_000]) + "\n" + long.replace('"[', '\\"[') + "\n")
+    assert len(payloads(made)) == 2
+    assert "line 1, column" in refused(source(lines, '"' + "x" * 2_000_000 + "\n")).message
+
+
+@pytest.mark.parametrize("name", ["items.json", "items.jsonl"])
+def test_the_memory_for_what_is_too_large_has_a_bound(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_text(large('{"pages": [{"rows": [', '{"a": 1}, ', "0]}]}", 60_000_000))
+    program = """
+        import resource, sys
+        from abp_tui.enumerators.base import make_enumerator
+        from abp_tui.errors import InvalidInput
+        resource.setrlimit(resource.RLIMIT_AS, (600_000_000, 600_000_000))
+        config = {"file_path": sys.argv[1], "items_path": "pages" if sys.argv[1].endswith(".json") else None}
+        try:
+            list(make_enumerator("json", config).items())
+        except InvalidInput as error:
+            print(error.message)
+    """
+    done = subprocess.run([sys.executable, "-c", dedent(program), str(path)], capture_output=True, text=True)
+    assert "1 has over 1,000,000 values" in done.stdout, done
+
+
+def test_a_mistake_in_or_behind_a_long_text_is_found_soon(path: Path) -> None:
+    begin = '[{"a": "' + "some text " * 1_000_000
+    assert "line 2, byte 10,000,012: lexical error: invalid" in refused(source(path, begin + '\n"}]')).message
+    assert "cut off: it ends in line 1, byte 10,000,008" in refused(source(path, begin)).message
+    assert "line 1, byte 10,000,014: " in refused(source(path, begin + '"} , ,')).message
+
+
 def test_numbers_keep_their_value(path: Path) -> None:
     content = "[0.1, -2.5e3, 123456789012345678901234567890, 1e999]"
     found = [p["value"] for p in payloads(source(path, content))]
     assert found == [0.1, -2500.0, 123456789012345678901234567890, "1E+999"]
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
+def test_what_is_no_number_in_json_is_none_here(path: Path, lines: Path, number: str) -> None:
+    assert "is no JSON in line 2, byte" in refused(source(path, f'[1,\n{{"a": {number}}}]')).message
+    assert refused(source(lines, f'1\n{{"a": {number}}}\n')).message == f"{lines}, line 2: no JSON: {number}"
+    assert payloads(source(lines, '"NaN"\n'))[0]["value"] == "NaN"
+
+
+def test_lines_and_arrays_agree_on_numbers_that_no_float_holds(path: Path, lines: Path) -> None:
+    for made in (source(path, "[1e999]"), source(lines, "1e999\n")):
+        assert payloads(made)[0]["value"] == "1E+999"
+    for made in (source(path, "[1e9999999999999999999]"), source(lines, "1e9999999999999999999\n")):
+        assert "line 1: nested too deeply, or a number with thousands of digits" in refused(made).message
+
+
+@pytest.mark.parametrize(
+    ("second", "key"),
+    [
+        ('{"a": 1, "b": 2, "a": 1}', "a"),
+        ('{"x": [{"d": 1, "d": 2}]}', "d"),
+        ('{"": 1, "\\u0000": 1, "": 3}', ""),
+    ],
+)
+def test_a_key_that_is_there_twice_is_named(path: Path, lines: Path, second: str, key: str) -> None:
+    error = refused(source(path, f'[{{"a": 1}}, {second}]'))
+    assert error.message == f"{path}, item 2: the key {key!r} is there twice in one object"
+    error = refused(source(lines, f'{{"a": 1}}\n{second}\n'))
+    assert error.message == f"{lines}, line 2: the key {key!r} is there twice in one object"
+
+
+@pytest.mark.parametrize(
+    "there", ['{"a": [{}, {"rows": [1], "b": 2, "rows": [2]}]}', '{"a": [{}, {"rows": [1]}], "a": 1}']
+)
+def test_a_key_on_the_way_to_the_items_that_is_there_twice(path: Path, there: str) -> None:
+    error = refused(source(path, there, items_path="a.1.rows"))
+    assert "on the way to the items" in error.message and "there twice in one object" in error.message
+
+
+def test_what_comes_behind_the_items_is_no_concern(path: Path) -> None:
+    there = '{"a": [{"rows": [1], "x": {"rows": 1, "rows": [2]}}, {"rows": []}, 3], "z": {}}'
+    assert payloads(source(path, there, items_path="a.0.rows")) == [{"value": 1, "_index": 0}]
 
 
 def test_the_limit_ends_the_reading(path: Path, lines: Path) -> None:

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
+import psycopg
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from abp_tui.enumerators.base import make_enumerator
 from abp_tui.enumerators.sql import SqlEnumerator
+from abp_tui.enumerators.sql_postgres import _scrubbed
 from abp_tui.errors import InvalidInput
-from tests.postgres import PASSWORD, Server, binaries, server
+from tests.postgres import PASSWORD, Server, server_or_skip
 
 
 @pytest.fixture(scope="module")
 def pg() -> Iterator[Server]:
-    programs = binaries()
-    if programs is None:
-        pytest.skip("there is no PostgreSQL server here: apt-get install postgresql")
-    with server(programs) as running:
+    with server_or_skip() as running:
         running.run(
             "CREATE TABLE item (id bigint, updated_at timestamptz, price numeric, tags text[], "
             "about jsonb, b bytea)",
@@ -33,6 +36,14 @@ def source(pg: Server, query: str, **config: Any) -> SqlEnumerator:
     made = make_enumerator("sql", {"connection_string": pg.url, "query": query, **config})
     assert isinstance(made, SqlEnumerator)
     return made
+
+
+def memory(*, reset: bool = True) -> int:
+    """The most memory of this process since it was asked for last with `reset`, in kB."""
+    if reset:
+        Path("/proc/self/clear_refs").write_text("5")
+    [line] = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")]
+    return int(line.split()[1])
 
 
 def refused(made: SqlEnumerator) -> str:
@@ -112,6 +123,65 @@ def test_rows_come_as_a_stream_and_the_limit_ends_it(pg: Server) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "large",
+    ["repeat('x', 67108865)", "convert_to(repeat('x', 67108865), 'utf8')", "repeat('[1],', 17000000)"],
+)
+def test_a_row_that_is_too_large_is_not_sent(pg: Server, large: str) -> None:
+    made = source(pg, f"SELECT n, CASE WHEN n = 2 THEN {large} END AS t FROM generate_series(1, 3) AS n")
+    made.validate()
+    before = memory()
+    assert "one of the rows 1 to 1000 of the query is over 64 MB" in refused(made)
+    assert memory(reset=False) - before < 30_000
+
+
+def test_large_rows_are_in_memory_one_at_a_time(pg: Server) -> None:
+    query = "SELECT repeat('x', 10000000) AS t FROM generate_series(1, 30)"
+    before = memory()
+    assert sum(len(item.payload["t"]) for item in source(pg, query).items()) == 300_000_000
+    assert memory(reset=False) - before < 150_000
+
+
+@pytest.mark.parametrize(
+    ("query", "first"),
+    [
+        ("SELECT id FROM item ORDER BY id DESC -- the last first", {"id": 2}),
+        ("VALUES (1, 'a')", {"column1": 1, "column2": "a"}),
+        ("TABLE item ORDER BY id DESC", {"id": 2}),
+        ("SELECT abp_row FROM (SELECT 5 AS abp_row) AS x", {"abp_row": 5}),
+        ("SELECT ROW(1, 'a') AS r, NULL AS n, pg_sleep(0) AS v", {"r": ["1", "a"], "n": None, "v": ""}),
+        ("SELECT 'item'::regclass AS t, 1.0 / 3 AS d, '50%' AS p", {"t": "item", "p": "50%"}),
+    ],
+)
+def test_queries_of_every_form(pg: Server, query: str, first: dict[str, Any]) -> None:
+    made = source(pg, query, limit=1)
+    made.validate()
+    [item] = made.items()
+    assert {name: item.payload[name] for name in first} == first
+
+
+def test_more_rows_than_are_fetched_at_a_time(pg: Server) -> None:
+    made = source(pg, "SELECT n FROM generate_series(1, 2000) AS n", params={"unused": 1})
+    assert [item.payload["n"] for item in made.items()] == list(range(1, 2001))
+
+
+@pytest.mark.parametrize(
+    "query", ["SELECT pg_sleep(600)", "SELECT n, pg_sleep(n - 1) FROM generate_series(1, 600) AS n"]
+)
+def test_a_query_that_never_comes_to_its_next_rows_ends(pg: Server, query: str) -> None:
+    made = source(pg, query, timeout_s=1)
+    with pytest.raises(InvalidInput, match="cancel") as caught:
+        list(made.items())
+    assert "1 s" in caught.value.hint and "timeout_s" in caught.value.hint
+    assert not pg.active()
+
+
+def test_what_was_abandoned_before_it_began_does_not_begin(pg: Server) -> None:
+    made = source(pg, "SELECT pg_sleep(600)")
+    made.abandon()
+    assert "nobody wants" in refused(made)
+
+
 def test_a_query_that_nobody_waits_for_any_more_ends(pg: Server) -> None:
     made = source(pg, "SELECT pg_sleep(60)::text AS x")
     timer = threading.Timer(0.3, made.abandon)
@@ -133,6 +203,61 @@ def test_a_server_that_can_not_be_reached(pg: Server, old: str, new: str) -> Non
     made = make_enumerator("sql", {"connection_string": url, "query": "SELECT 1"})
     assert isinstance(made, SqlEnumerator)
     assert "***@127.0.0.1" in refused(made)
+
+
+passwords = st.text(min_size=4) | st.text(st.sampled_from("pw@:/?#%&= '\\.,-"), min_size=4)
+spellings = st.sampled_from(
+    ["u:{}@{}", "abp:{}@{}", "u@{1}?password={0}", "u@{1}?application_name=x&sslpassword={0}", ":{}@{}"]
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(passwords, passwords, spellings, st.sampled_from([str, quote]), st.booleans())
+def test_no_error_shows_a_password(
+    pg: Server, password: str, other: str, spelling: str, written: Callable[[str], str], there: bool
+) -> None:
+    """Whatever is wrong with it: an address that can't be read, a server that is not there or refuses it."""
+
+    def said(word: str) -> str:
+        url = "postgresql://" + spelling.format(
+            written(word), f"127.0.0.1:{pg.port if there else 1}/postgres"
+        )
+        try:
+            made = make_enumerator("sql", {"connection_string": url, "query": "SELECT 1 FROM nothing"})
+            made.validate()
+        except InvalidInput as error:
+            return str(error)
+        raise AssertionError("there is no such table")
+
+    for form in (password, quote(password), quote(password, safe="")):
+        assert form not in said(password) or form in said(other)
+
+
+@pytest.mark.parametrize(
+    "setting",
+    ["sslmode=no-mode", "port=99999999", "connect_timeout=soon", "h1dden=1", "host=a,b&port=1,2,3"],
+)
+def test_settings_that_the_driver_can_not_read(pg: Server, setting: str) -> None:
+    url = f"{pg.url}?{setting}"
+    made = make_enumerator("sql", {"connection_string": url, "query": "SELECT 1"})
+    assert isinstance(made, SqlEnumerator)
+    assert "h1dden" not in refused(made)
+
+
+@pytest.mark.parametrize("text", ["s3cret", "w0rd", "s3cret-w0rd/s%", "s3cret-w0rd%2Fs%25"])
+def test_what_the_driver_says_of_a_password_is_not_repeated(text: str) -> None:
+    told = _scrubbed(psycopg.OperationalError(f"near\n '{text}'"), {"password": f"{PASSWORD}/s%"})
+    assert told == "near '***'"
+
+
+def test_settings_of_the_address_count(pg: Server) -> None:
+    query = "SELECT current_setting('work_mem') AS a, current_setting('application_name') AS b"
+    url = pg.url + "?application_name=mine&options=-c%20work_mem%3D1MB%20-c%20transaction_read_only%3Doff"
+    [item] = make_enumerator("sql", {"connection_string": url, "query": query}).items()
+    assert (item.payload["a"], item.payload["b"]) == ("1MB", "mine")
+    writing = make_enumerator("sql", {"connection_string": url, "query": "SELECT nextval('counter')"})
+    assert isinstance(writing, SqlEnumerator)
+    assert "read" in refused(writing)
 
 
 def test_the_password_comes_from_the_environment_and_is_not_kept(

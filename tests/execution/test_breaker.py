@@ -32,6 +32,10 @@ def test_so_many_different_units_in_a_row_are_too_many() -> None:
     assert "3 units in a row have failed, the last with: no" in (breaker.reason(end(2)) or "")
 
 
+def test_one_is_said_in_the_singular() -> None:
+    assert Breaker(1).reason(end(0)) == "1 unit in a row has failed, the last with: no"
+
+
 def test_one_unit_that_fails_again_and_again_is_no_run() -> None:
     breaker = Breaker(3)
     assert all(breaker.reason(end(7)) is None for _ in range(10))

@@ -6,11 +6,12 @@ import pytest
 
 from abp_tui.domain.status import JobStatus
 from abp_tui.errors import InvalidInput
+from abp_tui.terminal import speaks_utf8
 from abp_tui.tui.app import AbpApp
 from abp_tui.tui.commands import COMMANDS, SCOPES, Command
 from abp_tui.tui.keys import Keys
 from abp_tui.tui.screens.help import HelpScreen, HelpText
-from abp_tui.tui.widgets.glyphs import JOB_MARKS, MAP_MARKS, UNIT_MARKS, speaks_utf8
+from abp_tui.tui.widgets.glyphs import JOB_MARKS, MAP_MARKS, UNIT_MARKS
 from tests.factories import make_job
 from tests.tui.screens import LARGE, SMALL, InProcess, running, shown, until, until_shown
 

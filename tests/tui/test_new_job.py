@@ -18,7 +18,7 @@ from abp_tui.tui.screens.new_job_form import NewJobForm
 from abp_tui.tui.screens.review import ReviewScreen
 from abp_tui.tui.widgets.source_form import config_from
 from tests.factories import make_repository
-from tests.tui.screens import LARGE, SMALL, running, shown, until, until_shown
+from tests.tui.screens import LARGE, SMALL, lines, running, shown, until, until_shown
 
 BOTH = pytest.mark.parametrize("size", [SMALL, LARGE])
 
@@ -50,7 +50,7 @@ async def fill(pilot: Pilot[Any], folder: Path, **texts: str) -> None:
 async def test_count_items_and_prompt_appear_while_typing(tmp_path: Path, size: tuple[int, int]) -> None:
     async with running(real(tmp_path), size) as pilot:
         await fill(pilot, tmp_path, command="wc -w {file_path}")
-        await until_shown(pilot, "7 items", "t0.txt", "and 2 more", "Prompt for t0.txt")
+        await until_shown(pilot, "7 items", "t0.txt", "and", "more", "Prompt for t0.txt")
         await until_shown(pilot, "Count the words of")
         await pilot.press("ctrl+n")
         await until_shown(pilot, "Prompt for t1.txt")
@@ -97,7 +97,9 @@ async def test_create_alone_starts_nothing(tmp_path: Path) -> None:
 
 
 def test_a_command_is_split_like_a_shell_does() -> None:
-    form = NewJobForm("n", "i", "file", {}, "command", "grep -c 'two words' {file_path}", "3")
+    form = NewJobForm(
+        "n", "i", "file", {"base_directory": "."}, "command", "grep -c 'two words' {file_path}", "3"
+    )
     assert form.arguments()["worker_options"] == {"argv": ["grep", "-c", "two words", "{file_path}"]}
 
 
@@ -144,6 +146,8 @@ async def test_each_source_has_its_own_fields_and_shows_its_items(
         await until_shown(pilot, "1 item", "Buy one")
         query = "SELECT 'tea' AS text UNION SELECT 'oil'"
         await choose(pilot, "sql", connection_string=f"sqlite:///{tmp_path}/m.db", query=query)
+        await until_shown(pilot, "press ctrl+r to run the query")
+        await pilot.press("ctrl+r")
         await until_shown(pilot, "2 items", "Buy oil")
         await pilot.press("ctrl+s")
         await until(pilot, lambda: isinstance(pilot.app.screen, JobsScreen))
@@ -156,16 +160,26 @@ async def test_code_is_shown_whole_and_runs_only_once_it_was_approved(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     sign = tmp_path / "ran"
-    code = "open('ran', 'a')\n\ndef enumerate_items(context):\n    return [context] # \x1b[2K\n"
+    code = (
+        "open('ran', 'a')\n\ndef enumerate_items(context):\n\treturn [context] # \x1b[2K\n#"
+        + " " * 300
+        + "far"
+    )
     orchestrator = real(tmp_path)
     async with running(orchestrator, size) as pilot:
         await fill(pilot, tmp_path, worker="sample", intent="Do {n}", settings="none")
-        await choose(pilot, "dynamic", code=code, context='{"n": 41}')
-        await until_shown(pilot, "this code was not approved", "ctrl+r")
+        await choose(pilot, "dynamic", code=code, context='{"n": 41, "a": "b\u202ec\u200bd"}')
+        await until_shown(pilot, "press ctrl+r to read the code and run it")
         await pilot.press("ctrl+s")
         await until(pilot, lambda: isinstance(pilot.app.screen, ApproveCodeScreen))
         await until_shown(pilot, "1  open(", "3  def enumerate_items(context):", "SHA-256", "y Run it")
-        await until_shown(pilot, r"[context] # \x1b[2K", '"n": 41')
+        await until_shown(pilot, r"4!     return [context] # \x1b[2K", "in line 4 and in the context")
+        await until_shown(pilot, "SHA-256 of the code and the context:")
+        await pilot.press("G")
+        await until_shown(pilot, '"n": 41', r' !   "a": "b\u202ec\u200bd"')
+        assert not {"\x1b", "\u202e", "\u200b"} & set(shown(pilot))
+        [far] = [line for line in lines(pilot) if "far" in line]
+        assert far.lstrip(" ").removeprefix("far").strip() == "", "a folded line leaves the margin free"
         await pilot.press("n")
         await until(pilot, lambda: isinstance(pilot.app.screen, NewJobScreen))
         assert not sign.exists() and orchestrator.list_jobs() == []

@@ -16,7 +16,8 @@ from abp_tui.workers.cancel import Cancel
 
 OFF = Timers(first_event_s=0, idle_s=0, total_s=0, grace_s=0)
 STANDINS = Path(__file__).parent.parent / "standins"
-TRANSCRIPTS = Path(__file__).parent.parent / "transcripts" / "claude"
+ALL_TRANSCRIPTS = Path(__file__).parent.parent / "transcripts"
+TRANSCRIPTS = ALL_TRANSCRIPTS / "claude"
 
 
 @dataclass

@@ -143,9 +143,14 @@ class AbpScreen(Screen[None]):
         bar.where, bar.state = self.where(), self.state()
 
     def _tick(self) -> None:
-        if self.is_current:
+        if self._is_seen():
             self.tick()
             self.query_one(TopBar).state = self.state()
+
+    def _is_seen(self) -> bool:
+        """Whether nothing but dialogs is in front. Textual takes any screen behind one to be current, too."""
+        stack = self.app.screen_stack
+        return next((s for s in reversed(stack) if isinstance(s, AbpScreen)), None) is self
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer only what can be done with the job as it is."""

@@ -8,7 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from abp_tui.errors import InvalidInput
-from abp_tui.tui.widgets.source_form import config_from
+from abp_tui.tui.widgets.source_form import config_from, missing
+
+ItemsFrom = tuple[str, frozenset[tuple[str, str | bool]]]
+STAND_IN_NAME = "(no name yet)"
+STAND_IN_INTENT = "(what is to be done)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,16 +27,41 @@ class NewJobForm:
     command: str
     workers: str
 
+    @property
+    def items_from(self) -> ItemsFrom:
+        """All that decides which items there are: while this stays, they need not be looked for again."""
+        return self.source, frozenset(self.settings.items())
+
     def arguments(self) -> dict[str, Any]:
         """The arguments of `create_job`; raises `InvalidInput` for what can't be read."""
+        return {
+            **self.source_arguments(),
+            "name": self.name,
+            "user_intent": self.intent,
+            "worker": self.worker,
+            "worker_options": {"argv": _words(self.command)} if self.worker == "command" else {},
+            "max_workers": _number(self.workers),
+        }
+
+    def source_arguments(self) -> dict[str, Any]:
+        """Those of a plan that is only asked for its items; raises `InvalidInput`."""
+        if lacking := missing(self.source, self.settings):
+            raise InvalidInput(
+                f"the {self.source} source still needs its {' and '.join(lacking)}", "fill that in"
+            )
         return {
             "name": self.name,
             "user_intent": self.intent,
             "enumerator_type": self.source,
             "enumerator_config": config_from(self.source, self.settings),
-            "worker": self.worker,
-            "worker_options": {"argv": _words(self.command)} if self.worker == "command" else {},
-            "max_workers": _number(self.workers),
+        }
+
+    def arguments_with_stand_ins(self) -> dict[str, Any]:
+        """`arguments` of a person who has not come to the name and the intent yet."""
+        return {
+            **self.arguments(),
+            "name": self.name or STAND_IN_NAME,
+            "user_intent": self.intent or STAND_IN_INTENT,
         }
 
 

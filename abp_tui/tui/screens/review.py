@@ -190,7 +190,7 @@ class ReviewScreen(AttemptScreen):
             self.look()
 
     def _approved(self, job: Job) -> None:
-        self.tell(f"{job.name} runs: {job.desired_workers} workers")
+        self.tell(f"{job.name} runs: {count(job.desired_workers, 'worker')}")
         self.abp.open_progress(job.id, instead=True)
 
     def _rejected(self, job: Job) -> None:

@@ -63,7 +63,7 @@ class AttemptView(Vertical):
         if isinstance(view, Conversation):
             return view.transcript
         assert isinstance(view, TextView)
-        return "\n".join(text for text, _ in view.blocks)
+        return view.text
 
     def open(self, tab: str, *, by_person: bool = True) -> None:
         """Show a tab; once a person has chosen one, only a person changes it."""

@@ -9,10 +9,12 @@ from datetime import datetime
 from textual.content import Content
 
 from abp_tui.domain.model import Event, EventKind
+from abp_tui.terminal import speaks_utf8
 from abp_tui.tui.widgets.figures import clock, since
-from abp_tui.tui.widgets.glyphs import BAD, DIM, GOOD, LIMIT, PRIMARY, TOOL, WARN, speaks_utf8
+from abp_tui.tui.widgets.glyphs import BAD, DIM, GOOD, LIMIT, PRIMARY, TOOL, WARN
 from abp_tui.tui.widgets.text import clean, fit, one_line, wrap
 from abp_tui.tui.widgets.wrapped import WrappedView
+from abp_tui.words import counted
 
 LABEL = 11
 MOST_CHARACTERS = 50_000
@@ -104,7 +106,7 @@ class Conversation(WrappedView[Event]):
             return lines
         arrow = "▸" if speaks_utf8() else ">"
         left = len(lines) - most
-        note = f"  {arrow} {left} more line{'s' if left > 1 else ''}"
+        note = f"  {arrow} {counted(left, 'more line')}"
         rest = one_line(" ".join(lines[most - 1 : most + 2]))
         return [*lines[: most - 1], fit(rest, max(4, room - len(note))).rstrip() + note]
 

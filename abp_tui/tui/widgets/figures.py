@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from abp_tui.words import counted
+
+count = counted
+
 
 def clock(seconds: float) -> str:
     """`0:52`, `12:05`, `3:10:00`: a duration that is still counting."""
@@ -11,6 +15,11 @@ def clock(seconds: float) -> str:
     hours, rest = divmod(whole, 3600)
     minutes, secs = divmod(rest, 60)
     return f"{hours}:{minutes:02}:{secs:02}" if hours else f"{minutes}:{secs:02}"
+
+
+def countdown(seconds: float) -> str:
+    """`41:52`, `2h 14m`, `3d 4h`: how long until something, to the second where that is soon."""
+    return clock(seconds) if seconds < 3600 else span(seconds)
 
 
 def span(seconds: float) -> str:
@@ -43,11 +52,6 @@ def rate(per_s: float | None) -> str:
         return f"{per_s:,.0f}/s"
     per_min = per_s * 60
     return f"{per_min:.1f}/min" if per_min < 10 else f"{per_min:,.0f}/min"
-
-
-def count(number: int, noun: str) -> str:
-    """`1 unit`, `2,300 units`."""
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def roughly(low: float, high: float, unit: str = "") -> str:

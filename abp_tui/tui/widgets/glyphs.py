@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from abp_tui.domain.model import UnitLine
 from abp_tui.domain.status import JobStatus, Phase, UnitStatus, Verdict
+from abp_tui.terminal import speaks_utf8
 from abp_tui.views import JobView
 
 DIM = "$foreground 55%"
@@ -37,12 +36,6 @@ class Mark:
 
     def __str__(self) -> str:
         return f"{self.sign} {self.word}"
-
-
-def speaks_utf8(environment: Mapping[str, str] = os.environ) -> bool:
-    """Whether the terminal's locale can show more than ASCII; one that says nothing is taken to."""
-    locale = environment.get("LC_ALL") or environment.get("LC_CTYPE") or environment.get("LANG") or "utf-8"
-    return "utf" in locale.lower()
 
 
 JOB_MARKS = {

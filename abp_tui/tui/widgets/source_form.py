@@ -30,7 +30,7 @@ class SourceForm(Vertical):
     def compose(self) -> ComposeResult:
         """The fields of the source."""
         for name, setting in self._settings().items():
-            label = one_line(str(setting.get("title") or name)).lower()
+            label = _label(name, setting)
             field = _field(name, setting)
             field.add_class(f"of-{self.source}")
             yield labelled(label, field, str(setting.get("description") or ""))
@@ -71,6 +71,13 @@ def config_from(source: str, texts: Mapping[str, str | bool]) -> dict[str, Any]:
     return {name: value for name, value in read.items() if value not in (None, "", [])}
 
 
+def missing(source: str, texts: Mapping[str, str | bool]) -> list[str]:
+    """The labels of the fields that can't be left empty, and are."""
+    required = registry.get(source).schema().get("required", [])
+    empty = [name for name in required if not str(texts.get(name, "")).strip()]
+    return [_label(name, settings_of(source)[name]) for name in empty]
+
+
 def labelled(label: str, field: Widget, tooltip: str = "") -> Horizontal:
     """A field with its name before it."""
     field.tooltip = tooltip or None
@@ -90,6 +97,10 @@ def _field(name: str, setting: Setting) -> Widget:
         text = str(default)
     hint = {"array": "blanks between", "object": "{…}", "integer": "all"}.get(kind, "")
     return Input(text, id=PREFIX + name, compact=True, placeholder=hint)
+
+
+def _label(name: str, setting: Setting) -> str:
+    return one_line(str(setting.get("title") or name)).lower()
 
 
 def _type(setting: Setting) -> str:

@@ -7,7 +7,8 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from abp_tui.tui.widgets.glyphs import BOLD, DIM, WARN, speaks_utf8
+from abp_tui.terminal import speaks_utf8
+from abp_tui.tui.widgets.glyphs import BOLD, DIM, WARN
 from abp_tui.tui.widgets.text import fit, one_line
 
 LEAST = 5

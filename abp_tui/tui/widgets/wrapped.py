@@ -113,20 +113,30 @@ class WrappedView(LineView, Generic[Block]):
         return self.line_width or 80
 
 
-class TextView(WrappedView[tuple[str, str]]):
-    """Texts with a style, each wrapped; of a very long one the beginning."""
+Text = tuple[str, str] | Content
+
+
+class TextView(WrappedView[Text]):
+    """Texts with a style, each wrapped; of a very long one the beginning. A `Content` is one line, cut."""
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id, follow=False)
 
-    def show(self, *texts: tuple[str, str]) -> None:
-        """Show these (text, style) and nothing else; does nothing if it shows them already."""
+    def show(self, *texts: Text) -> None:
+        """Show these and nothing else; does nothing if it shows them already."""
         if list(texts) != self._blocks:
             self.clear()
             self.append(texts)
 
-    def build(self, block: tuple[str, str], width: int) -> list[Content]:
-        """The wrapped lines of one text."""
+    @property
+    def text(self) -> str:
+        """All of the texts, as they came."""
+        return "\n".join(block.plain if isinstance(block, Content) else block[0] for block in self.blocks)
+
+    def build(self, block: Text, width: int) -> list[Content]:
+        """The lines of one text."""
+        if isinstance(block, Content):
+            return [block]
         text, style = block
         lines = [Content.styled(line, style) for line in wrap(clean(text[:MOST_CHARACTERS]), width)]
         left = len(text) - MOST_CHARACTERS
