@@ -148,11 +148,11 @@ def test_rules_are_not_put_to_a_person(run: Run) -> None:
 
 def test_no_timer_runs_while_a_person_is_asked(run: Run) -> None:
     def slow(text: str, options: Sequence[str], over: Cancel) -> str:
-        select.select([over], [], [], 2.5)
+        select.select([over], [], [], 3.5)
         return "Allow"
 
     run.sink.answer = slow
-    short = Timers(first_event_s=30, idle_s=2, total_s=2.4, grace_s=20)
+    short = Timers(first_event_s=60, idle_s=3, total_s=0, grace_s=20)
     outcome = run("permission", "edit notes.md", may_ask=True, timers=short)
     assert outcome.output == "chosen: once", outcome.error
 
