@@ -120,7 +120,8 @@ class JobExecutor:
             log.warning("%s", error)
 
     def _drive(self, job: Job, journal: Journal, seq: int | None = None) -> JobStatus:
-        runner = AttemptRunner(job, self._worker(job), self._repository.uuid, self._mailbox)
+        store = self._repository
+        runner = AttemptRunner(job, self._worker(job), store.uuid, store.path, self._mailbox)
         workers = 1 if seq is not None else job.desired_workers
         pool = WorkerPool(runner.run, self._mailbox.finished, workers)
         executor = job.lease.executor if job.lease else ""
