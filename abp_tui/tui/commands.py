@@ -126,9 +126,20 @@ COMMANDS: tuple[Command, ...] = (
     Command("review.cancel", "c", "Cancel", "End the running test", "cancel", when=_being_tested),
     Command("review.output", "1", "Output", "What the agent answered", "tab('output')", False),
     Command("review.talk", "2", "Conversation", "All that was said and done", "tab('conversation')", False),
-    Command("review.prompt", "3", "Prompt", "The prompt as it was sent", "tab('prompt')", False),
-    Command("review.cost", "4", "Cost", "Cost, tokens, turns, times", "tab('cost')", False),
-    Command("review.unfold", "o", "Unfold", "Show long messages whole, or fold them", "unfold"),
+    Command("review.files", "3", "Files", "The files that the test changed", "tab('files')", False),
+    Command("review.prompt", "4", "Prompt", "The prompt as it was sent", "tab('prompt')", False),
+    Command("review.cost", "5", "Cost", "Cost, tokens, turns, times", "tab('cost')", False),
+    Command(
+        "review.unfold",
+        "o,enter",
+        "Unfold",
+        "Show the call, message or file under the cursor whole, or fold it",
+        "unfold",
+    ),
+    Command(
+        "review.unfold_all", "O", "Unfold all", "Show all of them whole, or fold them", "unfold_all", False
+    ),
+    Command("review.raw", "m", "Raw", "Show the output as it came, or as Markdown or JSON", "raw", False),
     Command("review.copy", "y", "Copy", "Copy what the tab shows to the clipboard", "copy", False),
     Command("review.save", "s", "Save", "Save what the tab shows to a file", "save", False),
     Command("progress.open", "enter", "Open", "Open the unit", "open"),
@@ -191,9 +202,20 @@ COMMANDS: tuple[Command, ...] = (
     Command("unit.newer", "right_square_bracket", "Next try", "Show the attempt after", "attempt(1)"),
     Command("unit.output", "1", "Output", "What the agent answered", "tab('output')"),
     Command("unit.talk", "2", "Talk", "All that was said and done", "tab('conversation')"),
-    Command("unit.prompt", "3", "Prompt", "The prompt as it was sent", "tab('prompt')"),
-    Command("unit.cost", "4", "Cost", "Cost, tokens, turns, times", "tab('cost')"),
-    Command("unit.unfold", "o", "Unfold", "Show long messages whole, or fold them", "unfold"),
+    Command("unit.files", "3", "Files", "The files that the test changed", "tab('files')"),
+    Command("unit.prompt", "4", "Prompt", "The prompt as it was sent", "tab('prompt')"),
+    Command("unit.cost", "5", "Cost", "Cost, tokens, turns, times", "tab('cost')"),
+    Command(
+        "unit.unfold",
+        "o,enter",
+        "Unfold",
+        "Show the call, message or file under the cursor whole, or fold it",
+        "unfold",
+    ),
+    Command(
+        "unit.unfold_all", "O", "Unfold all", "Show all of them whole, or fold them", "unfold_all", False
+    ),
+    Command("unit.raw", "m", "Raw", "Show the output as it came, or as Markdown or JSON", "raw", False),
     Command("unit.copy", "y", "Copy", "Copy what the tab shows to the clipboard", "copy", False),
     Command("unit.save", "s", "Save", "Save what the tab shows to a file", "save", False),
     Command(
