@@ -103,7 +103,9 @@ def test_what_a_text_is(text: str, form: str) -> None:
     "part", ["[", "*a ", "`", "> ", "- ", "![](", "<a ", "|a", "_*", "&#27;[31m ", "a\n"]
 )
 def test_what_is_meant_to_be_slow_is_not(part: str) -> None:
-    assert markdown_lines((part * MOST_DRAWN)[:MOST_DRAWN], 80)
+    view = OutputView()
+    view.show([Piece((part * MOST_DRAWN)[:MOST_DRAWN], answer=True)])
+    assert view.plain
 
 
 def test_entities_links_and_code_bring_no_control_in() -> None:

@@ -248,9 +248,29 @@ async def test_the_panel_says_what_approving_means(tmp_path: Path, size: tuple[i
     more = {"worker": "claude", "worker_options": {"permission_mode": "bypassPermissions"}, "budget_usd": 2.0}
     async with running(job_with_tools(tmp_path, **more), size, job="words") as pilot:
         await until_shown(pilot, "If you approve", "units left 4", "4 × claude", "SKIPS ALL PERMISSION")
-        await until_shown(pilot, "cost", "$1 to $4", "$2.00: may stop", "up to 95 %")
+        await until_shown(pilot, "cost", "$1.00 to $4.00", "$2.00: may", "up to 95 %")
         if size == LARGE:
             await until_shown(pilot, "a  Let the whole batch run", "r  Put the unit back")
+
+
+@pytest.mark.parametrize("size", [NARROW, SMALL])
+async def test_the_panel_grows_with_what_the_test_gave(tmp_path: Path, size: tuple[int, int]) -> None:
+    go = threading.Event()
+
+    def wait(task: Task, sink: Sink, cancel: Cancel) -> Outcome:
+        assert go.wait(20)
+        return answer(task, sink, cancel)
+
+    orchestrator = InProcess(tmp_path, wait)
+    options = {"permission_mode": "bypassPermissions"}
+    make_job(orchestrator.repository, 3, worker="claude", worker_options=options, budget_usd=0.01)
+    async with running(orchestrator, size) as pilot:
+        await until_shown(pilot, "created")
+        await pilot.press("t")
+        await until_shown(pilot, "The test still runs", "SKIPS ALL PERMISSION")
+        go.set()
+        await until_shown(pilot, "passed in", "up to 95 % could still fail", "SKIPS ALL PERMISSION")
+    orchestrator.settle()
 
 
 async def test_a_panel_that_has_no_room_for_all_says_so(tmp_path: Path) -> None:

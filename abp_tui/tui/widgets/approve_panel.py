@@ -27,8 +27,8 @@ class ApprovePanel(Widget):
     ApprovePanel { background: $surface; padding: 1 2; }
     """
     job: reactive[JobView | None] = reactive(None)
-    result: reactive[TestResult | None] = reactive(None)
-    permissions: reactive[tuple[str, ...]] = reactive(())
+    result: reactive[TestResult | None] = reactive(None, layout=True)
+    permissions: reactive[tuple[str, ...]] = reactive((), layout=True)
     keys: reactive[tuple[tuple[str, str], ...]] = reactive(())
 
     def render(self) -> Content:
@@ -65,7 +65,7 @@ class ApprovePanel(Widget):
         for words in loud:
             lines += paragraph(f"Each agent {words}", width, f"bold {BAD}")
         if calm:
-            lines += paragraph(f"Each agent {'; '.join(calm)}", width, "")
+            lines += paragraph(("" if loud else "Each agent ") + "; ".join(calm), width, "")
         return [*lines, *paragraph(caution(self.result), width)]
 
 

@@ -19,7 +19,8 @@ from abp_tui.tui.widgets.text import clean, fit, one_line, wrap
 
 LABEL = 11
 MOST_CHARACTERS = 50_000
-FOLDED = {EventKind.PROMPT: 1, EventKind.TOOL_RESULT: 2, EventKind.THINKING: 3}
+FOLDED = {EventKind.PROMPT: 1, EventKind.TOOL_RESULT: 2, EventKind.THINKING: 3, EventKind.RESULT: 1}
+TELLING = ("command", "file_path", "path", "url", "pattern", "query")  # what says most of a call, by its name
 FOLDED_ELSE = 12
 
 _LABELS: dict[EventKind, tuple[str, str, str]] = {
@@ -135,7 +136,7 @@ class Conversation(FoldingView[Turn]):
 
 def call_lines(turn: Turn, room: int, *, whole: bool) -> list[Content]:
     """What a tool was called with and, unfolded, what it gave; of an error always the first line."""
-    words, result = tool_words(turn.event.body), turn.result
+    words, result = tool_words(turn.event.body, in_short=not whole), turn.result
     if len(turn.event.title) > LABEL - 3:
         words = f"{turn.event.title}: {words}"
     if whole:
@@ -162,7 +163,7 @@ def _facts(turn: Turn) -> list[str]:
         lines = turn.diff.body.split("\n")
         counts = {sign: sum(line.startswith(sign) for line in lines) for sign in "+-"}
         facts.append(" ".join(f"{sign}{number:,}" for sign, number in counts.items() if number))
-    elif result is not None and result.body:
+    elif result is not None and result.body and not result.is_error:
         facts.append(count(result.body.strip("\n").count("\n") + 1, "line"))
     if result is not None and result.at and call.at and (took := since(call.at, result.at)) >= 0.1:
         facts.append(span(took))
@@ -204,20 +205,26 @@ def _fold(kind: EventKind, lines: list[str], room: int) -> list[str]:
     return [*lines[: most - 1], fit(rest, max(4, room - len(note))).rstrip() + note]
 
 
-def tool_words(body: str) -> str:
-    """What a tool is called with, in words where it is JSON: the one value, or a line for each."""
+def tool_words(body: str, *, in_short: bool = False) -> str:
+    """What a tool is called with, in words where it is JSON: the one value, or a line for each.
+
+    `in_short` only the value that says most, if there is one.
+    """
     try:
         arguments = json.loads(body)
     except ValueError:
         return body
     if not isinstance(arguments, dict):
         return body
-    values = {
-        name: v if isinstance(v, str) else json.dumps(v, ensure_ascii=False) for name, v in arguments.items()
-    }
-    if len(values) == 1:
-        return next(iter(values.values()))
+    values = {name: _value(value) for name, value in arguments.items()}
+    telling = next((values[name] for name in TELLING if values.get(name)), "") if in_short else ""
+    if telling or len(values) == 1:
+        return telling or next(iter(values.values()))
     return "\n".join(f"{name}: {value}" for name, value in values.items())
+
+
+def _value(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _whole(event: Event) -> str:

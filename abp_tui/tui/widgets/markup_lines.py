@@ -17,6 +17,7 @@ from abp_tui.tui.widgets.text import clean, fit, one_line, wrap
 
 CODE = "on $surface"
 NARROWEST = 10
+DEEPEST = 60  # levels of lists and quotes; what is deeper is left out
 
 Parts = list[tuple[str, str]]
 
@@ -25,7 +26,7 @@ _MARKS = re.compile(
     re.MULTILINE,
 )
 _JSON_LINE = re.compile(r'^(\s*)("(?:[^"\\]|\\.)*": )?(.*?)(,?)$', re.DOTALL)
-_PARSER = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+_PARSER = MarkdownIt("commonmark", {"html": False, "maxNesting": DEEPEST}).enable(["table", "strikethrough"])
 
 
 def as_json(text: str) -> str | None:

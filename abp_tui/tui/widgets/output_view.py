@@ -49,8 +49,8 @@ class OutputView(WrappedView[Piece]):
         form = form_of(block.text) if block.answer and not self.raw else "plain text"
         if form == "JSON":
             return json_lines(as_json(block.text) or "", width)
-        if form == "Markdown":
-            return markdown_lines(block.text, width)
+        if form == "Markdown" and (lines := markdown_lines(block.text, width)):
+            return lines
         return plain_lines(block.text, block.style, width)
 
 
