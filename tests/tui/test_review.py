@@ -231,6 +231,65 @@ async def test_a_call_is_a_line_until_it_is_unfolded_with_its_input_and_result(
         await until_shown(pilot, "+one", "+two")
 
 
+async def test_the_cursor_leaves_the_end_and_comes_back_to_it(tmp_path: Path) -> None:
+    steps = threading.Semaphore(0)
+
+    def lines(task: Task, sink: Sink, cancel: Cancel) -> Outcome:
+        for n in range(60):
+            sink.event(Event(kind=EventKind.TEXT, body=f"line {n}"))
+            if n >= 50:
+                assert steps.acquire(timeout=20)
+        return answer(task, sink, cancel)
+
+    orchestrator = InProcess(tmp_path, lines)
+    make_job(orchestrator.repository, 3)
+    async with running(orchestrator, SMALL) as pilot:
+        await until_shown(pilot, "created")
+        await pilot.press("t")
+        await until_shown(pilot, "line 50")
+        await pilot.press("2", "k")
+        steps.release()
+        await until_shown(pilot, "2 Conversation +1")
+        await pilot.press("enter")
+        await until_shown(pilot, "line 50")
+        await pilot.press("G")
+        await until_shown(pilot, "line 51")
+        await until(pilot, lambda: "Conversation +" not in shown(pilot))
+        steps.release()
+        await until_shown(pilot, "line 52")
+        steps.release(60)
+        await until_shown(pilot, "passed in")
+    orchestrator.settle()
+
+
+async def test_a_result_that_repeats_what_was_just_said_is_one_word(tmp_path: Path) -> None:
+    def twice(task: Task, sink: Sink, cancel: Cancel) -> Outcome:
+        sink.event(Event(kind=EventKind.TEXT, body="It is so.\nReally."))
+        sink.event(Event(kind=EventKind.RESULT, title="success", body="It is so.\nReally.\n"))
+        return Outcome(ok=True, output="It is so.")
+
+    orchestrator = InProcess(tmp_path, twice)
+    orchestrator.test(make_job(orchestrator.repository, 2).id)
+    async with running(orchestrator, job="words") as pilot:
+        await pilot.press("2")
+        await until_shown(pilot, "result     success ", "Really.")
+        assert shown(pilot).count("It is so.") == 1
+        assert pilot.app.screen.query_one(AttemptView).text.count("It is so.") == 2
+
+
+async def test_the_files_of_a_unit_of_the_batch_are_not_known_and_it_says_why(tmp_path: Path) -> None:
+    orchestrator = InProcess(tmp_path)
+    job = make_job(orchestrator.repository, 1)
+    orchestrator.skip_test(job.id)
+    orchestrator.settle()
+    async with running(orchestrator, job="words") as pilot:
+        await until_shown(pilot, "1 done")
+        await pilot.press("enter")
+        await until_shown(pilot, "try 1 of 1", "4 Prompt v1")
+        await pilot.press("3")
+        await until_shown(pilot, "compared for a test only")
+
+
 @ALL
 async def test_the_output_is_drawn_and_m_shows_it_as_it_came(tmp_path: Path, size: tuple[int, int]) -> None:
     async with running(job_with_tools(tmp_path), size, job="words") as pilot:

@@ -61,6 +61,7 @@ class Conversation(FoldingView[Turn]):
         self._calls: dict[str, int] = {}
         self._answered: set[str] = set()
         self._last = -1
+        self._said = ""
 
     def clear(self) -> None:
         """Start with another attempt."""
@@ -108,7 +109,7 @@ class Conversation(FoldingView[Turn]):
                 if event.kind is EventKind.TOOL_CALL and event.ref:
                     self._calls[event.ref] = known + len(fresh)
                 if not is_recorded_change(event):
-                    fresh.append(Turn(event))
+                    fresh.append(Turn(self._unless_said(event)))
             elif index >= known:
                 fresh[index - known] = _with(fresh[index - known], event)
             else:
@@ -116,6 +117,13 @@ class Conversation(FoldingView[Turn]):
         self.append(fresh)
         for index, turn in changed.items():
             self.replace(index, turn)
+
+    def _unless_said(self, event: Event) -> Event:
+        """A result without its text, where the agent has just said the same."""
+        if event.kind is EventKind.TEXT:
+            self._said = event.body.strip()
+        repeats = event.kind is EventKind.RESULT and event.body and event.body.strip() == self._said
+        return event.model_copy(update={"body": ""}) if repeats else event
 
     def _call_of(self, event: Event) -> int | None:
         """The call that an event is the outcome of; a change without a reference is of the last call."""
