@@ -185,8 +185,10 @@ def _report(result: TestResult, as_json: bool) -> None:
 
 
 def _document(result: TestResult) -> dict[str, Any]:
+    from abp_tui.domain.change import changes_of
     from abp_tui.views import view_job, view_unit
 
+    changes = changes_of(result.events)
     return {
         "passed": result.passed,
         "output": result.output,
@@ -194,6 +196,7 @@ def _document(result: TestResult) -> dict[str, Any]:
         "cost_usd": result.cost_usd,
         "job": view_job(result.job).model_dump(mode="json"),
         "unit": view_unit(result.unit).model_dump(mode="json"),
+        "changes": changes and changes.model_dump(mode="json"),
         "attempt": result.attempt.model_dump(mode="json"),
         "conversation": [event.model_dump(mode="json") for event in result.events],
     }

@@ -10,8 +10,10 @@ import signal
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+from abp_tui.domain.change import events_of
 from abp_tui.domain.failure import (
     POLICIES,
     TIMEOUTS,
@@ -33,6 +35,7 @@ from abp_tui.domain.secrecy import Mask
 from abp_tui.domain.status import AttemptStatus, Purpose, UnitStatus, Verdict
 from abp_tui.domain.structured import Schema
 from abp_tui.errors import AbpError, WorkerUnavailable
+from abp_tui.execution.changes import Comparison
 from abp_tui.execution.corrections import run_to_schema
 from abp_tui.execution.mailbox import Mailbox
 from abp_tui.execution.questions import Asked
@@ -47,6 +50,7 @@ SHUTDOWN_WAIT_S = 0.5
 CONVERSATION_CAP = 64 * 1024 * 1024  # characters of one attempt
 EVENT_COST = 200  # of one event beside its text
 FULL = "[… cut by abp: the rest of this conversation is not kept]"
+COMPARED = frozenset({Purpose.TEST})  # attempts that a person will judge by what they changed, one at a time
 NEVER_BEGAN = frozenset({FailureKind.REFUSED_TO_START, FailureKind.BAD_INPUT})  # and so cost nothing
 
 log = logging.getLogger(__name__)
@@ -103,10 +107,13 @@ class MailSink:
 class AttemptRunner:
     """Runs attempts of one job with one recipe. Shared by all slots: it holds no state of an attempt."""
 
-    def __init__(self, job: Job, worker: Worker[Any], store_uuid: str, mailbox: Mailbox) -> None:
+    def __init__(
+        self, job: Job, worker: Worker[Any], store_uuid: str, database: Path, mailbox: Mailbox
+    ) -> None:
         self._job = job
         self._worker = worker
         self._store_uuid = store_uuid
+        self._database = database
         self._mailbox = mailbox
         self._mask = Mask(os.environ)
         self._template = PromptTemplate(job.prompt_template)
@@ -124,12 +131,22 @@ class AttemptRunner:
         sink = MailSink(self._mailbox, claim.attempt_id, self._mask)
         task = self._task(claim)
         sink.event(Event(kind=EventKind.PROMPT, body=task.words))
-        outcome = self._outcome(task, sink, cancel)
+        outcome = self._compared(claim, task, sink, cancel)
         if not outcome.ok and (cancel.requested or _ended_with_us(outcome, cancel)):
             reason = cancel.reason or outcome.error
             outcome = outcome.model_copy(update={"failure": FailureKind.INTERRUPTED, "error": reason})
         outcome = self._mask.outcome(outcome)
         return conclude(claim, outcome, self._job, random.random(), for_good=cancel.for_good)
+
+    def _compared(self, claim: Claim, task: Task, sink: Sink, cancel: Cancel) -> Outcome:
+        """The outcome; what a test changed in the job's folder goes to the sink."""
+        if claim.purpose not in COMPARED:
+            return self._outcome(task, sink, cancel)
+        with Comparison(self._job.cwd, self._database, self._mark(claim)) as comparison:
+            outcome = self._outcome(task, sink, cancel)
+            if not cancel.urgent:
+                sink.batch(events_of(comparison.changes()))
+        return outcome
 
     def _outcome(self, task: Task, sink: Sink, cancel: Cancel) -> Outcome:
         """Run the task, and again where its answer misses the schema."""
@@ -162,13 +179,17 @@ class AttemptRunner:
             prompt=claim.prompt,
             payload=claim.payload,
             cwd=self._job.cwd,
-            env={ATTEMPT_MARK: attempt_mark(self._store_uuid, claim.attempt_id)},
+            env=self._mark(claim),
             timers=recipe.timers,
             session_id=claim.session_id,
             follow_up=claim.follow_up,
             output_schema=None if claim.purpose is Purpose.POST else recipe.output_schema,
             may_ask=claim.purpose is Purpose.TEST,
         )
+
+    def _mark(self, claim: Claim) -> dict[str, str]:
+        """What tells the programs of an attempt from others, in their environment."""
+        return {ATTEMPT_MARK: attempt_mark(self._store_uuid, claim.attempt_id)}
 
 
 def _ended_with_us(outcome: Outcome, cancel: Cancel) -> bool:

@@ -123,12 +123,13 @@ class JobExecutor:
             log.warning("%s", error)
 
     def _drive(self, job: Job, journal: Journal, seq: int | None = None) -> JobStatus:
+        store = self._repository
         worker = self._worker(job)
         scope = gate_scope(worker)
         with journal.transaction(durable=False):
             journal.use_gate(scope)
         gate = Gatekeeper(job, journal, scope, for_test=seq is not None)
-        runner = AttemptRunner(job, worker, self._repository.uuid, self._mailbox)
+        runner = AttemptRunner(job, worker, store.uuid, store.path, self._mailbox)
         workers = 1 if seq is not None else job.desired_workers
         pool = WorkerPool(runner.run, self._mailbox.finished, workers)
         executor = job.lease.executor if job.lease else ""

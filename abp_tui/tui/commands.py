@@ -152,13 +152,7 @@ COMMANDS: tuple[Command, ...] = (
         for n in range(1, 10)
     ),
     Command(
-        "review.output",
-        "1",
-        "Output",
-        "What the agent answered",
-        "tab('output')",
-        False,
-        when=_asks_nothing,
+        "review.output", "1", "Output", "What the agent answered", "tab('output')", False, when=_asks_nothing
     ),
     Command(
         "review.talk",
@@ -170,8 +164,17 @@ COMMANDS: tuple[Command, ...] = (
         when=_asks_nothing,
     ),
     Command(
-        "review.prompt",
+        "review.files",
         "3",
+        "Files",
+        "The files that the test changed",
+        "tab('files')",
+        False,
+        when=_asks_nothing,
+    ),
+    Command(
+        "review.prompt",
+        "4",
         "Prompt",
         "The prompt as it was sent",
         "tab('prompt')",
@@ -179,9 +182,19 @@ COMMANDS: tuple[Command, ...] = (
         when=_asks_nothing,
     ),
     Command(
-        "review.cost", "4", "Cost", "Cost, tokens, turns, times", "tab('cost')", False, when=_asks_nothing
+        "review.cost", "5", "Cost", "Cost, tokens, turns, times", "tab('cost')", False, when=_asks_nothing
     ),
-    Command("review.unfold", "o", "Unfold", "Show long messages whole, or fold them", "unfold"),
+    Command(
+        "review.unfold",
+        "o,enter",
+        "Unfold",
+        "Show the call, message or file under the cursor whole, or fold it",
+        "unfold",
+    ),
+    Command(
+        "review.unfold_all", "O", "Unfold all", "Show all of them whole, or fold them", "unfold_all", False
+    ),
+    Command("review.raw", "m", "Raw", "Show the output as it came, or as Markdown or JSON", "raw", False),
     Command("review.copy", "y", "Copy", "Copy what the tab shows to the clipboard", "copy", False),
     Command("review.save", "s", "Save", "Save what the tab shows to a file", "save", False),
     Command("progress.open", "enter", "Open", "Open the unit", "open"),
@@ -252,9 +265,20 @@ COMMANDS: tuple[Command, ...] = (
     Command("unit.newer", "right_square_bracket", "Next try", "Show the attempt after", "attempt(1)"),
     Command("unit.output", "1", "Output", "What the agent answered", "tab('output')"),
     Command("unit.talk", "2", "Talk", "All that was said and done", "tab('conversation')"),
-    Command("unit.prompt", "3", "Prompt", "The prompt as it was sent", "tab('prompt')"),
-    Command("unit.cost", "4", "Cost", "Cost, tokens, turns, times", "tab('cost')"),
-    Command("unit.unfold", "o", "Unfold", "Show long messages whole, or fold them", "unfold"),
+    Command("unit.files", "3", "Files", "The files that the test changed", "tab('files')"),
+    Command("unit.prompt", "4", "Prompt", "The prompt as it was sent", "tab('prompt')"),
+    Command("unit.cost", "5", "Cost", "Cost, tokens, turns, times", "tab('cost')"),
+    Command(
+        "unit.unfold",
+        "o,enter",
+        "Unfold",
+        "Show the call, message or file under the cursor whole, or fold it",
+        "unfold",
+    ),
+    Command(
+        "unit.unfold_all", "O", "Unfold all", "Show all of them whole, or fold them", "unfold_all", False
+    ),
+    Command("unit.raw", "m", "Raw", "Show the output as it came, or as Markdown or JSON", "raw", False),
     Command("unit.copy", "y", "Copy", "Copy what the tab shows to the clipboard", "copy", False),
     Command("unit.save", "s", "Save", "Save what the tab shows to a file", "save", False),
     Command(

@@ -128,8 +128,12 @@ class Worker(ABC, Generic[OptionsT]):
         return ""
 
     def permissions(self) -> list[str]:
-        """What the agent may do, in plain words, for the person who approves."""
+        """What the agent may do, in plain words, for the person who approves. Warnings begin in CAPITALS."""
         return []
+
+    def cost_at(self, event: Event) -> float | None:
+        """What an attempt has cost up to this event of it, in USD; None where the event does not tell."""
+        return None
 
 
 def _builtin() -> dict[str, str]:

@@ -17,6 +17,7 @@ from abp_tui.workers.base import Sink, Task, Worker, WorkerOptions
 from abp_tui.workers.cancel import Cancel
 from abp_tui.workers.claude_failure import classify, limit_resets_at, refusal
 from abp_tui.workers.claude_stream import ClaudeStream
+from abp_tui.workers.claude_usage import cost_told
 from abp_tui.workers.loose import Json, text
 from abp_tui.workers.output import Output, to_bytes
 from abp_tui.workers.process import INTERRUPT, Ending, run_program
@@ -43,6 +44,10 @@ class StreamJsonWorker(Worker[OptionsT]):
     @abstractmethod
     def environment(self, task: Task) -> Mapping[str, str]:
         """The whole environment of the program."""
+
+    def cost_at(self, event: Event) -> float | None:
+        """A result tells it; there may be several in one attempt."""
+        return cost_told(event)
 
     def run(self, task: Task, sink: Sink, cancel: Cancel) -> Outcome:
         """Run the agent on the task; its session is told before its first event.
