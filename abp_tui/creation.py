@@ -321,5 +321,5 @@ def _told(error: DuplicateKey, enumerator: Enumerator[Any]) -> InvalidInput:
     first, second = enumerator.place(error.first), enumerator.place(error.seq)
     return InvalidInput(
         f"{first} and {second} have the same key {error.key[:100]!r}",
-        "name an id that differs in each item, or none: then the position is the key",
+        "a key names one item: leave one of them out, or name an id that differs in each",
     )

@@ -133,7 +133,9 @@ def run_test(orchestrator: Orchestrator, ref: str, seq: int | None, as_json: boo
         return LEFT
     result = orchestrator.test_result(job.id)
     if result is None or view.phase is Phase.INTERRUPTED or view.status is JobStatus.CREATED:
-        say(f"abp: the test of {job.name} was broken off{_by(view)}. Test again: abp test {job.name}")
+        when = "" if view.gate is None else " once that is mended"
+        said = f"the test of {job.name} was broken off{_by(view)}"
+        say(f"abp: {said}. Test again{when}: abp test {job.name}")
         return INTERRUPTED
     _report(result, as_json)
     return 0 if result.passed else 1

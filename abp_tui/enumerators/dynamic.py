@@ -102,7 +102,8 @@ class DynamicEnumerator(Enumerator[DynamicConfig]):
         wanted = self.approval().sha256
         if sha256 != wanted:
             raise ApprovalNeeded(
-                f"what was approved is {sha256[:80]}, this code is {wanted}", "look at it again"
+                f"what was approved is {sha256[:80]}, this code with this context is {wanted}",
+                "look at it again",
             )
         self._approved = True
 

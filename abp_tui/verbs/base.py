@@ -13,6 +13,7 @@ from abp_tui.execution.executor import recovered_journal
 from abp_tui.execution.gate import gate_scope
 from abp_tui.execution.launch import launch_executor
 from abp_tui.execution.lease import lease_lives, take_lease
+from abp_tui.liveness import Liveness, judge
 from abp_tui.settings import Settings, load_settings
 from abp_tui.store.repository import Repository
 from abp_tui.workers.base import Worker, make_worker
@@ -102,6 +103,8 @@ class Verbs:
 
 def next_step(job: Job) -> str:
     """What can be done with a job as it is."""
+    if job.status is JobStatus.RUNNING and (job.lease is None or judge(job.lease) is Liveness.DEAD):
+        return f"its executor is gone: `abp resume {job.name}`"
     return {
         JobStatus.CREATED: f"test it first: `abp test {job.name}`",
         JobStatus.TESTING: f"`abp approve {job.name}` or `abp reject {job.name}`",

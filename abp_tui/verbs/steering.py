@@ -125,7 +125,10 @@ class Steering(Verbs):
             if job.synthesis is UnitStatus.FAILED:
                 seqs = [job.counters.total] if job.waived_at else [*seqs, job.counters.total]
         if not seqs:
-            raise InvalidInput(f"job {job.name} has no failed or suspect units", "name one with --unit")
+            raise InvalidInput(
+                f"job {job.name} has no failed or suspect units",
+                next_step(job) if job.counters.pending else "name one with --unit",
+            )
         for seq in seqs:
             self.repository.units.get(job.id, seq)
         with self.repository.transaction():
