@@ -19,8 +19,8 @@ from abp_tui.views import JobView, view_job
 log = logging.getLogger(__name__)
 
 LOOK_S = 1.0
-MIN_GAP_S = 0.15
-DEBOUNCE_MS = 20
+MIN_GAP_S = 0.25
+DEBOUNCE_MS = 10
 MAX_CHANGED = 500
 MAX_EVENTS = 2_000
 PACE_WINDOW_S = 300.0
@@ -84,6 +84,7 @@ class Feed:
         self._last_event = 0
         self._asked = False
         self._samples: deque[tuple[float, int]] = deque()
+        self._buckets: tuple[Bucket, ...] = ()
 
     def look_at(self, job_id: int | None, attempt_id: int | None = None) -> None:
         """Put a job in focus, and follow the events of one of its attempts, from the first on."""
@@ -107,16 +108,17 @@ class Feed:
         with self._repository.database.connected():  # kept open: data_version compares within a connection
             version = -1
             jobs: tuple[JobView, ...] = ()
+            read_at = 0.0
             while not stop.is_set():
                 self._wake.clear()
                 with self._lock:
                     asked, self._asked = self._asked, False
                 now = self._repository.database.data_version()
                 version, unchanged = now, now == version and not asked
-                read_at = time.monotonic()
+                began = time.monotonic()
                 snapshot = self._look_again(jobs) if unchanged else self._read()
-                if snapshot is not None:
-                    jobs = snapshot.jobs
+                if snapshot is not None:  # a look that found nothing keeps no change waiting
+                    jobs, read_at = snapshot.jobs, began
                     yield snapshot
                 self._wake.wait(LOOK_S)
                 stop.wait(max(0.0, read_at + MIN_GAP_S - time.monotonic()))
@@ -164,13 +166,15 @@ class Feed:
         return Snapshot(tuple(view_job(job, self._witness.judge) for job in jobs), focus)
 
     def _focus(self, job: Job) -> Focus:
-        view = view_job(job, self._witness.judge)
+        view, changed = view_job(job, self._witness.judge), self._changed(job)
+        if changed is None or changed:  # events alone leave the map as it was
+            self._buckets = tuple(self._repository.jobs.buckets(job.id))
         return Focus(
             job=view,
-            buckets=tuple(self._repository.jobs.buckets(job.id)),
+            buckets=self._buckets,
             bucket_width=job.bucket_width,
             running=self._running(job),
-            changed=self._changed(job),
+            changed=changed,
             pace=self._pace(view),
             attempt_id=self._attempt_id,
             events=self._new_events(),
@@ -179,9 +183,7 @@ class Feed:
     def _running(self, job: Job) -> tuple[RunningUnit, ...]:
         attempts = self._repository.attempts.running(job.id)
         last = self._repository.attempts.last_events([a.id for a in attempts])
-        keys = {
-            line.seq: line.key for line in self._repository.units.lines_in(job.id, "processing", limit=10_000)
-        }
+        keys = self._repository.units.keys(job.id, [a.seq for a in attempts])
         return tuple(
             RunningUnit(a.id, a.seq, keys.get(a.seq, "the synthesis"), a.started_at, last.get(a.id))
             for a in attempts

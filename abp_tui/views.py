@@ -17,7 +17,7 @@ from abp_tui.liveness import Liveness, judge
 class View(BaseModel):
     """Base of what is shown: a frozen value."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
 
 class ExecutorView(View):

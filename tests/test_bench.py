@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench.result import Goal, Pairs, Result, compared, table
+from tests.bench.grid import Grid
+from tests.bench.result import Goal, Pairs, Result, compared, millis, table
 
 ROOT = Path(__file__).parents[1]
 
@@ -75,3 +76,17 @@ def test_medians_are_compared_and_pairs_show_the_noise() -> None:
 def test_a_note_is_printed_once() -> None:
     lines = table([Result("a", "1", note="how"), Result("b", "2", note="how")])
     assert [line.split() for line in lines[2:]] == [["a", "1"], ["b", "2"], [], ["how"]]
+
+
+def test_times_are_judged_by_the_share_of_them_that_counts() -> None:
+    seconds = [0.01] * 18 + [0.03, 0.2]
+    assert millis("row", seconds, 50).cells()[3:] == ("10.00 ms", "10-200", "<= 50 ms", "ok")
+    assert millis("row", seconds, 50, share=0.95).cells()[-1] == "short"
+    assert millis("row", seconds, 50, share=1).cells()[3] == "200 ms"
+
+
+def test_a_grid_shows_what_was_written_to_it() -> None:
+    grid = Grid(8, 2)
+    grid.write("\x1b[?2026h\x1b[1;1Hunit 12\n\x1b[2;3H\x1b[1;38;2;1;2;3mtwo\x1b[0m")
+    grid.write("\x1b[1;6H7\x1b[2;8H✓")
+    assert grid.text == "unit 72 \n  two  ✓"

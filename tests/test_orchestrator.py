@@ -409,7 +409,7 @@ def test_retry_runs_the_failed_units_again(repository: Repository, notes: Path) 
     job = create(orchestrator, notes, worker="command", worker_options={"argv": argv}, max_retries=0)
     orchestrator.skip_test(job.id)
     wait_until(lambda: status_of(orchestrator, job) is JobStatus.FAILED)
-    assert repository.units.seqs_in(job.id, "failed") == [2]
+    assert list(repository.units.seqs_in(job.id, "failed")) == [2]
     orchestrator.retry(job.id)
     wait_until(lambda: status_of(orchestrator, job) is JobStatus.COMPLETED)
     with pytest.raises(InvalidInput, match="no failed"):

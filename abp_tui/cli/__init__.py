@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from importlib import import_module
 from io import TextIOWrapper
@@ -74,6 +75,7 @@ def _open_app() -> None:
         raise InvalidInput(
             "the app needs a terminal", "without one use the verbs: `abp ls`, `abp new --help`, `abp --help`"
         )
+    gc.disable()  # until the app runs: nothing that is imported is garbage
     from abp_tui.cli.common import open_orchestrator
     from abp_tui.tui import run
 

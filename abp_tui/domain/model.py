@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -25,7 +25,7 @@ from abp_tui.domain.status import (
 class Frozen(BaseModel):
     """A value: never changed, compared by content."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 MAX_SECONDS = 30 * 24 * 3600.0
@@ -327,8 +327,11 @@ class Event(Frozen):
     id: int | None = None
 
 
-class Bucket(Frozen):
-    """Units by state in a fixed range of `seq`: one cell of the map of all units."""
+class Bucket(NamedTuple):
+    """Units by state in a fixed range of `seq`: one cell of the map of all units.
+
+    A plain tuple, because two thousand of them are read each time that somebody looks.
+    """
 
     n: int
     pending: int = 0

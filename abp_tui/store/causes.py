@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from peewee import fn
+from peewee import SQL, fn
 
 from abp_tui.domain.failure import FailureKind
 from abp_tui.domain.model import Cause
-from abp_tui.domain.status import UnitKind, UnitStatus, Verdict
+from abp_tui.domain.status import UnitStatus
 from abp_tui.store.database import Database
-from abp_tui.store.tables import UnitRow
+from abp_tui.store.tables import ENDED_BADLY, JobRow, UnitRow
 
-_DOUBTS = (UnitRow.status == UnitStatus.COMPLETED) & UnitRow.verdict.in_([Verdict.SUSPECT, Verdict.BLOCKED])
+_BADLY = SQL(f"({ENDED_BADLY})")
 _CAUSE = fn.coalesce(UnitRow.fingerprint, "")
 ERROR_LENGTH = 2000
 
@@ -24,26 +24,17 @@ class Causes:
     def __init__(self, database: Database) -> None:
         self._db = database
 
-    def of(self, job_id: int, *, doubts: bool = True) -> list[Cause]:
-        """The causes of a job, the most frequent first; `doubts` says whether to look for suspect units.
-
-        Looking for them reads all units that have completed, so ask for it only where there are any.
-        """
-        groups = [*self._groups(job_id, UnitRow.status == UnitStatus.FAILED)]
-        if doubts:
-            groups += self._groups(job_id, _DOUBTS)
+    def of(self, job_id: int) -> list[Cause]:
+        """The causes of a job, the most frequent first."""
+        units, first = fn.count(UnitRow.seq).alias("units"), fn.min(UnitRow.seq).alias("first_seq")
+        query = UnitRow.select(_CAUSE.alias("fingerprint"), units, first).where(_items(job_id) & _BADLY)
+        groups = self._db.rows(query.group_by(UnitRow.fingerprint, UnitRow.status))
         return sorted((self._cause(job_id, row) for row in groups), key=lambda c: (-c.units, c.first_seq))
 
     def seqs(self, job_id: int, fingerprint: str) -> list[int]:
         """The units that ended for this cause and have not been put back since."""
-        ended = (UnitRow.status == UnitStatus.FAILED) | _DOUBTS
-        where = _items(job_id) & _CAUSE.in_([fingerprint]) & ended
+        where = _items(job_id) & _BADLY & _CAUSE.in_([fingerprint])
         return [row["seq"] for row in self._db.rows(UnitRow.select(UnitRow.seq).where(where))]
-
-    def _groups(self, job_id: int, where: Any) -> Sequence[Mapping[str, Any]]:
-        columns = (_CAUSE.alias("fingerprint"), fn.count(UnitRow.seq).alias("units"))
-        query = UnitRow.select(*columns, fn.min(UnitRow.seq).alias("first_seq"))
-        return self._db.rows(query.where(_items(job_id) & where).group_by(_CAUSE))
 
     def _cause(self, job_id: int, group: Mapping[str, Any]) -> Cause:
         """A group with what its first unit says of it."""
@@ -64,4 +55,6 @@ class Causes:
 
 
 def _items(job_id: int) -> Any:
-    return (UnitRow.job == job_id) & (UnitRow.kind == UnitKind.ITEM)
+    """The items by their numbers: their kind is in no index."""
+    total = JobRow.select(JobRow.total).where(JobRow.id == job_id)
+    return (UnitRow.job == job_id) & (UnitRow.seq < total)

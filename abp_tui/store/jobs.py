@@ -17,10 +17,10 @@ from abp_tui.store.database import Database, Row
 from abp_tui.store.logs import Logs
 from abp_tui.store.questions import Questions
 from abp_tui.store.recipes import recipe_columns
-from abp_tui.store.records import bucket_from, dump, job_from, now, recipe_from
+from abp_tui.store.records import dump, job_from, now, recipe_from
 from abp_tui.store.removal import delete_rows, give_back
 from abp_tui.store.spill import read_trouble
-from abp_tui.store.tables import BucketRow, GateRow, JobRow, RecipeRow, UnitRow
+from abp_tui.store.tables import GateRow, JobRow, RecipeRow, UnitRow
 from abp_tui.store.tally import bucket_width
 
 ID_FORM = re.compile(r"j?(\d{1,15})", re.ASCII)
@@ -60,8 +60,9 @@ class Jobs:
 
     def buckets(self, job_id: int) -> list[Bucket]:
         """The map of all units: how many are in which state, range by range."""
-        query = BucketRow.select().where(BucketRow.job == job_id).order_by(BucketRow.n)
-        return [bucket_from(row) for row in self._db.rows(query)]
+        query = f"SELECT {', '.join(Bucket._fields)} FROM bucket WHERE job_id = ? ORDER BY n"
+        with self._db.connected() as db:
+            return [Bucket._make(row) for row in db.execute_sql(query, (job_id,))]
 
     def _nearest(self, text: str) -> str:
         names = [row["name"] for row in self._db.rows(JobRow.select(JobRow.name))]

@@ -14,7 +14,7 @@ from peewee import SchemaManager, SqliteDatabase
 from abp_tui.domain.model import Lease
 from abp_tui.errors import StoreError
 from abp_tui.liveness import Liveness, judge
-from abp_tui.store.tables import EXTRA_INDEXES, TABLES, Meta
+from abp_tui.store.tables import CAUSE_INDEX, EXTRA_INDEXES, TABLES, Meta
 
 Migration = Callable[[SqliteDatabase], None]
 
@@ -40,7 +40,12 @@ def add_gates_of_jobs(db: SqliteDatabase) -> None:
     db.execute_sql("ALTER TABLE gate ADD COLUMN tries INTEGER NOT NULL DEFAULT 0")
 
 
-MIGRATIONS: tuple[Migration, ...] = (create_tables, add_breaker_and_waiting, add_gates_of_jobs)
+def index_causes(db: SqliteDatabase) -> None:
+    """Version 4: the units that ended badly can be found and grouped without looking at the others."""
+    db.execute_sql(CAUSE_INDEX)
+
+
+MIGRATIONS: tuple[Migration, ...] = (create_tables, add_breaker_and_waiting, add_gates_of_jobs, index_causes)
 
 
 def migrate(path: Path, application_id: int, steps: tuple[Migration, ...] = MIGRATIONS) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 
 from abp_tui.domain.model import (
     Attempt,
-    Bucket,
     Counters,
     Event,
     Gate,
@@ -152,11 +151,6 @@ def question_from(row: Row) -> Question:
     """A question from its row."""
     same = {name: row[name] for name in ("id", "text", "answer", "asked_at")}
     return Question(**same, attempt_id=row["attempt"], options=tuple(load(row["options"])))
-
-
-def bucket_from(row: Row) -> Bucket:
-    """A bucket from its row."""
-    return Bucket(**{name: row[name] for name in Bucket.model_fields})
 
 
 def log_from(row: Row) -> LogEntry:

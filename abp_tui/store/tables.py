@@ -271,9 +271,15 @@ TABLES: tuple[type[Model], ...] = (
     QuestionRow,
 )
 
+# SQLite takes a partial index only for a query that has its very words, not bound values.
+DOUBTFUL = "verdict IN ('suspect', 'blocked')"
+ENDED_BADLY = f"status = 'FAILED' OR {DOUBTFUL}"
+CAUSE_INDEX = f"CREATE INDEX unit_cause ON unit (job_id, fingerprint, status, verdict) WHERE {ENDED_BADLY}"
+
 # What Peewee's field options can't say: partial indexes.
 EXTRA_INDEXES = (
     "CREATE INDEX unit_due ON unit (job_id, not_before) WHERE not_before IS NOT NULL",
     "CREATE INDEX unit_changed ON unit (job_id, changed) WHERE changed IS NOT NULL",
     "CREATE INDEX attempt_running ON attempt (job_id) WHERE status = 'RUNNING'",
+    CAUSE_INDEX,
 )

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any
 
-from peewee import SqliteDatabase, fn
+from peewee import SQL, SqliteDatabase, fn
 
 from abp_tui.domain.model import UnitLine, WorkUnit
 from abp_tui.domain.status import UnitKind, UnitStatus, Verdict, check_unit_step
 from abp_tui.errors import IllegalTransition, NotFound
 from abp_tui.store.database import Database
 from abp_tui.store.records import unit_from
-from abp_tui.store.tables import AttemptRow, JobRow, UnitRow
+from abp_tui.store.tables import DOUBTFUL, AttemptRow, JobRow, UnitRow
 from abp_tui.store.tally import Tally, counted_as
 
 NOTE_LENGTH = 300
 CHUNK = 500
+
+# They name their index: SQLite would walk all units of the job, because those are in the order asked for.
+_ITEMS = "job_id = ? AND seq > ? AND seq < (SELECT total FROM job WHERE id = ?)"
+_OF_STATUS = f"SELECT seq FROM unit INDEXED BY unitrow_job_id_status_seq WHERE {_ITEMS} AND status = ?"
+_DOUBTFUL = f"SELECT seq FROM unit INDEXED BY unit_cause WHERE {_ITEMS} AND status = ? AND {DOUBTFUL}"
+
+_CHANGED = "SELECT seq FROM unit INDEXED BY unit_changed WHERE job_id = ? AND changed > ? LIMIT ?"
 
 _LINE = (
     UnitRow.seq,
@@ -48,9 +57,10 @@ class Units:
         self, job_id: int, *, after: int = -1, limit: int = 100, status: UnitStatus | None = None
     ) -> list[WorkUnit]:
         """Up to `limit` whole units behind seq `after`, in order; with `status`, only those in it."""
-        where = _items(job_id) & (UnitRow.seq > after)
-        if status is not None:
-            where &= UnitRow.status == status
+        if status is None:
+            where = _items(job_id) & (UnitRow.seq > after)
+        else:
+            where = _of(job_id) & _among(_in_order(_OF_STATUS, job_id, after, job_id, status, limit))
         query = UnitRow.select().where(where).order_by(UnitRow.seq).limit(limit)
         return [unit_from(row) for row in self._db.rows(query)]
 
@@ -70,20 +80,30 @@ class Units:
 
     def lines_in(self, job_id: int, state: str, *, after: int = -1, limit: int = 100) -> list[UnitLine]:
         """Units counted as `state` (pending, processing, completed, failed, suspect) behind seq `after`."""
-        return self._lines(_items(job_id) & _counted(state) & (UnitRow.seq > after), limit)
+        return self._lines(_of(job_id) & _among(_counted(job_id, state, after, limit)), limit)
+
+    def lines_of(self, job_id: int, seqs: Sequence[int]) -> list[UnitLine]:
+        """These units, a page of them at most, whatever state they are in by now."""
+        return self._lines(_of(job_id) & UnitRow.seq.in_(list(seqs)), len(seqs))
+
+    def keys(self, job_id: int, seqs: Sequence[int]) -> dict[int, str]:
+        """What these items are called; the synthesis step is none."""
+        query = UnitRow.select(UnitRow.seq, UnitRow.key).where(_items(job_id) & UnitRow.seq.in_(list(seqs)))
+        return {row["seq"]: row["key"] for row in self._db.rows(query)}
 
     def changed_since(self, job_id: int, change: int, limit: int = 1000) -> list[UnitLine]:
         """Units changed after the job's change number `change`."""
-        return self._lines(_of(job_id) & (UnitRow.changed > change), limit)
+        return self._lines(_of(job_id) & _among(SQL(_CHANGED, (job_id, change, limit))), limit)
 
     def first_pending(self, job_id: int) -> WorkUnit | None:
         """The first unit that waits, or None."""
         return next(iter(self.page(job_id, limit=1, status=UnitStatus.PENDING)), None)
 
-    def seqs_in(self, job_id: int, state: str) -> list[int]:
-        """The numbers of all units counted as `state`."""
-        query = UnitRow.select(UnitRow.seq).where(_items(job_id) & _counted(state)).order_by(UnitRow.seq)
-        return [row["seq"] for row in self._db.rows(query)]
+    def seqs_in(self, job_id: int, state: str) -> array[int]:
+        """The numbers of all units counted as `state`, in order: eight bytes for each."""
+        query = _counted(job_id, state)
+        with self._db.connected() as db:
+            return array("q", chain.from_iterable(db.execute_sql(query.sql, query.params)))
 
     def synthesis(self, job_id: int) -> WorkUnit | None:
         """The unit of the synthesis step, if the job has one."""
@@ -124,14 +144,23 @@ def _items(job_id: int) -> Any:
     return _of(job_id) & (UnitRow.kind == UnitKind.ITEM)
 
 
-def _counted(state: str) -> Any:
-    """The condition for being counted as `state`; the mirror of `tally.counted_as`."""
-    doubtful = UnitRow.verdict.in_([Verdict.SUSPECT, Verdict.BLOCKED])
+def _counted(job_id: int, state: str, after: int = -1, limit: int = -1) -> SQL:
+    """The query for the items counted as `state`; the mirror of `tally.counted_as`."""
+    status = UnitStatus.COMPLETED if state == "suspect" else UnitStatus(state.upper())
+    items = (job_id, after, job_id, status)
     if state == "suspect":
-        return (UnitRow.status == UnitStatus.COMPLETED) & doubtful
+        return _in_order(_DOUBTFUL, *items, limit)
     if state == "completed":
-        return (UnitRow.status == UnitStatus.COMPLETED) & (UnitRow.verdict.is_null() | ~doubtful)
-    return UnitRow.status == UnitStatus(state.upper())
+        return _in_order(f"{_OF_STATUS} AND seq NOT IN ({_DOUBTFUL})", *items, *items, limit)
+    return _in_order(_OF_STATUS, *items, limit)
+
+
+def _in_order(query: str, *values: Any) -> SQL:
+    return SQL(f"{query} ORDER BY seq LIMIT ?", values)
+
+
+def _among(query: SQL) -> Any:
+    return UnitRow.seq.in_(SQL(f"({query.sql})", query.params))
 
 
 def _put_back(db: SqliteDatabase, job_id: int, seqs: Sequence[int]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 
 from abp_tui.orchestrator import Orchestrator
@@ -14,4 +15,6 @@ def run(orchestrator: Orchestrator, job: str | None = None) -> None:
     from abp_tui.tui.app import AbpApp  # textual reads the variable when it is imported
 
     settings = load_settings()
+    gc.freeze()
+    gc.enable()
     AbpApp(orchestrator, job, settings.keys, settings.theme).run()

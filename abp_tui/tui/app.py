@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
+from rich.console import RenderableType
 from textual import work
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
@@ -21,12 +22,10 @@ from abp_tui.orchestrator import Orchestrator
 from abp_tui.terminal import speaks_utf8
 from abp_tui.tui.ascii import Ascii
 from abp_tui.tui.commands import COMMANDS, Command, bindings
+from abp_tui.tui.frugal import Sent
 from abp_tui.tui.keys import Keys
 from abp_tui.tui.screens.base import AbpScreen
-from abp_tui.tui.screens.help import HelpScreen
 from abp_tui.tui.screens.jobs import JobsScreen
-from abp_tui.tui.screens.progress import ProgressScreen
-from abp_tui.tui.screens.review import ReviewScreen
 from abp_tui.tui.themes import CONTRAST, check_theme
 from abp_tui.tui.widgets.figures import count
 from abp_tui.tui.widgets.text import one_line
@@ -69,8 +68,13 @@ class AbpApp(App[None]):
         self.feed = Feed(orchestrator.repository)
         self.snapshot: Snapshot | None = None
         self._start_job = start_job
+        self._sent = Sent()
         self._stop = threading.Event()
         self._taken = threading.Event()
+
+    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
+        """Textual's way to the terminal, on which it sends less."""
+        super()._display(screen, self._sent.less(screen, renderable))
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Colours of ours that themes may change."""
@@ -146,10 +150,14 @@ class AbpApp(App[None]):
 
     def open_review(self, job_id: int, *, instead: bool = False) -> None:
         """Show a job's test, on top of what is shown or instead of it."""
+        from abp_tui.tui.screens.review import ReviewScreen  # as all screens but the first: when it is opened
+
         self._open(ReviewScreen(job_id), instead)
 
     def open_progress(self, job_id: int, *, instead: bool = False) -> None:
         """Show a job's progress, on top of what is shown or instead of it."""
+        from abp_tui.tui.screens.progress import ProgressScreen
+
         self._open(ProgressScreen(job_id), instead)
 
     def _open(self, screen: AbpScreen, instead: bool) -> None:
@@ -160,6 +168,8 @@ class AbpApp(App[None]):
 
     def action_help(self) -> None:
         """All keys and signs."""
+        from abp_tui.tui.screens.help import HelpScreen
+
         screen = self.screen
         scopes = screen.SCOPES if isinstance(screen, AbpScreen) else ()
         self.push_screen(HelpScreen(scopes, self.keys))

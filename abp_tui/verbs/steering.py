@@ -100,7 +100,7 @@ class Steering(Verbs):
     def causes(self, job_id: Ref) -> list[Cause]:
         """Why units of the job have failed or are in doubt, the most frequent cause first."""
         job = self.repository.jobs.find(job_id)
-        return self.repository.causes.of(job.id, doubts=job.counters.suspect > 0)
+        return self.repository.causes.of(job.id)
 
     def retry_cause(self, job_id: Ref, fingerprint: str) -> Job:
         """Run the units again that ended for one cause, and no others.

@@ -8,7 +8,20 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.bench import creating, events, idle, look, many_workers, million, short, twenty_ms
+from tests.bench import (
+    creating,
+    events,
+    idle,
+    look,
+    many_workers,
+    million,
+    short,
+    tui_commit,
+    tui_million,
+    tui_start,
+    tui_stream,
+    twenty_ms,
+)
 from tests.bench.machine import facts
 from tests.bench.result import Result, table
 from tests.bench.setting import Setting
@@ -24,6 +37,10 @@ ROWS: dict[str, Callable[[Setting], Iterator[Result]]] = {
     "show": look.show,
     "creating": creating.measure,
     "creating 10M": creating.ten_millions,
+    "tui start": tui_start.measure,
+    "tui million": tui_million.measure,
+    "tui stream": tui_stream.measure,
+    "tui commit": tui_commit.measure,
 }
 
 LEGEND = "pairs: the least and the greatest ratio of those measured in turn, the noise of this machine."

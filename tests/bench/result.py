@@ -82,6 +82,19 @@ def compared(row: str, pairs: Pairs, show: str, beside: str, goal: Goal, note: s
     return Result(row, ours, f"{beside}: {baseline}", pairs.ratio, goal, pairs.spread, note)
 
 
+def millis(row: str, seconds: Sequence[float], bound: float | None = None, share: float = 0.5) -> Result:
+    """A line for how long something took, often; its value is what `share` of the times were within."""
+    times = sorted(second * 1000 for second in seconds)
+    goal = None if bound is None else Goal("<=", bound, " ms")
+    measured = f"median {median(times):.0f} ms, p95 {_within(times, 0.95):.0f} ms"
+    spread = f"{times[0]:.0f}-{times[-1]:.0f}"
+    return Result(row, measured, f"{len(times)} times", _within(times, share), goal, spread)
+
+
+def _within(times: Sequence[float], share: float) -> float:
+    return times[min(len(times) - 1, int(share * len(times)))]
+
+
 def table(results: Sequence[Result]) -> list[str]:
     """The lines of the table, its columns as wide as they need to be, and the notes."""
     rows = [HEAD, *(result.cells() for result in results)]

@@ -15,6 +15,7 @@ from abp_tui.domain.model import Job
 from abp_tui.domain.status import Desired, JobStatus
 from abp_tui.store.repository import Repository
 from tests.bench.result import Pairs
+from tests.bench.watched import make_watched
 from tests.factories import make_job
 
 PAIRS = 3
@@ -34,6 +35,7 @@ class Setting:
         self._quick = quick
         self._folders = 0
         self._million: MadeJob | None = None
+        self._watched: MadeJob | None = None
 
     def size(self, full: int, quick: int) -> int:
         """A size for this run."""
@@ -74,6 +76,14 @@ class Setting:
             count = self.size(1_000_000, 20_000)
             self._million = self.job(count, [*self.agent(), "{n}"], workers=4)
         return self._million
+
+    def watched(self) -> MadeJob:
+        """The store that the terminal interface is measured on, made when it is first asked for."""
+        if self._watched is None:
+            folder = self.folder()
+            repository, job_id = make_watched(folder, self.size(1_000_000, 20_000))
+            self._watched = MadeJob(repository, job_id, folder)
+        return self._watched
 
 
 @dataclass(frozen=True, slots=True)

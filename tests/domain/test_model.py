@@ -8,7 +8,6 @@ from pydantic import ValidationError
 from abp_tui.domain.failure import FailureKind
 from abp_tui.domain.model import (
     Attempt,
-    Bucket,
     Counters,
     Denial,
     Event,
@@ -102,7 +101,6 @@ VALUES: list[Frozen] = [
     OUTCOME,
     ATTEMPT,
     EVENT,
-    Bucket(n=1, failed=2),
     LogEntry(id=1, at=NOON, level="info", message="started", seq=3),
     Gate(scope="claude:ab", state=GateState.CLOSED, until=NOON, reason="usage limit"),
     TestResult(job=JOB, unit=UNIT, attempt=ATTEMPT, events=(EVENT,)),

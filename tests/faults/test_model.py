@@ -391,7 +391,7 @@ class StoreMachine(RuleBasedStateMachine):
         assert self.events(number) == {i: a.events for i, a in model.attempts.items() if a.events}
         for state in STATES:
             wanted_seqs = [seq for seq, unit in enumerate(model.units) if unit.state == state]
-            assert self.people.units.seqs_in(number, state) == wanted_seqs
+            assert list(self.people.units.seqs_in(number, state)) == wanted_seqs
 
     def events(self, number: int) -> dict[int, int]:
         query = (

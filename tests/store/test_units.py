@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import itertools
+import re
 
 import pytest
+from peewee import SqliteDatabase
 
 from abp_tui.domain.status import UNIT_STEPS, UnitStatus, check_unit_step
 from abp_tui.errors import IllegalTransition, NotFound
@@ -44,7 +46,7 @@ def test_pages_of_a_state(repository: Repository) -> None:
     end_units(repository, job.id, "COMPLETED", range(5, 8), verdict="suspect")
     end_units(repository, job.id, "FAILED", range(8, 10))
     found = {
-        state: repository.units.seqs_in(job.id, state)
+        state: list(repository.units.seqs_in(job.id, state))
         for state in ("completed", "suspect", "failed", "pending", "processing")
     }
     assert found == {
@@ -55,6 +57,13 @@ def test_pages_of_a_state(repository: Repository) -> None:
         "processing": [],
     }
     assert [line.seq for line in repository.units.lines_in(job.id, "pending", after=14, limit=2)] == [15, 16]
+    assert [line.seq for line in repository.units.lines_in(job.id, "suspect", after=5)] == [6, 7]
+    assert [unit.seq for unit in repository.units.page(job.id, status=UnitStatus.COMPLETED, after=3)] == [
+        4,
+        5,
+        6,
+        7,
+    ]
     assert_counters_match(repository, job.id)
 
 
@@ -99,15 +108,25 @@ def test_a_unit_moves_only_along_the_table(old: UnitStatus, new: UnitStatus) -> 
             check_unit_step(1, old, new)
 
 
-def test_a_window_of_a_large_job_is_one_range_read(repository: Repository) -> None:
-    job = make_job(repository, 1)
-    queries = {
-        "SELECT seq FROM unit WHERE job_id = ? AND seq BETWEEN 5 AND 9": "PRIMARY KEY",
-        "SELECT seq FROM unit WHERE job_id = ? AND status = 'FAILED' AND seq > 5 ORDER BY seq": "status=?",
-        "SELECT seq FROM unit WHERE job_id = ? AND changed > 5": "unit_changed",
-    }
+def test_nothing_that_a_list_asks_for_walks_all_units(repository: Repository) -> None:
+    job, asked = make_job(repository, 3), []
     with repository.database.connected() as db:
-        for query, expected in queries.items():
-            plan = db.execute_sql(f"EXPLAIN QUERY PLAN {query}", (job.id,)).fetchall()
-            assert len(plan) == 1, plan  # no sort, no scan beside it
-            assert expected in plan[0][3]
+        db.connection().set_trace_callback(asked.append)
+        repository.units.lines(job.id, 1, 2)
+        repository.units.lines_of(job.id, [0, 2])
+        repository.units.keys(job.id, [0, 2])
+        repository.units.changed_since(job.id, 0)
+        repository.units.page(job.id, status=UnitStatus.PENDING)
+        repository.causes.of(job.id)
+        for state in ("completed", "suspect", "failed", "pending", "processing"):
+            repository.units.lines_in(job.id, state)
+            repository.units.seqs_in(job.id, state)
+        db.connection().set_trace_callback(None)
+        plans = [step for query in asked for step in plan_of(db, query) if " unit" in step or " t1" in step]
+    assert len(plans) > 15
+    whole = re.compile(r"^SCAN|PRIMARY KEY \(job_id=\?( AND seq[<>]\?)?\)$")
+    assert not [step for step in plans if whole.search(step)]
+
+
+def plan_of(db: SqliteDatabase, query: str) -> list[str]:
+    return [row[3] for row in db.execute_sql(f"EXPLAIN QUERY PLAN {query}").fetchall()]

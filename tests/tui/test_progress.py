@@ -54,6 +54,22 @@ async def test_f_shows_one_state_after_the_other(tmp_path: Path) -> None:
         await until(pilot, lambda: units.line_count == 9)
 
 
+async def test_units_join_and_leave_a_state_that_is_looked_at(tmp_path: Path) -> None:
+    orchestrator = finished(tmp_path)
+    async with running(orchestrator, job="words") as pilot:
+        await until_shown(pilot, "3 failed")
+        await pilot.press("f")
+        units = pilot.app.screen.query_one(UnitList)
+        await until(pilot, lambda: units.line_count == 3)
+        await pilot.press("j")
+        orchestrator.repository.units.put_back(1, [0])
+        await until(pilot, lambda: [units.rows.seq_at(n) for n in range(units.line_count)] == [3, 6])
+        assert units.seq == 3, "the cursor stays on its unit"
+        orchestrator.repository.units.put_back(1, [1])
+        await until_shown(pilot, "2 waiting")
+        assert units.line_count == 2
+
+
 async def test_retry_runs_the_failed_ones_again(tmp_path: Path) -> None:
     orchestrator = finished(tmp_path)
     orchestrator.agent._behaviour = answer

@@ -102,7 +102,7 @@ class FailuresScreen(AbpScreen):
         self._show_titles()
 
     def _show_titles(self) -> None:
-        self.query_one("#titles", Static).update(self.query_one(CauseList).titles())
+        self.query_one("#titles", Static).update(self.query_one(CauseList).titles(), layout=False)
 
 
 def _told(cause: Cause) -> tuple[tuple[str, str], ...]:

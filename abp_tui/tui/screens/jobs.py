@@ -11,7 +11,6 @@ from abp_tui.feed import Snapshot
 from abp_tui.tui.commands import bindings
 from abp_tui.tui.screens.base import AbpScreen
 from abp_tui.tui.screens.confirm import ConfirmScreen
-from abp_tui.tui.screens.new_job import NewJobScreen
 from abp_tui.tui.widgets.figures import count, money
 from abp_tui.tui.widgets.glyphs import DIM, LIMIT, PRIMARY, needs_person
 from abp_tui.tui.widgets.job_list import JobList
@@ -79,7 +78,7 @@ class JobsScreen(AbpScreen):
         if snapshot.focus:
             jobs.set_pace(snapshot.focus.job.id, snapshot.focus.pace)
         self.set_class(not snapshot.jobs, "-empty")
-        self.query_one("#titles", Static).update(jobs.titles())
+        self.query_one("#titles", Static).update(jobs.titles(), layout=False)
         if first:
             self._begin(jobs, snapshot)
         self._show_highlighted()
@@ -93,7 +92,7 @@ class JobsScreen(AbpScreen):
     def on_resize(self) -> None:
         """The columns follow the width."""
         self.call_after_refresh(
-            lambda: self.query_one("#titles", Static).update(self.query_one(JobList).titles())
+            lambda: self.query_one("#titles", Static).update(self.query_one(JobList).titles(), layout=False)
         )
 
     def on_line_list_moved(self, message: LineList.Moved) -> None:
@@ -115,6 +114,8 @@ class JobsScreen(AbpScreen):
 
     def action_new(self) -> None:
         """Make a job."""
+        from abp_tui.tui.screens.new_job import NewJobScreen  # when it is opened, as all screens but this one
+
         self.app.push_screen(NewJobScreen())
 
     def action_open(self) -> None:

@@ -88,7 +88,7 @@ class ProgressScreen(AbpScreen):
         if self.job is None or focus is None or focus.job.id != self.job.id:
             return
         units = self.query_one(UnitList)
-        units.set_total(focus.job.total_units + (focus.job.synthesis is not None))
+        units.set_total(focus.job.total_units, synthesis=focus.job.synthesis is not None)
         units.take(focus.changed)
         units.set_running(focus.running)
         self._show_head(focus)
@@ -279,7 +279,7 @@ class ProgressScreen(AbpScreen):
         self._show_titles()
 
     def _show_titles(self) -> None:
-        self.query_one("#titles", Static).update(self.query_one(UnitList).titles())
+        self.query_one("#titles", Static).update(self.query_one(UnitList).titles(), layout=False)
 
     @work(thread=True, group="causes", exclusive=True, exit_on_error=False)
     def _read_causes(self) -> None:

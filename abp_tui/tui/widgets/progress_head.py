@@ -25,13 +25,28 @@ class ProgressHead(Widget):
     DEFAULT_CSS = """
     ProgressHead { height: auto; padding: 1 2 0 2; }
     """
-    job: reactive[JobView | None] = reactive(None, layout=True)
+    job: reactive[JobView | None] = reactive(None)
     pace: reactive[Pace] = reactive(Pace())
+    _height = 0
+
+    def watch_job(self) -> None:
+        """Only another number of lines moves what is below."""
+        height = len(self._lines())
+        if height != self._height:
+            self._height = height
+            self.refresh(layout=True)
+
+    def watch_pace(self) -> None:
+        """As with the job: there may be no room for a rate beside the counts."""
+        self.watch_job()
 
     def render(self) -> Content:
         """The lines."""
+        return stack(self._lines())
+
+    def _lines(self) -> list[Content]:
         if self.job is None:
-            return Content()
+            return []
         width = self.content_size.width or self.app.size.width - 4
         counts, money_line = _counts(self.job), _money(self.job, self.pace)
         lines = [_bar(self.job, width)]
@@ -48,7 +63,7 @@ class ProgressHead(Widget):
             lines += paragraph(f"waits: {one_line(self.job.waiting)}", width, WARN)
         elif self.job.phase == "gated" and self.job.gate:
             lines += paragraph(one_line(self.job.gate.words(countdown)), width, LIMIT)
-        return stack(lines)
+        return lines
 
 
 def _bar(job: JobView, width: int) -> Content:

@@ -40,7 +40,7 @@ class UnitList(LineList):
         self._at_work: Mapping[int, RunningUnit] = {}
         self._wanted: set[int] = set()
         self._reading = False
-        self._stale = False
+        self._meanwhile: list[UnitLine] | None = None  # what changed since units in a state are being read
 
     @property
     def line_count(self) -> int:
@@ -65,10 +65,19 @@ class UnitList(LineList):
             return row(layout, {"seq": (str(self.rows.seq_at(index)), DIM), "key": ("…", DIM)})
         return row(layout, self._cells(unit, index == self.cursor))
 
-    def set_total(self, total: int) -> None:
-        """The job has this many units."""
-        if total != self.rows.total:
-            self.rows.total = total
+    def show_line(self, index: int) -> None:
+        """Have what comes into view read at once, not only when the next frame draws it."""
+        super().show_line(index)
+        top = self.scroll_offset.y
+        bottom = min(top + self.scrollable_content_region.height, self.line_count) - 1
+        for index in (top, bottom):
+            if 0 <= index < self.line_count and self.rows.get(index) is None:
+                self._want(index // PAGE)
+
+    def set_total(self, items: int, *, synthesis: bool) -> None:
+        """The job has this many items, and perhaps a step over their results."""
+        if (items, synthesis) != (self.rows.items, self.rows.synthesis):
+            self.rows.items, self.rows.synthesis = items, synthesis
             self.measure()
 
     def set_running(self, running: Sequence[RunningUnit]) -> None:
@@ -82,12 +91,16 @@ class UnitList(LineList):
         if changed is None:
             self.rows.forget()
             self.refresh()
-        for line in changed or ():
+            if self.rows.state:
+                self._select()
+            return
+        for line in changed:
             index = self.rows.change(line)
             if index is not None:
                 self.redraw(index)
-        if self.rows.state and (changed is None or changed):
-            self._select()
+        if self._meanwhile is not None:
+            self._meanwhile += changed
+        self._sort_in(changed)
 
     def filter(self, state: str) -> None:
         """Show only units in a state, or all."""
@@ -123,7 +136,7 @@ class UnitList(LineList):
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """Tell the screen what went wrong in one of its threads."""
         if event.state is WorkerState.ERROR:
-            self._reading = False
+            self._reading, self._meanwhile = False, None
             self.screen.post_message(event)
 
     def _want(self, page: int) -> None:
@@ -150,6 +163,7 @@ class UnitList(LineList):
 
     def _select(self, state: str | None = None) -> None:
         wanted = self.rows.state if state is None else state
+        self._meanwhile = []
         self._read_seqs(wanted, state is not None)
 
     @work(thread=True, group="seqs", exclusive=True, exit_on_error=False)
@@ -158,12 +172,23 @@ class UnitList(LineList):
         self.app.call_from_thread(self._have_selected, state, seqs, chosen)
 
     def _have_selected(self, state: str, seqs: array[int] | None, chosen: bool) -> None:
+        meanwhile, self._meanwhile = self._meanwhile, None
         if not chosen and state != self.rows.state:
             return
         here = self.seq
         self.rows.show(state, seqs)
-        self.rows.forget()
-        self.cursor = self.rows.index_of(here) if here is not None else 0
+        self._stand_on(here)
+        self._sort_in(meanwhile or ())
+
+    def _sort_in(self, changed: Sequence[UnitLine]) -> None:
+        """Let units that changed join or leave those shown, the cursor staying on its own."""
+        here = self.seq
+        if [line for line in changed if self.rows.sort_in(line)]:
+            self._stand_on(here)
+
+    def _stand_on(self, seq: int | None) -> None:
+        """Put the cursor on a unit, or on the next one shown, among rows that are others now."""
+        self.cursor = self.rows.index_of(seq) if seq is not None else 0
         self.measure()
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 
 from textual import events
 from textual.content import Content
@@ -50,14 +51,9 @@ class UnitMap(Widget):
         width, n = max(1, self.content_size.width), self.per_cell
         states = [cell_state(self.buckets[i : i + n]) for i in range(0, len(self.buckets), n)]
         here = self.cursor // self.units_per_bucket // n
-        parts: list[tuple[str, str]] = []
-        for index, state in enumerate(states):
-            mark = MAP_MARKS[state]
-            style = FAINT if state == "pending" else mark.style
-            parts.append((mark.sign, f"reverse {mark.style}" if index == here else style))
-            if (index + 1) % width == 0:
-                parts.append(("\n", ""))
-        return Content.assemble(*parts)
+        rows = (states[start : start + width] for start in range(0, len(states), width))
+        lines = [Content.assemble(*_cells(row, here - y * width)) for y, row in enumerate(rows)]
+        return Content("\n").join(lines)
 
     def on_click(self, event: events.Click) -> None:
         """Say which units were pointed at."""
@@ -68,6 +64,14 @@ class UnitMap(Widget):
         bucket = cell * self.per_cell
         if bucket < len(self.buckets):
             self.post_message(self.Pointed(bucket * self.units_per_bucket))
+
+
+def _cells(row: Sequence[str], here: int) -> Iterator[tuple[str, str]]:
+    """The cells of a row, neighbours that look the same as one piece: hundreds of pieces are slow to draw."""
+    for (state, marked), cells in groupby((state, index == here) for index, state in enumerate(row)):
+        mark = MAP_MARKS[state]
+        style = f"reverse {mark.style}" if marked else FAINT if state == "pending" else mark.style
+        yield mark.sign * len(list(cells)), style
 
 
 def cell_state(buckets: Sequence[Bucket]) -> str:

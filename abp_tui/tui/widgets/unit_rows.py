@@ -7,6 +7,7 @@ from bisect import bisect_left
 from collections.abc import Iterable
 
 from abp_tui.domain.model import UnitLine
+from abp_tui.store.tally import counted_as
 from abp_tui.store.units import Units
 
 PAGE = 100
@@ -22,10 +23,11 @@ class UnitRows:
         self._seqs: array[int] | None = None
         self._kept: dict[int, UnitLine] = {}
         self.state = ""
-        self.total = 0
+        self.items = 0
+        self.synthesis = False
 
     def __len__(self) -> int:
-        return self.total if self._seqs is None else len(self._seqs)
+        return self.items + self.synthesis if self._seqs is None else len(self._seqs)
 
     def seq_at(self, index: int) -> int:
         """The unit's number in a row."""
@@ -45,16 +47,13 @@ class UnitRows:
 
     def read_seqs(self, state: str) -> array[int] | None:
         """The numbers of the units in a state; None for all."""
-        return array("q", self._units.seqs_in(self._job_id, state)) if state else None
+        return self._units.seqs_in(self._job_id, state) if state else None
 
     def read_page(self, page: int) -> list[UnitLine]:
         """The units of a page of rows."""
         if self._seqs is None:
             return self._units.lines(self._job_id, page * PAGE, PAGE)
-        seqs = self._seqs[page * PAGE : (page + 1) * PAGE]
-        if not seqs:
-            return []
-        return self._units.lines_in(self._job_id, self.state, after=seqs[0] - 1, limit=len(seqs))
+        return self._units.lines_of(self._job_id, self._seqs[page * PAGE : (page + 1) * PAGE])
 
     def keep(self, lines: Iterable[UnitLine]) -> None:
         """Remember what was read; of too much, only the newest."""
@@ -68,6 +67,19 @@ class UnitRows:
             return None
         self._kept[line.seq] = line
         return self.index_of(line.seq)
+
+    def sort_in(self, line: UnitLine) -> bool:
+        """Let a changed unit join or leave those in the state shown; says whether it did."""
+        if self._seqs is None:
+            return False
+        index = bisect_left(self._seqs, line.seq)
+        there = index < len(self._seqs) and self._seqs[index] == line.seq
+        belongs = line.seq < self.items and counted_as(line.status, line.verdict) == self.state
+        if belongs and not there:
+            self._seqs.insert(index, line.seq)
+        elif there and not belongs:
+            del self._seqs[index]
+        return there != belongs
 
     def forget(self) -> None:
         """Read everything anew when it is next drawn."""

@@ -1,0 +1,62 @@
+"""The progress screen of a million units under a person's keys: each from the key to the whole paint."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from tests.bench.machine import memory_mb
+from tests.bench.result import Goal, Result, millis
+from tests.bench.screen import Screen, abp_shown
+from tests.bench.setting import Setting
+from tests.bench.watched import WAITING_FIRST
+
+ROUNDS, PAGES = 5, 100
+
+
+def measure(setting: Setting) -> Iterator[Result]:
+    """Open it, jump to the end, show what failed, page through that; then the memory."""
+    made, rounds = setting.watched(), setting.size(ROUNDS, 1)
+    total = made.job.counters.total
+    opened, jumped, filtered, paged, drawn = [], [], [], [], []
+    with abp_shown(made) as screen:
+        for _ in range(rounds):
+            opened.append(screen.react(b"\r", "item-0 "))
+            screen.rest()
+            jumped.append(screen.react(b"G", f"item-{total - 1} "))
+            screen.rest()
+            filtered.append(screen.react(b"f", f"item-{_last_failed(total)} "))
+            screen.rest()
+            for seq in _pages(screen, setting.size(PAGES, 5)):
+                began = time.monotonic()
+                paged.append(screen.repaint(b"\x04"))
+                drawn.append(screen.see(f"item-{seq} ", since=began))
+            screen.react(b"\x1b", "job-48 ")
+            screen.rest()
+        peak_mb = memory_mb(screen.pid, "VmHWM")
+    row = f"{total:,} units"
+    yield millis(f"{row}, open", opened, 200)
+    yield millis(f"{row}, to the end", jumped, 50)
+    yield millis(f"{row}, show failed", filtered, 200)
+    yield millis(f"{row}, {len(paged)} pages", paged, 50, share=1)
+    yield millis(f"{row}, pages read", drawn)
+    yield Result(f"{row}, memory", f"{peak_mb:.0f} MB at its peak", "", peak_mb, Goal("<", 120, " MB"))
+
+
+def _failed(index: int) -> int:
+    """The number of the unit that failed as the `index`th."""
+    return WAITING_FIRST + index // 10 * 100 + index % 10
+
+
+def _last_failed(total: int) -> int:
+    return total - 100 + 9
+
+
+def _pages(screen: Screen, count: int) -> Iterator[int]:
+    """Go to the last row of the first page; the unit under the cursor at the end of each page from there."""
+    screen.react(b"g", f"item-{_failed(0)} ")
+    screen.rest()
+    rows = screen.text.count("item-")
+    screen.repaint(b"\x04")
+    screen.rest()
+    yield from (_failed(page * (rows - 1)) for page in range(2, count + 2))
