@@ -23,6 +23,7 @@ ROWS: dict[str, Callable[[Setting], Iterator[Result]]] = {
     "ls": look.ls,
     "show": look.show,
     "creating": creating.measure,
+    "creating random": creating.random_ids,
     "creating 10M": creating.ten_millions,
 }
 
