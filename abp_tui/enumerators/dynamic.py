@@ -84,7 +84,6 @@ class DynamicEnumerator(Enumerator[DynamicConfig]):
     name = "dynamic"
     title = "Python code"
     Config = DynamicConfig
-    metadata = (ID,)
     live_preview = False
 
     def __init__(self, config: DynamicConfig) -> None:
