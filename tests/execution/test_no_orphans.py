@@ -128,8 +128,8 @@ def test_after_a_test_in_the_calling_process(repository: Repository, nest: Path)
 
 
 def shedding_job(repository: Repository, nest: Path, then: str) -> Job:
-    """A job whose agent leaves a child with neither its environment nor its session, and another of that."""
-    deaf = f"echo $$ > {nest}/plain.part; mv {nest}/plain.part {nest}/plain; sleep 600 & wait"
+    """A job whose agent leaves a child that has neither its environment nor its session."""
+    deaf = f"echo $$ > {nest}/plain.part; mv {nest}/plain.part {nest}/plain; exec sleep 600"
     code = f"setsid env -i sh -c '{deaf}' >&- 2>&- & while [ ! -e {nest}/plain ]; do sleep 0.01; done; {then}"
     options = {"argv": ["sh", "-c", code]}
     return make_job(
