@@ -141,7 +141,9 @@ def backoff(failures: int, *, jitter: float, base_s: float = BACKOFF_BASE_S) -> 
     return full * (0.5 + 0.5 * jitter)
 
 
-_SAYS_NOTHING = re.compile(r"(exit code \d+|killed by (SIG\w+|signal \d+))?")
+_SAYS_NOTHING = re.compile(
+    r"((it )?ended (without|before) [^:]*, )?(exit code \d+|killed by (SIG\w+|signal \d+))|"
+)
 
 
 def names_cause(error: str) -> bool:

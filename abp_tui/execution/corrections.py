@@ -20,7 +20,8 @@ Run = Callable[[Task], Outcome]
 def run_to_schema(task: Task, schema: Schema, run: Run, sink: Sink, *, resumes: bool) -> Outcome:
     """Run the task until its answer fits the schema; BAD_OUTPUT where it does not in the end.
 
-    The outcome is that of the last run, with what all of them cost. All of them share the total timer.
+    The outcome is that of the last run, with what all of them cost. All of them share the total timer. `run`
+    says `INTERRUPTED` where the attempt is to end, and nothing is sent back then.
     """
     began = time.monotonic()
     outcome = judged(run(task), schema)

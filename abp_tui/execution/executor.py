@@ -154,6 +154,7 @@ class JobExecutor:
             spill.close()
             raise
         pool.close()
+        self._orphans.close()
         spill.close()
         self._tell.job_changed(self._repository.jobs.get(job.id))
         return status
@@ -163,6 +164,7 @@ class JobExecutor:
         pool.cancel("the executor ends")
         pool.close(meanwhile=lambda: pool.hurry() if self._stop.urgent else None)
         self._orphans.end(running, ())
+        self._orphans.close()
 
     def _assignment(self, job: Job, journal: Journal, runner: AttemptRunner, seq: int | None) -> Assignment:
         if seq is not None:

@@ -227,7 +227,7 @@ class Loop:
 
     def _draw_consequences(self, end: Finished) -> Finished:
         end = self._gate.consider(end)
-        self._budget.spend(end.outcome.usage.cost_usd)
+        self._budget.spend(end.outcome.usage.cost_usd, ok=end.outcome.ok)
         if end.unit_status is UnitStatus.PENDING:
             self._nothing_until = 0.0
         self._hold = self._hold or hold_reason(end) or self._breaker.reason(end)

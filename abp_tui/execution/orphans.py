@@ -35,6 +35,9 @@ class Orphans(Protocol):
     def end(self, ended: Collection[int], running: Container[int]) -> None:
         """End those of attempts that have `ended`, of none that are `running`; returns once they are gone."""
 
+    def close(self) -> None:
+        """Once no attempt runs any more, at the end of the executor: end what carries no mark, too."""
+
 
 class Walked:
     """Finds orphans among all processes of this machine, by the marks and sessions of their attempts."""
@@ -58,6 +61,9 @@ class Walked:
         for attempt in ended:
             self._leaders.pop(attempt, None)
 
+    def close(self) -> None:
+        """Nothing: what has neither mark nor session is not told from the processes of others."""
+
 
 class Adopted:
     """Finds orphans among the children of this process, which does nothing but run a job."""
@@ -65,6 +71,7 @@ class Adopted:
     def __init__(self, store_uuid: str) -> None:
         self._lead = f"{ATTEMPT_MARK}={store_uuid}:".encode()
         self._children = _own_children()
+        self._not_adopted = frozenset(self._pids())  # the watchdog
         self._sessions: dict[int, int] = {}
         self._adopted: set[int] = set()
         self._ended: dict[int, float] = {}
@@ -80,17 +87,29 @@ class Adopted:
         for pid in gone:
             del self._sessions[pid]
 
+    def close(self) -> None:
+        """End all children: what has no mark can only come from an agent that shed its environment."""
+        _end_all(lambda: [pid for pid in self._living() if pid not in self._not_adopted])
+
     def _left(self, running: Container[int]) -> Iterator[int]:
-        for pid in map(int, self._children.read_bytes().split()):
-            with suppress(ChildProcessError, ProcessLookupError):
-                if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
-                    self._bury(pid)
-                    continue
+        for pid in self._living():
+            with suppress(ProcessLookupError):
                 attempt = self._attempt_of(pid)
                 if attempt is not None:
                     self._adopted.add(pid)
                     if attempt not in running:
                         yield pid
+
+    def _living(self) -> Iterator[int]:
+        for pid in self._pids():
+            with suppress(ChildProcessError):
+                if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+                    self._bury(pid)
+                    continue
+                yield pid
+
+    def _pids(self) -> list[int]:
+        return [int(pid) for pid in self._children.read_bytes().split()]
 
     def _bury(self, pid: int) -> None:
         """Take the exit status of an orphan that has ended.

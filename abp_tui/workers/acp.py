@@ -222,6 +222,8 @@ def _ended_early(stage: str, end: ProcessEnd) -> tuple[FailureKind, str]:
     kind = classify(end.last_stderr_line)
     if kind is FailureKind.AGENT_ERROR and stage == "initialize" and end.exit_code is not None:
         kind = FailureKind.REFUSED_TO_START
+    if kind is FailureKind.AGENT_ERROR and not end.killed_after_result:
+        kind = end.kind()
     return kind, _one_line(words)
 
 

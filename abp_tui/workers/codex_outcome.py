@@ -85,6 +85,8 @@ def outcome_of(
         return Outcome.failed(*interrupted, **facts)
     complaint = _complaint(stream, end)
     kind = classify(complaint)
+    if kind is FailureKind.AGENT_ERROR and not stream.error:
+        kind = end.kind()
     if kind is FailureKind.USAGE_LIMIT:
         facts["resets_at"] = limit_resets_at(complaint, datetime.now(UTC))
     return Outcome.failed(kind, " ".join(complaint.split())[:ERROR_LENGTH], **facts)

@@ -12,7 +12,6 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
-from abp_tui.domain.failure import FailureKind
 from abp_tui.domain.model import Outcome, Timers
 from abp_tui.domain.prompt import PromptTemplate
 from abp_tui.errors import InvalidInput, WorkerUnavailable
@@ -202,7 +201,7 @@ class CommandWorker(Worker[CommandOptions]):
             return Outcome.failed(*interrupted, output=text, exit_code=end.exit_code)
         if end.exit_code not in self.options.ok_exit_codes:
             return Outcome.failed(
-                FailureKind.AGENT_ERROR,
+                end.kind(),
                 end.describe(),
                 output=text,
                 exit_code=end.exit_code,

@@ -191,7 +191,7 @@ def _outcome(listener: _Listener, end: ProcessEnd) -> Outcome:
     if listener.failed is not None:
         said = " ".join(text(listener.failed, "error").split())[:ERROR_LENGTH]
         return Outcome.failed(_kind(listener.failed), said, **facts)
-    return Outcome.failed(FailureKind.AGENT_ERROR, f"ended without an answer, {end.describe()}", **facts)
+    return Outcome.failed(end.kind(), f"ended without an answer, {end.describe()}", **facts)
 
 
 def _kind(failed: Json) -> FailureKind:

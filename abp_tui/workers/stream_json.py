@@ -144,6 +144,8 @@ def outcome_of(stream: ClaudeStream, end: ProcessEnd, session_id: str) -> Outcom
     if end.exit_code and (hint := refusal(stream, end.stderr)):
         return Outcome.failed(FailureKind.REFUSED_TO_START, f"{_in_one_line(complaint)} ({hint})", **facts)
     kind = classify(stream, complaint)
+    if kind is FailureKind.AGENT_ERROR and not result:
+        kind = end.kind()
     if kind is FailureKind.USAGE_LIMIT:
         facts["resets_at"] = limit_resets_at(stream, complaint, datetime.now(UTC))
     return Outcome.failed(kind, _in_one_line(complaint), **facts)

@@ -425,7 +425,7 @@ def test_sigterm_in_the_middle_of_a_tool(agent: Agent) -> None:
     ready, sink = busy(agent), Recorder()
     with running(lambda: end_when(ready, signal.SIGTERM, sink)):
         outcome = agent.run("work", sink, allowed_tools=["Bash"]).outcome
-    assert (outcome.ok, outcome.failure, outcome.exit_code) == (False, F.AGENT_ERROR, 143)
+    assert (outcome.ok, outcome.failure, outcome.exit_code) == (False, F.TRANSIENT, 143)
     assert outcome.error == "ended without a result, exit code 143"
     assert (outcome.usage.cost_usd, outcome.last_tool) == (None, "Bash")
     put_out(ready)

@@ -19,6 +19,7 @@ from abp_tui.domain.failure import (
     backoff,
     decide,
     fingerprint,
+    names_cause,
     normalise,
 )
 
@@ -138,3 +139,32 @@ def test_any_error_has_a_short_fingerprint(error: str) -> None:
 def test_a_lone_surrogate_and_a_huge_error_do_not_break_the_fingerprint() -> None:
     for error in ("\udc80", "/a" * 1_000_000):
         assert re.fullmatch("[0-9a-f]{12}", fingerprint(FailureKind.AGENT_ERROR, error))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        "",
+        "exit code 1",
+        "killed by SIGKILL",
+        "killed by signal 77",
+        "ended without a result, killed by SIGKILL",
+        "ended without a result, exit code 143",
+        "ended without an answer, exit code 1",
+        "it ended before it answered session/prompt, exit code 143",
+    ],
+)
+def test_how_a_program_ended_is_no_cause(error: str) -> None:
+    assert not names_cause(error)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        "disk full",
+        "exit code 1: disk full",
+        "ended without a result, exit code 1: there is no disk, exit code 1",
+    ],
+)
+def test_what_a_program_complained_of_is_a_cause(error: str) -> None:
+    assert names_cause(error)

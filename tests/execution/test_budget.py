@@ -48,8 +48,10 @@ def attempts(repository: Repository, job: Job) -> int:
     ("limit", "paid", "unknown", "spent", "in_flight", "affordable"),
     [
         (None, 3, 0, 3.0, 0, None),  # no limit
-        (10.0, 0, 0, 0.0, 50, None),  # nothing is known yet
-        (10.0, 0, 7, 0.0, 0, None),
+        (10.0, 0, 0, 0.0, 0, 1),  # nothing is known yet: one alone tells
+        (10.0, 0, 0, 0.0, 1, 0),
+        (10.0, 0, 0, 0.0, 50, 0),
+        (10.0, 0, 7, 0.0, 0, None),  # and nothing ever tells
         (10.0, 2, 0, 2.0, 0, 8),
         (10.0, 2, 0, 2.0, 3, 5),  # what is in flight is reserved at the mean
         (10.0, 2, 0, 2.0, 8, 0),
@@ -83,6 +85,28 @@ def test_what_cost_nothing_does_not_lower_the_mean() -> None:
     for _ in range(100):
         budget.spend(0.0)
     assert budget.affordable(0) == 4
+
+
+@pytest.mark.parametrize(("ok", "affordable"), [(True, None), (False, 1)])
+def test_only_work_that_was_done_for_nothing_shows_that_it_costs_nothing(
+    ok: bool, affordable: int | None
+) -> None:
+    budget = Budget(10.0, 0, 0, 0.0)
+    budget.spend(0.0, ok=ok)
+    assert budget.affordable(0) == affordable
+
+
+def test_a_budget_holds_also_before_any_cost_is_known(repository: Repository) -> None:
+    job = running_job(repository, 12, budget_usd=0.02, desired_workers=12)
+    assert run(repository, job, costing(0.01)).status is JobStatus.PAUSED
+    assert repository.jobs.get(job.id).cost_usd == pytest.approx(0.02)
+    assert attempts(repository, job) == 2
+
+
+@pytest.mark.parametrize("cost", [None, 0.0], ids=["unknown", "none"])
+def test_without_a_cost_to_count_by_all_go_on(repository: Repository, cost: float | None) -> None:
+    job = running_job(repository, 12, budget_usd=0.02, desired_workers=4)
+    assert run(repository, job, costing(cost)).status is JobStatus.COMPLETED
 
 
 def test_what_is_in_flight_is_reserved_and_the_cost_of_the_test_counted(

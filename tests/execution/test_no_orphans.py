@@ -127,6 +127,35 @@ def test_after_a_test_in_the_calling_process(repository: Repository, nest: Path)
     assert living(nest) == set()
 
 
+def shedding_job(repository: Repository, nest: Path, then: str) -> Job:
+    """A job whose agent leaves a child that has neither its environment nor its session."""
+    deaf = f"echo $$ > {nest}/plain.part; mv {nest}/plain.part {nest}/plain; exec sleep 600"
+    code = f"setsid env -i sh -c '{deaf}' >&- 2>&- & while [ ! -e {nest}/plain ]; do sleep 0.01; done; {then}"
+    options = {"argv": ["sh", "-c", code]}
+    return make_job(
+        repository, 1, status=JobStatus.RUNNING, worker="command", worker_options=options, cwd=nest
+    )
+
+
+def test_what_shed_both_its_environment_and_its_session_ends_with_a_detached_executor(
+    repository: Repository, nest: Path
+) -> None:
+    executor = start_detached(repository, shedding_job(repository, nest, "true"))
+    assert executor.wait(PATIENCE_S) == 0
+    assert pids(nest) and living(nest) == set()
+
+
+def test_what_shed_both_its_environment_and_its_session_ends_with_a_stop(
+    repository: Repository, nest: Path
+) -> None:
+    job = shedding_job(repository, nest, "sleep 600")
+    executor = start_detached(repository, job)
+    wait_until(lambda: pids(nest))
+    repository.jobs.ask(job.id, desired=Desired.STOP)
+    assert executor.wait(PATIENCE_S) == 0
+    assert living(nest) == set()
+
+
 def killed_while_at_work(repository: Repository, nest: Path, *, with_watchdog: bool) -> Job:
     """A job whose executor was killed with everything hatched, and what watches over it too, or not."""
     job = brood_job(repository, nest, "stay")

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +14,7 @@ import pytest
 
 from abp_tui.domain.failure import FailureKind
 from abp_tui.domain.model import Event, EventKind, Job, Outcome, Timers
-from abp_tui.domain.status import JobStatus, UnitStatus
+from abp_tui.domain.status import Desired, JobStatus, UnitStatus
 from abp_tui.execution.executor import JobExecutor
 from abp_tui.orchestrator import Orchestrator
 from abp_tui.store.repository import Repository
@@ -266,3 +270,48 @@ def test_a_real_program_resumes_after_its_idle_timer(
     assert JobExecutor(repository, job.id, claude()).run() is JobStatus.COMPLETED
     assert ["--resume" in call["argv"] for call in calls(log)] == [False, True]
     assert "nothing was heard of you" in calls(log)[1]["prompt"]
+
+
+def agent_at_work(repository: Repository, job: Job, number: int) -> int | None:
+    """The process of the attempt of this number, once its agent has spoken."""
+    for attempt in repository.attempts.running(job.id):
+        spoken = any(event.body == "I hang." for event in repository.attempts.events(attempt.id))
+        if attempt.number == number and spoken:
+            return attempt.pid
+    return None
+
+
+def test_a_real_program_that_somebody_kills_goes_on_as_often_as_there_are_retries(
+    repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "log"
+    monkeypatch.setenv("STANDIN_LOG", str(log))
+    monkeypatch.setenv("STANDIN_MODE", "hang")
+    job = make_job(repository, 1, status=JobStatus.RUNNING, cwd=tmp_path, max_retries=5)
+    repository.recipes.add(job.recipe, timers=Timers(backoff_s=0.01))
+    thread, _, _ = run_in_thread(repository, job.id, claude())
+    for number in (1, 2):
+        os.kill(wait_until(partial(agent_at_work, repository, job, number)) or 0, signal.SIGKILL)
+    wait_until(partial(agent_at_work, repository, job, 3))
+    unit = repository.units.get(job.id, 0)
+    assert (unit.status, unit.failures) == (UnitStatus.PROCESSING, 2)
+    assert unit.failure_kind == "transient"
+    repository.jobs.ask(job.id, desired=Desired.STOP)
+    thread.join(30)
+    first, second, third = (call["argv"] for call in calls(log))
+    session = first[first.index("--session-id") + 1]
+    assert [argv[argv.index("--resume") + 1] for argv in (second, third)] == [session, session]
+
+
+def test_an_agent_that_is_killed_each_time_uses_its_retries_up(
+    repository: Repository, tmp_path: Path
+) -> None:
+    killed = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+    options = {"argv": [sys.executable, "-c", killed]}
+    job = make_job(
+        repository, 1, status=JobStatus.RUNNING, worker="command", worker_options=options, max_retries=2
+    )
+    repository.recipes.add(job.recipe, timers=Timers(backoff_s=0.01))
+    JobExecutor(repository, job.id).run()
+    unit = repository.units.get(job.id, 0)
+    assert (unit.status, unit.attempts) == (UnitStatus.FAILED, 3)

@@ -127,6 +127,20 @@ def test_death_by_a_signal_is_told() -> None:
 
 
 @pytest.mark.parametrize(
+    ("end", "kind"),
+    [
+        ("os.kill(os.getpid(), 9)", FailureKind.TRANSIENT),
+        ("os._exit(137)", FailureKind.TRANSIENT),
+        ("os._exit(143)", FailureKind.TRANSIENT),
+        ("os.kill(os.getpid(), 11)", FailureKind.AGENT_ERROR),
+        ("os._exit(1)", FailureKind.AGENT_ERROR),
+    ],
+)
+def test_what_somebody_killed_is_not_the_fault_of_the_program(end: str, kind: FailureKind) -> None:
+    assert run(python(f"import os; {end}"))[0].failure is kind
+
+
+@pytest.mark.parametrize(
     ("timers", "kind"),
     [
         (Timers(first_event_s=0.2), FailureKind.TIMEOUT_FIRST),
