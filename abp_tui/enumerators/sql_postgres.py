@@ -69,11 +69,18 @@ def _declared(request: Request, query: str) -> Iterator[Cursor]:
     """A cursor of the server's for the query; what the server says against it becomes our error."""
     settings = _settings(request)
     try:
-        with _connection(request, settings) as connection, connection.cursor(name=CURSOR) as cursor:
+        with _rolled_back(request, settings) as connection, connection.cursor(name=CURSOR) as cursor:
             cursor.execute(query.encode(), request.params or None)
             yield cursor
     except psycopg.Error as error:
         raise _told(request, error, settings) from None
+
+
+@contextmanager
+def _rolled_back(request: Request, settings: Mapping[str, str]) -> Iterator[Connection]:
+    """A connection whose transaction is never committed: a read-only one may still write large objects."""
+    with _connection(request, settings) as connection, connection.transaction(force_rollback=True):
+        yield connection
 
 
 def _rows(connection: Connection) -> Generator[Sequence[Any], None, None]:
