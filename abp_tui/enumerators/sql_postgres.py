@@ -22,6 +22,7 @@ except ImportError as missing:
 CONNECT_TIMEOUT_S = 10
 BATCH = 1000
 CURSOR = "abp_items"
+UNFOLDING = 256  # times; the most that the server can compress a value
 TOO_LARGE = "abp: a row of"
 TELLING = 4  # characters; less of a password is in any text
 
@@ -54,13 +55,18 @@ def _measured(query: str) -> str:
     """The query, each row measured by the server, which fails before it sends one that is too large.
 
     What fails is the cast of a text that says why; it is made of the row, or the planner would try it.
-    OFFSET 0 keeps the planner from computing each row twice, once to measure it.
+    OFFSET 0 keeps the planner from computing each row twice, once to measure it. Stored values may be
+    compressed: only a row that may unfold to more than the limit is measured as text, which each type has.
     """
-    size = "pg_column_size(abp_row.*)"
+    stored = "pg_column_size(abp_row.*)"
+    size = (
+        f"CASE WHEN {stored} <= {ITEM_LIMIT // UNFOLDING} OR {stored} > {ITEM_LIMIT} THEN {stored} "
+        "ELSE octet_length(CAST(abp_row.* AS text)) END"
+    )
     return (
         f"SELECT abp_row.* FROM (SELECT * FROM (\n{query}\n) AS abp_rows OFFSET 0) AS abp_row "
         f"WHERE CASE WHEN {size} <= {ITEM_LIMIT} THEN true "
-        f"ELSE CAST('{TOO_LARGE} ' || {size} || ' bytes' AS boolean) END"
+        f"ELSE CAST('{TOO_LARGE} ' || {stored} || ' bytes' AS boolean) END"
     )
 
 

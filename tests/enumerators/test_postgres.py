@@ -144,6 +144,23 @@ def test_a_row_that_is_too_large_is_not_sent(pg: Server, large: str) -> None:
     assert memory(reset=False) - before < 30_000
 
 
+def test_a_stored_row_that_is_small_only_while_compressed_is_not_sent(pg: Server) -> None:
+    pg.run("CREATE TABLE packed AS SELECT repeat('x', 200000000) AS t")
+    made = source(pg, "SELECT t FROM packed")
+    made.validate()
+    before = memory()
+    assert "of the query is over 64 MB" in refused(made)
+    assert memory(reset=False) - before < 30_000
+
+
+def test_a_stored_row_that_unfolds_within_the_limit_is_read(pg: Server) -> None:
+    pg.run(
+        "CREATE TABLE folded AS SELECT repeat('x', 60000000) AS t, 'item'::regclass AS r, acldefault('r', 10)"
+    )
+    [item] = source(pg, "SELECT * FROM folded").items()
+    assert len(item.payload["t"]) == 60_000_000
+
+
 def test_large_rows_are_in_memory_one_at_a_time(pg: Server) -> None:
     query = "SELECT repeat('x', 10000000) AS t FROM generate_series(1, 30)"
     before = memory()
