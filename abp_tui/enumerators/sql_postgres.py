@@ -32,6 +32,13 @@ Cursor = psycopg.ServerCursor[tuple[Any, ...]]
 _OPTIONS = psycopg.pq.Conninfo.get_defaults()
 _KNOWN = frozenset(option.keyword.decode() for option in _OPTIONS)
 _SECRET = frozenset(option.keyword.decode() for option in _OPTIONS if option.dispchar)
+_LINE = re.compile(r"\bLINE (\d+):")  # the query begins on the second
+_UNDECLARABLE = (psycopg.errors.SyntaxError, psycopg.errors.FeatureNotSupported)
+_CHANGE = re.compile(
+    r"(?:\s|--[^\n]*\n)*(?:insert|update|delete|merge|truncate|create|alter|drop|copy|call|do|"
+    r"with\b.*\b(?:insert|update|delete|merge))\b",
+    re.IGNORECASE | re.DOTALL,
+)
 
 
 @contextmanager
@@ -47,7 +54,7 @@ def reading(request: Request, begun: Callable[[Callable[[], None]], None]) -> It
 
 def check(request: Request) -> None:
     """Raise what `reading` would raise before the first row; the server plans the query and runs nothing."""
-    with _declared(request, request.query):  # by itself, so that places in what the server says are right
+    with _declared(request, f"\n{request.query}"):  # by itself, and like there from line 2 on
         return
 
 
@@ -139,9 +146,11 @@ def _connection(request: Request, settings: Mapping[str, str]) -> Connection:
 
 
 def _told(request: Request, error: psycopg.Error, settings: Mapping[str, str]) -> InvalidInput:
-    why = _scrubbed(error, settings)
+    why = _LINE.sub(lambda found: f"LINE {int(found[1]) - 1}:", _scrubbed(error, settings), count=1)
     if isinstance(error, psycopg.errors.ReadOnlySqlTransaction):
         return InvalidInput(f"the query may only read: {why}", "give one SELECT")
+    if isinstance(error, _UNDECLARABLE) and _CHANGE.match(request.query):
+        return InvalidInput("the query may only read, and would write", "give one SELECT")
     if isinstance(error, psycopg.errors.QueryCanceled):
         return too_slow(request, why)
     if isinstance(error, psycopg.OperationalError) and error.sqlstate is None:

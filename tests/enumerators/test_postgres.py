@@ -116,6 +116,35 @@ def test_large_objects_which_a_read_only_transaction_may_write_are_not_kept(pg: 
     assert pg.run("SELECT count(*) FROM pg_largeobject_metadata") == [(0,)]
 
 
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("-- all\ndelete FROM item", "would write"),
+        ("WITH gone AS (DELETE FROM item RETURNING *) SELECT * FROM gone", "would write"),
+        ("SELECT 1,\nnothing", "LINE 2: nothing"),
+        ("SELEC 1", "LINE 1: SELEC 1"),
+    ],
+)
+def test_what_the_server_says_is_about_the_query_as_it_is_written(pg: Server, query: str, words: str) -> None:
+    message = refused(source(pg, query))
+    assert words in message
+    assert "DECLARE" not in message and "abp_items" not in message
+
+
+@pytest.mark.parametrize("end", ["; -- c", ";; -- c\n-- d\n", "; -- it's c", " -- c"])
+def test_a_comment_behind_the_query(pg: Server, end: str) -> None:
+    made = source(pg, f"SELECT 1 AS a{end}")
+    if "'" in end:
+        assert 'near ";"' in refused(made)
+    else:
+        assert [item.payload["a"] for item in made.items()] == [1]
+
+
+def test_what_looks_like_a_comment_in_a_text_stays(pg: Server) -> None:
+    [item] = source(pg, "SELECT 'x; -- c' AS a").items()
+    assert item.payload["a"] == "x; -- c"
+
+
 def test_parameters_are_bound(pg: Server) -> None:
     query = "SELECT id FROM item WHERE id = %(n)s OR 'x' = %(s)s"
     params = {"n": 2, "s": "' OR 1=1 --"}
