@@ -33,12 +33,11 @@ _OPTIONS = psycopg.pq.Conninfo.get_defaults()
 _KNOWN = frozenset(option.keyword.decode() for option in _OPTIONS)
 _SECRET = frozenset(option.keyword.decode() for option in _OPTIONS if option.dispchar)
 _LINE = re.compile(r"\bLINE (\d+):")  # the query begins on the second
-_UNDECLARABLE = (psycopg.errors.SyntaxError, psycopg.errors.FeatureNotSupported)
 _CHANGE = re.compile(
-    r"(?:\s|--[^\n]*\n)*(?:insert|update|delete|merge|truncate|create|alter|drop|copy|call|do|"
-    r"with\b.*\b(?:insert|update|delete|merge))\b",
-    re.IGNORECASE | re.DOTALL,
+    r"(?:\s|--[^\n]*\n)*(?:insert|update|delete|merge|truncate|create|alter|drop|copy|call|do)\b",
+    re.IGNORECASE,
 )
+_CHANGE_INSIDE = re.compile(r"\b(?:insert|update|delete|merge)\b", re.IGNORECASE)
 
 
 @contextmanager
@@ -149,13 +148,21 @@ def _told(request: Request, error: psycopg.Error, settings: Mapping[str, str]) -
     why = _LINE.sub(lambda found: f"LINE {int(found[1]) - 1}:", _scrubbed(error, settings), count=1)
     if isinstance(error, psycopg.errors.ReadOnlySqlTransaction):
         return InvalidInput(f"the query may only read: {why}", "give one SELECT")
-    if isinstance(error, _UNDECLARABLE) and _CHANGE.match(request.query):
+    if _would_write(request.query, error):
         return InvalidInput("the query may only read, and would write", "give one SELECT")
     if isinstance(error, psycopg.errors.QueryCanceled):
         return too_slow(request, why)
     if isinstance(error, psycopg.OperationalError) and error.sqlstate is None:
         return InvalidInput(f"{masked(request.address.text)}: {why}", "see whether the server still runs")
     return InvalidInput(f"the query fails: {why}", "try it with psql")
+
+
+def _would_write(query: str, error: psycopg.Error) -> bool:
+    """Whether there is no cursor for the query because it writes, by itself or in its WITH."""
+    if isinstance(error, psycopg.errors.SyntaxError):
+        return _CHANGE.match(query) is not None
+    inside = isinstance(error, psycopg.errors.FeatureNotSupported) and "DECLARE CURSOR" in str(error)
+    return inside and _CHANGE_INSIDE.search(query) is not None
 
 
 def _scrubbed(error: Exception, settings: Mapping[str, str]) -> str:

@@ -123,6 +123,7 @@ def test_large_objects_which_a_read_only_transaction_may_write_are_not_kept(pg: 
         ("WITH gone AS (DELETE FROM item RETURNING *) SELECT * FROM gone", "would write"),
         ("SELECT 1,\nnothing", "LINE 2: nothing"),
         ("SELEC 1", "LINE 1: SELEC 1"),
+        ("WITH x AS (SELECT 1) SELEC 'delete'", 'near "SELEC"'),
     ],
 )
 def test_what_the_server_says_is_about_the_query_as_it_is_written(pg: Server, query: str, words: str) -> None:
