@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
@@ -24,6 +25,9 @@ from abp_tui.enumerators.settings import (
 )
 from abp_tui.enumerators.sql_variables import Address
 from abp_tui.errors import InvalidInput
+
+# A semicolon and the comments behind it, where nothing in them could end a quotation that began before.
+_END = re.compile(r""";[;\s]*(?:--[^\n'"`$\]*]*(?:\n[;\s]*|\Z))*\Z""")
 
 Value = str | int | float | bool | None
 
@@ -160,7 +164,7 @@ class SqlEnumerator(Enumerator[SqlConfig]):
         except ValueError as error:
             raise unusable(error) from None
         return Request(
-            address, self.config.query.rstrip().rstrip(";"), self.config.params, self.config.timeout_s
+            address, _END.sub("", self.config.query.rstrip()), self.config.params, self.config.timeout_s
         )
 
     def _columns(self, result: Result) -> Sequence[str]:
