@@ -113,7 +113,7 @@ class Worker(ABC, Generic[OptionsT]):
         """Whether this worker can run here."""
 
     def takes_schema(self, schema: Mapping[str, Any]) -> bool:
-        """Whether it tells the agent of this `Task.output_schema` in a way of its own; else the prompt does."""
+        """Whether it tells the agent of this `Task.output_schema` by itself; else the prompt does."""
         return False
 
     def check(self, fields: Sequence[str]) -> None:
