@@ -1,4 +1,4 @@
-"""Settings given as JSON or TOML itself rather than as a file; keys in them would be kept, so none are taken."""
+"""Settings given as JSON or TOML itself, not as a file; keys in them would be kept, so none are taken."""
 
 from __future__ import annotations
 
