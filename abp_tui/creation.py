@@ -86,7 +86,11 @@ def preview(repository: Repository, plan: Plan, synthesizer: PromptSynthesizer, 
     head, rows = _opened(plan.enumerator)
     template = prompt(plan, synthesizer, _fields(head), head[0].payload)
     count = _count(plan.enumerator, rows)
-    ending = "" if plan.output_schema is None or plan.worker.takes_schema else form(plan.output_schema)
+    ending = (
+        ""
+        if plan.output_schema is None or plan.worker.takes_schema(plan.output_schema)
+        else form(plan.output_schema)
+    )
     return Preview(template, tuple(head[:first]), count, tuple(plan.enumerator.warnings()), ending)
 
 

@@ -119,7 +119,7 @@ class AttemptRunner:
         self._template = PromptTemplate(job.prompt_template)
         schema = job.recipe.output_schema
         self._schema = None if schema is None else Schema(schema)
-        self._form = "" if schema is None or worker.takes_schema else form(schema)
+        self._form = "" if schema is None or worker.takes_schema(schema) else form(schema)
         self.go_on: GoOn | None = go_on if worker.resumes else None
 
     def render(self, payload: Mapping[str, Any]) -> str:

@@ -100,8 +100,6 @@ class Worker(ABC, Generic[OptionsT]):
     default_timers: ClassVar[Timers] = Timers()
     resumes: ClassVar[bool] = False
     """Whether it can go on with the session of an earlier attempt, by `Task.session_id`."""
-    takes_schema: ClassVar[bool] = False
-    """Whether it has a way of its own to tell the agent of `Task.output_schema`; else the prompt does."""
 
     def __init__(self, options: OptionsT) -> None:
         self.options = options
@@ -113,6 +111,10 @@ class Worker(ABC, Generic[OptionsT]):
     @abstractmethod
     def probe(self) -> Probe:
         """Whether this worker can run here."""
+
+    def takes_schema(self, schema: Mapping[str, Any]) -> bool:
+        """Whether it tells the agent of this `Task.output_schema` by itself; else the prompt does."""
+        return False
 
     def check(self, fields: Sequence[str]) -> None:
         """Raise `InvalidInput` where the options can't work for items with these payload fields."""

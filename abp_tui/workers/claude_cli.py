@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from abp_tui import paths
 from abp_tui.domain.model import Outcome
@@ -16,6 +16,7 @@ from abp_tui.workers.base import NESTING_MARKS, Probe, Sink, Task
 from abp_tui.workers.cancel import Cancel
 from abp_tui.workers.claude_account import CONFIG_VARIABLE, account, config_folder, login
 from abp_tui.workers.claude_options import ClaudeOptions, in_words
+from abp_tui.workers.claude_schema import native
 from abp_tui.workers.claude_slots import STATE, ConfigSlots
 from abp_tui.workers.probing import probe_version
 from abp_tui.workers.spawn import environment
@@ -31,7 +32,6 @@ class ClaudeCliWorker(StreamJsonWorker[ClaudeOptions]):
     title = "Claude Code"
     Options = ClaudeOptions
     resumes = True
-    takes_schema = True
 
     def run(self, task: Task, sink: Sink, cancel: Cancel) -> Outcome:
         """Run the agent on the task, in a config folder of its own if that is wanted."""
@@ -57,9 +57,13 @@ class ClaudeCliWorker(StreamJsonWorker[ClaudeOptions]):
             argv += ["--tools", *(options.tools or ("",))]
         argv += ["--strict-mcp-config"] * (options.strict_mcp_config or options.lean)
         argv += ["--bare"] * options.bare
-        if task.output_schema is not None:
-            argv += ["--json-schema", json.dumps(task.output_schema)]
+        if task.output_schema is not None and (schema := native(task.output_schema)) is not None:
+            argv += ["--json-schema", schema]
         return argv
+
+    def takes_schema(self, schema: Mapping[str, Any]) -> bool:
+        """Whether the program takes it, as most objects that are not too large."""
+        return native(schema) is not None
 
     def _single_values(self) -> Mapping[str, str | float | None]:
         options = self.options

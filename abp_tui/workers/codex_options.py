@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import json
+import tomllib
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
 from abp_tui.workers.base import WorkerOptions
+from abp_tui.workers.inline import refuse_keys
 from abp_tui.workers.value import Value
 
 _SANDBOXES = {
@@ -51,7 +55,19 @@ class CodexOptions(WorkerOptions):
                 raise ValueError(
                     f"{key.strip()} can't be set here" + (f", use the option {instead}" if instead else "")
                 )
+            refuse_keys(_read(override), "put it in your config.toml, or export it and name it in env_vars")
         return config
+
+
+def _read(override: str) -> Mapping[str, Any]:
+    """The override as settings; a value that is no TOML is a text, as it is for Codex."""
+    key, _, value = override.partition("=")
+    for line in (override, f"{key}={json.dumps(value)}"):
+        try:
+            return tomllib.loads(line)
+        except ValueError:
+            continue
+    return {}
 
 
 def in_words(options: CodexOptions) -> list[str]:

@@ -15,12 +15,17 @@ from abp_tui.errors import WorkerUnavailable
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
+def looks_like_key(name: str, value: str) -> bool:
+    """Whether a variable holds a key itself, rather than a `${NAME}` that refers to it."""
+    return is_secret(name, _REFERENCE.sub("", value))
+
+
 def _can_be_kept(variables: Mapping[str, str]) -> Mapping[str, str]:
     for name, value in variables.items():
         if not name or "=" in name or "\0" in name + value:
             raise ValueError(f"{name!r} can't be a variable: no name, or a = or NUL in it")
         os.fsencode(name + value)
-        if is_secret(name, _REFERENCE.sub("", value)):
+        if looks_like_key(name, value):
             raise ValueError(
                 f"{name} looks like a key, and would be kept: export it, and write {name}=${{{name}}}"
             )

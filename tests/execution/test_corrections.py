@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +31,13 @@ class Scripted(InProcessWorker):
 
     def __init__(self, *outcomes: Outcome | str, resumes: bool = False, takes_schema: bool = False) -> None:
         super().__init__(self._next)
-        self.resumes, self.takes_schema = resumes, takes_schema  # type: ignore[misc]
+        self.resumes = resumes  # type: ignore[misc]
+        self._takes_schema = takes_schema
         self._outcomes: Iterator[Outcome | str] = iter(outcomes)
         self.tasks: list[Task] = []
+
+    def takes_schema(self, schema: Mapping[str, Any]) -> bool:
+        return self._takes_schema
 
     def _next(self, task: Task, sink: Sink, cancel: Cancel) -> Outcome:
         self.tasks.append(task)
