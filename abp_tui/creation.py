@@ -13,11 +13,15 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
+from abp_tui.domain.follow_up import form
 from abp_tui.domain.model import MAX_RETRIES, MAX_WORKERS, Job, Recipe, Timers
 from abp_tui.domain.prompt import RESULTS_FIELD, PromptSynthesizer, PromptTemplate
 from abp_tui.enumerators.base import Enumerator, Item
 from abp_tui.errors import DuplicateKey, InvalidInput
 from abp_tui.paths import results_path
+from abp_tui.plugins import explain, suggest
 from abp_tui.store.keys import SeenKeys
 from abp_tui.store.records import dump, storable
 from abp_tui.store.repository import Repository
@@ -69,10 +73,11 @@ class Preview:
     items: tuple[Item, ...]
     count: int
     warnings: tuple[str, ...]
+    ending: str = ""
 
     def prompt(self, n: int) -> str:
-        """The rendered prompt of the n-th of the first items."""
-        return self.template.render(self.items[n].payload)
+        """The rendered prompt of the n-th of the first items, with what is added to it."""
+        return self.template.render(self.items[n].payload) + self.ending
 
 
 def preview(repository: Repository, plan: Plan, synthesizer: PromptSynthesizer, first: int = 5) -> Preview:
@@ -81,7 +86,12 @@ def preview(repository: Repository, plan: Plan, synthesizer: PromptSynthesizer, 
     head, rows = _opened(plan.enumerator)
     template = prompt(plan, synthesizer, _fields(head), head[0].payload)
     count = _count(plan.enumerator, rows)
-    return Preview(template, tuple(head[:first]), count, tuple(plan.enumerator.warnings()))
+    ending = (
+        ""
+        if plan.output_schema is None or plan.worker.takes_schema(plan.output_schema)
+        else form(plan.output_schema)
+    )
+    return Preview(template, tuple(head[:first]), count, tuple(plan.enumerator.warnings()), ending)
 
 
 def look(enumerator: Enumerator[Any], first: int = 5) -> Found:
@@ -159,6 +169,19 @@ def check_limits(
         raise InvalidInput(f"max_failures_in_row is {max_failures_in_row}", hint)
     if budget_usd is not None and not (math.isfinite(budget_usd) and budget_usd > 0):
         raise InvalidInput(f"the budget is {budget_usd}", "it is an amount above 0, or left out for none")
+
+
+def with_timers(base: Timers, changes: Mapping[str, float]) -> Timers:
+    """`base` with some timers changed, by their names, with or without the `_s`; raises `InvalidInput`."""
+    known = {name.removesuffix("_s"): name for name in Timers.model_fields}
+    for name in changes:
+        if name.removesuffix("_s") not in known:
+            raise InvalidInput(f"there is no timer {name!r}", suggest(name, list(known)))
+    named = {known[name.removesuffix("_s")]: seconds for name, seconds in changes.items()}
+    try:
+        return Timers.model_validate({**base.model_dump(), **named})
+    except ValidationError as error:
+        raise InvalidInput(f"timeouts: {explain(error)}", "seconds up to 30 days; 0 means none") from None
 
 
 def check_prompt(text: str) -> None:
@@ -302,5 +325,5 @@ def _told(error: DuplicateKey, enumerator: Enumerator[Any]) -> InvalidInput:
     first, second = enumerator.place(error.first), enumerator.place(error.seq)
     return InvalidInput(
         f"{first} and {second} have the same key {error.key[:100]!r}",
-        "name an id that differs in each item, or none: then the position is the key",
+        "a key names one item: leave one of them out, or name an id that differs in each",
     )

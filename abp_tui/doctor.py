@@ -22,11 +22,12 @@ from abp_tui.workers.base import make_worker, registry
 
 MB = 1024 * 1024
 AGENT_MB = 300  # a working Claude Code took 200 to 400
+NO_LOGIN = "no login found"
 LITTLE_DISK = 1024 * MB
 NETWORK_FILE_SYSTEMS = frozenset(
     "nfs nfs4 cifs smbfs smb3 sshfs fuse.sshfs 9p afs ceph glusterfs lustre".split()
 )
-OPTIONS_NEEDED: Mapping[str, Mapping[str, object]] = {"command": {"argv": ["true"]}}  # to look at it at all
+BY_NAME = frozenset({"command", "acp", "llm"})  # run what a job names: there is no one program to look for
 
 
 class Grade(StrEnum):
@@ -59,7 +60,7 @@ def examine(settings: Settings, environment: Mapping[str, str] = os.environ) -> 
 def agents() -> Iterator[Finding]:
     """Every worker there is: installed, which version, and what its start took."""
     for name in registry.names():
-        if name not in OPTIONS_NEEDED:
+        if name not in BY_NAME:
             yield _agent(name)
 
 
@@ -74,7 +75,8 @@ def _agent(name: str) -> Finding:
         return Finding(name, Grade.NOTE, probe.detail, probe.hint)
     measured = f", answers in {took:.1f} s" + (f" with {peak} MB" if peak > before else "")
     version = f"{probe.version}, " if probe.version else ""
-    return Finding(name, Grade.GOOD, f"{version}{probe.detail}{measured if probe.version else ''}")
+    grade = Grade.NOTE if NO_LOGIN in probe.detail else Grade.GOOD
+    return Finding(name, grade, f"{version}{probe.detail}{measured if probe.version else ''}")
 
 
 def _children_peak_mb() -> int:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from abp_tui.domain.failure import FailureKind
-from abp_tui.domain.model import Job, Lease, WorkUnit
-from abp_tui.domain.status import JobStatus, Phase, UnitStatus, Verdict
+from abp_tui.domain.model import Gate, Job, Lease, Question, WorkUnit
+from abp_tui.domain.status import GateState, JobStatus, Phase, UnitStatus, Verdict
 from abp_tui.liveness import Liveness, judge
 
 
@@ -28,6 +28,33 @@ class ExecutorView(View):
     heartbeat_at: datetime
     alive: bool = Field(description="Whether it lives, as far as can be told from here.")
     state: Liveness = Field(description="alive, stalled (lives, but its beat is late), dead, or elsewhere.")
+
+
+class GateView(View):
+    """What keeps the agents of a job's worker and account from starting."""
+
+    state: GateState = Field(description="closed, or probing: one unit tries whether it is over.")
+    until: datetime | None = Field(description="When one unit tries it; null: once a person resumes.")
+    reason: str = Field(description="usage limit, or login needed and why.")
+    is_known: bool = Field(description="Whether the agent itself has said when its limit ends.")
+
+    @property
+    def needs_login(self) -> bool:
+        """Whether it stays closed until a person has logged in and resumes."""
+        return self.state is GateState.CLOSED and self.until is None
+
+    def words(self, span: Callable[[float], str], now: datetime | None = None) -> str:
+        """The reason, and how long it lasts; `span` says a number of seconds as people read it."""
+        if self.state is GateState.PROBING:
+            return f"{self.reason}: one unit tries whether it is over"
+        if self.until is None:
+            return self.reason
+        now = now or datetime.now(UTC)
+        left_s = (self.until - now).total_seconds()
+        if left_s <= 0:
+            return f"{self.reason}, about to be tried"
+        verb = "resets" if self.is_known else "tried again"
+        return f"{self.reason}, {verb} in {span(left_s)}, {_on_the_wall(self.until, now)}"
 
 
 class JobView(View):
@@ -57,8 +84,12 @@ class JobView(View):
     max_workers: int
     max_retries: int
     max_failures_in_row: int = Field(description="So many failures in a row pause the job; 0: never.")
+    timers: dict[str, float] = Field(description="How long an attempt may take, in seconds; 0: no limit.")
+    output_schema: dict[str, Any] | None = Field(description="The JSON schema that each result fits.")
     pause_reason: str | None
     waiting: str | None = Field(description="What a running job waits for before it starts more units.")
+    question: Question | None = Field(description="What the agent under test asks of a person, if it does.")
+    gate: GateView | None = Field(description="What keeps its agents from starting; null where nothing does.")
     post_processing_prompt: str | None
     synthesis: UnitStatus | None = Field(description="State of the step over all results, if there is one.")
     created_at: datetime
@@ -115,6 +146,9 @@ def view_job(job: Job, judge: Callable[[Lease], Liveness] = judge) -> JobView:
         phase=phase_of(job, executor is not None and executor.alive),
         prompt_version=job.recipe.version,
         worker_options=dict(job.recipe.worker_options),
+        timers=job.recipe.timers.model_dump(),
+        output_schema=None if job.recipe.output_schema is None else dict(job.recipe.output_schema),
+        gate=_view_gate(job.gate) if job.gate and not job.status.ended else None,
         executor=executor,
     )
 
@@ -133,8 +167,29 @@ def phase_of(job: Job, executor_lives: bool) -> Phase | None:
             return Phase.REVIEW
         return Phase.TESTING if executor_lives else Phase.INTERRUPTED
     if job.status is JobStatus.RUNNING:
-        return Phase.RUNNING if executor_lives else Phase.INTERRUPTED
+        if not executor_lives:
+            return Phase.INTERRUPTED
+        return Phase.GATED if _is_gated(job) else Phase.RUNNING
     return None
+
+
+def _is_gated(job: Job) -> bool:
+    """Whether something of a running job waits for its gate."""
+    waits = job.counters.pending > 0 or job.synthesis is UnitStatus.PENDING
+    return waits and job.gate is not None and job.gate.state is not GateState.OPEN
+
+
+def _view_gate(gate: Gate) -> GateView | None:
+    if gate.state is GateState.OPEN:
+        return None
+    known = gate.until is not None and not gate.tries
+    return GateView(state=gate.state, until=gate.until, reason=gate.reason, is_known=known)
+
+
+def _on_the_wall(moment: datetime, now: datetime) -> str:
+    """A time to come as a clock here shows it, with the day where that is another one."""
+    local = moment.astimezone()
+    return f"{local:%H:%M}" if local.date() == now.astimezone().date() else f"{local:%a %H:%M}"
 
 
 def _view_executor(lease: Lease, judge: Callable[[Lease], Liveness]) -> ExecutorView:
@@ -150,6 +205,6 @@ def _view_executor(lease: Lease, judge: Callable[[Lease], Liveness]) -> Executor
 
 _SAME = (
     "name intent status cost_usd cost_is_floor budget_usd prompt_template enumerator_type enumerator_config "
-    "worker cwd max_workers max_retries max_failures_in_row pause_reason waiting post_processing_prompt "
-    "synthesis created_at started_at finished_at"
+    "worker cwd max_workers max_retries max_failures_in_row pause_reason waiting question "
+    "post_processing_prompt synthesis created_at started_at finished_at"
 ).split()

@@ -44,14 +44,21 @@ def test_a_row_is_measured_and_printed(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_creating_is_measured_beside_the_bare_rows(tmp_path: Path) -> None:
-    lines = run_quickly(tmp_path, "creating", "creating 10M")[3:]
-    assert [line.split("  ")[0] for line in lines[:6]] == [
-        f"create, {count} rows{what}"
-        for count in ("20,000", "40,000")
+    lines = run_quickly(tmp_path, "creating", "creating random", "creating 10M")[3:]
+    assert [line.split("  ")[0] for line in lines[:9]] == [
+        f"create, {rows}{what}"
+        for rows in ("20,000 rows", "20,000 rows, random ids", "40,000 rows")
         for what in ("", ", memory", ", write lock")
     ]
-    assert all(line.endswith(("ok", "short")) for line in lines[:6])
+    assert all(line.endswith(("ok", "short")) for line in lines[:9])
     assert "executemany: " in lines[0] and "at its peak" in lines[1] and "ms at the longest" in lines[2]
+
+
+def test_a_process_of_a_row_says_how_to_get_the_table() -> None:
+    command = [sys.executable, "-m", "tests.bench.creating"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert "python -m tests.bench --only creating" in done.stderr
 
 
 @pytest.mark.parametrize(

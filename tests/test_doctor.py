@@ -31,6 +31,7 @@ def test_an_installed_agent_is_told_with_its_version_and_what_its_start_took(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("PATH", str(STANDINS), prepend=":")
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "something")
     claude = next(f for f in doctor.agents() if f.about == "claude")
     assert claude.grade is Grade.GOOD
     assert "answers in" in claude.detail and str(STANDINS) in claude.detail
@@ -57,3 +58,16 @@ def test_too_little_memory_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None
     assert doctor.memory().grade is Grade.BAD
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=3200 * doctor.MB))
     assert doctor.memory().detail == "3,200 MB free: about 10 agents of 300 MB at a time"
+
+
+def test_an_agent_without_a_login_is_a_note_that_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, own_home: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(STANDINS), prepend=":")
+    for name in ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    claude = next(f for f in doctor.agents() if f.about == "claude")
+    assert claude.grade is Grade.NOTE
+    assert "log in" in claude.detail
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "something")
+    assert next(f for f in doctor.agents() if f.about == "claude").grade is Grade.GOOD

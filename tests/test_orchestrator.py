@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from abp_tui.domain.model import Job, TestResult
+from abp_tui.domain.model import EventKind, Job, TestResult
 from abp_tui.domain.status import AttemptStatus, Desired, JobStatus, Phase, UnitStatus
 from abp_tui.errors import AbpError, IllegalTransition, InvalidInput, LeaseHeld, NotFound
 from abp_tui.execution.executor import JobExecutor
@@ -144,7 +144,8 @@ def test_the_test_runs_here_and_returns_everything(repository: Repository, notes
     result = run_test(orchestrator, job)
     assert result.passed
     assert (result.output, result.cost_usd) == ("Read note0.md", 0.01)
-    assert [event.body for event in result.conversation] == ["Read note0.md", "I was asked: Read note0.md"]
+    said = [event.body for event in result.conversation if event.kind is not EventKind.DIFF]
+    assert said == ["Read note0.md", "I was asked: Read note0.md"]
     assert result.job.status is JobStatus.TESTING
     assert orchestrator.status(job.id).phase is Phase.REVIEW
 

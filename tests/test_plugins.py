@@ -14,6 +14,7 @@ from abp_tui.enumerators.base import make_enumerator
 from abp_tui.enumerators.file import FileEnumerator
 from abp_tui.errors import AbpError, InvalidInput, NotFound
 from abp_tui.plugins import Registry, explain, suggest
+from tests.packages import install
 
 PLUGIN = """
 from typing import ClassVar
@@ -169,4 +170,25 @@ def test_a_package_that_was_really_installed_adds_a_source(tmp_path: Path) -> No
     )
     assert [unit["payload"] for unit in json.loads(run("units", "job", "--json"))] == [
         {"n": n} for n in range(3)
+    ]
+
+
+def test_a_package_that_was_really_installed_adds_a_worker(tmp_path: Path) -> None:
+    site = install("abp_shout", tmp_path / "shout")
+    env = {**os.environ, "PYTHONPATH": str(site), "ABP_STORAGE_PATH": str(tmp_path / "abp.db")}
+    (tmp_path / "words.csv").write_text("word\nhello\nwhisper\n")
+
+    def abp(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "abp_tui", *arguments]
+        return subprocess.run(command, env=env, capture_output=True, text=True, cwd=tmp_path, timeout=100)
+
+    new = ("new", "job", "--intent", "x", "--prompt", "{word}", "--csv", "words.csv", "--worker", "shout")
+    wrong = abp(*new, "--worker-option", "marks=-1")
+    assert (wrong.returncode, "worker shout: marks" in wrong.stderr) == (2, True)
+    assert abp(*new, "--worker-option", "marks=3").returncode == 0
+    assert abp("start", "job", "--skip-test", "--wait").returncode == 1, "a unit of it fails"
+    units = json.loads(abp("units", "job", "--json").stdout)
+    assert [(unit["output"], unit["error"]) for unit in units] == [
+        ("HELLO!!!", None),
+        (None, "I can't whisper"),
     ]

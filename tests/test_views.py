@@ -2,13 +2,16 @@ from __future__ import annotations
 
 import json
 import os
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
-from abp_tui.domain.status import JobStatus, Phase
+from abp_tui.domain.model import Gate, Job
+from abp_tui.domain.status import GateState, JobStatus, Phase
+from abp_tui.store.gates import GateRows
 from abp_tui.store.repository import Repository
-from abp_tui.views import view_job, view_unit
+from abp_tui.views import GateView, view_job, view_unit
 from tests.execution.test_lease import lease_of
 from tests.factories import make_job
 
@@ -51,6 +54,64 @@ def test_the_phase(
         lease = lease_of(os.getpid(), **({} if leased_by == "alive" else {"pid_started": 1.0}))
         assert repository.leases.take(job.id, lease, None)
     assert view_job(repository.jobs.get(job.id)).phase is phase
+
+
+UNTIL = datetime(2026, 11, 22, 14, 5, 0).astimezone()
+
+
+def shut(repository: Repository, job_id: int, **values: object) -> Job:
+    """Let the job use a gate that is shut, and give it a living executor."""
+    gate = Gate(scope="a", **{"state": GateState.CLOSED, "reason": "usage limit", "until": UNTIL, **values})
+    with repository.database.writing() as db:
+        db.execute_sql("UPDATE job SET gate_scope = 'a' WHERE id = ?", (job_id,))
+        rows = GateRows(db.connection())
+        assert rows.swap(rows.get("a"), gate)
+    assert repository.leases.take(job_id, lease_of(os.getpid()), None)
+    return repository.jobs.get(job_id)
+
+
+@pytest.mark.parametrize("state", [GateState.CLOSED, GateState.PROBING])
+def test_a_job_whose_units_wait_for_its_gate_is_gated(repository: Repository, state: GateState) -> None:
+    job = shut(repository, make_job(repository, status=JobStatus.RUNNING).id, state=state)
+    view = view_job(job)
+    assert view.phase is Phase.GATED
+    shown = json.loads(view.model_dump_json())["gate"]
+    assert (shown["state"], shown["reason"], shown["is_known"]) == (state, "usage limit", True)
+    assert datetime.fromisoformat(shown["until"]) == UNTIL
+
+
+def test_a_reset_that_was_guessed_is_not_known(repository: Repository) -> None:
+    gate = view_job(shut(repository, make_job(repository, status=JobStatus.RUNNING).id, tries=1)).gate
+    assert gate is not None
+    assert not gate.is_known
+
+
+def test_one_of_which_no_unit_waits_is_not(repository: Repository) -> None:
+    job = shut(repository, make_job(repository, 0, status=JobStatus.RUNNING).id)
+    assert view_job(job).phase is Phase.RUNNING
+
+
+def test_a_job_that_has_ended_has_no_gate_to_pass(repository: Repository) -> None:
+    job = shut(repository, make_job(repository, status=JobStatus.RUNNING).id)
+    assert view_job(job.model_copy(update={"status": JobStatus.PAUSED})).gate is not None
+    assert view_job(job.model_copy(update={"status": JobStatus.FAILED})).gate is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, "usage limit, resets in 2520 s, 14:05"),
+        ({"is_known": False}, "usage limit, tried again in 2520 s, 14:05"),
+        ({"until": UNTIL + timedelta(days=2)}, "usage limit, resets in 175320 s, Tue 14:05"),
+        ({"until": UNTIL - timedelta(hours=1)}, "usage limit, about to be tried"),
+        ({"state": GateState.PROBING}, "usage limit: one unit tries whether it is over"),
+        ({"until": None, "reason": "login needed: no"}, "login needed: no"),
+    ],
+)
+def test_a_gate_in_words(changes: dict[str, Any], words: str) -> None:
+    gate = GateView(state=GateState.CLOSED, until=UNTIL, reason="usage limit", is_known=True)
+    now = UNTIL - timedelta(minutes=42)
+    assert gate.model_copy(update=changes).words(lambda s: f"{s:.0f} s", now) == words
 
 
 def test_a_job_whose_items_are_still_being_found_is_enumerating(repository: Repository) -> None:

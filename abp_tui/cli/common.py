@@ -108,6 +108,14 @@ def setting(text: str, flag: str) -> tuple[str, Any]:
         return key, value
 
 
+def number(text: str, what: str) -> float:
+    """The number in a text that a person gave; raises `InvalidInput`."""
+    try:
+        return float(text)
+    except ValueError:
+        raise InvalidInput(f"{what} is {text!r}", "write a number") from None
+
+
 def json_object(text: str, what: str) -> dict[str, Any]:
     """The JSON object in a text that a person gave; raises `InvalidInput`."""
     try:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from abp_tui.cli.layout import bold, dim
 from abp_tui.cli.text import clean, one_line
+from abp_tui.domain.change import is_recorded_change
 from abp_tui.domain.model import Event, EventKind
 from abp_tui.store.repository import Repository
 from abp_tui.words import counted
@@ -18,6 +19,8 @@ PAGE = 1000
 
 def lines_of(event: Event) -> Iterator[str]:
     """What is shown of an event; tool calls and their results are cut to what gives an idea of them."""
+    if is_recorded_change(event):
+        return  # the line on the folder sums them up
     match event.kind:
         case EventKind.PROMPT:
             yield from (dim(f"> {line}") for line in _first(event.body, PROMPT_LINES))
@@ -30,6 +33,8 @@ def lines_of(event: Event) -> Iterator[str]:
         case EventKind.TOOL_RESULT | EventKind.DIFF:
             mark = "  ! " if event.is_error else "  | "
             yield from (dim(mark + line) for line in _first(event.body, RESULT_LINES))
+        case EventKind.NOTICE if event.title == "question":
+            yield from (bold(f"? {line}") for line in clean(event.body).splitlines())
         case EventKind.RESULT:
             if event.is_error:
                 yield f"! {one_line(event.body or event.title)}"

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from abp_tui.cli.common import job_argument, json_option, open_orchestrator, put, put_json, say
 from abp_tui.cli.layout import table
 from abp_tui.cli.text import one_line
+
+if TYPE_CHECKING:
+    from abp_tui.domain.model import Job
 
 ERROR_WIDTH = 80
 
@@ -29,7 +34,7 @@ def failures(job: str, as_json: bool) -> None:
         put_json([cause.model_dump(mode="json") for cause in found])
         return
     if not found:
-        say(f"{orchestrator.repository.jobs.find(job).name}: no unit has failed or is in doubt")
+        say(_nothing(orchestrator.repository.jobs.find(job)))
         return
     rows = (
         (
@@ -43,3 +48,11 @@ def failures(job: str, as_json: bool) -> None:
     )
     for line in table(("CAUSE", "UNITS", "KIND", "FIRST", "ERROR"), rows, right="UNITS FIRST"):
         put(line)
+
+
+def _nothing(job: Job) -> str:
+    """That there is no cause to list; where failures have paused the job, where to find them."""
+    words = f"{job.name}: no unit has failed for good or is in doubt"
+    if job.pause_reason is None:
+        return words
+    return one_line(f"{words}. It paused: {job.pause_reason}. See: abp units {job.name}")

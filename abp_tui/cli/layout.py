@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 import click
@@ -79,6 +79,12 @@ def span(seconds: float | None) -> str:
     if minutes < 120:
         return f"{minutes} min"
     return f"{minutes // 60} h {minutes % 60} min" if minutes < 48 * 60 else f"{minutes // 1440} d"
+
+
+def timer_words(timers: Mapping[str, float]) -> str:
+    """All timers of a job in one line."""
+    said = ((name.removesuffix("_s").replace("_", " "), seconds) for name, seconds in timers.items())
+    return ", ".join(f"{name} {f'{seconds:g} s' if seconds else 'off'}" for name, seconds in said)
 
 
 def ago(moment: datetime) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from abp_tui.cli.common import job_argument, json_option, open_repository, put, put_json, say
-from abp_tui.cli.layout import ago, bold, dim, local, money, pairs, span, table, tinted
+from abp_tui.cli.layout import ago, bold, dim, local, money, pairs, span, table, timer_words, tinted
 from abp_tui.cli.text import clean, one_line
 from abp_tui.words import counted
 
@@ -40,7 +41,7 @@ def ls(as_json: bool) -> None:
     elif not views:
         say("There are no jobs yet. Make one: abp new --help, or try: abp demo")
     else:
-        head = ("ID", "NAME", "STATUS", "DONE", "FAILED", "SUSPECT", "TOTAL", "COST", "AGE")
+        head = ("ID", "NAME", "STATUS", "DONE", "FAILED", "SUSPECT", "TOTAL", "COST", "AGE", "NOTE")
         for line in table(head, map(_row, views), right="DONE FAILED SUSPECT TOTAL COST AGE"):
             put(line)
 
@@ -62,6 +63,8 @@ def show(job: str, as_json: bool) -> None:
         put_json(view.model_dump(mode="json"))
         return
     for line in pairs(_facts(view)):
+        put(line)
+    for line in _question_lines(view):
         put(line)
     put(bold("prompt"))
     for line in view.prompt_template.splitlines():
@@ -150,20 +153,22 @@ def put_units(repository: Repository, job: Job, state: str | None = None, limit:
 
 
 def _row(view: JobView) -> tuple[str, ...]:
-    from abp_tui.cli.summary import state
+    from abp_tui.cli.summary import gate_words, state
 
     counts = (view.completed_units, view.failed_units, view.suspect_units, view.total_units)
     cost = money(view.cost_usd, view.cost_is_floor)
-    return view.id, one_line(view.name, 40), state(view), *map(str, counts), cost, ago(view.created_at)
+    name, note = one_line(view.name, 40), one_line(gate_words(view), 60)
+    return view.id, name, state(view), *map(str, counts), cost, ago(view.created_at), note
 
 
 def _facts(view: JobView) -> Iterator[tuple[str, str]]:
-    from abp_tui.cli.summary import state
+    from abp_tui.cli.summary import gate_words, state
 
     yield "job", f"{one_line(view.name)} ({view.id})"
     yield "status", tinted(state(view))
     yield "reason", one_line(view.pause_reason or "")
     yield "waits", one_line(view.waiting or "")
+    yield "gate", one_line(gate_words(view))
     yield "intent", one_line(view.intent, 200)
     for name in STATES:
         yield name, str(getattr(view, f"{name}_units"))
@@ -177,6 +182,8 @@ def _facts(view: JobView) -> Iterator[tuple[str, str]]:
     yield "retries", str(view.max_retries)
     row = counted(view.max_failures_in_row, "failure")
     yield "pauses after", f"{row} in a row" if view.max_failures_in_row else ""
+    yield "timers", timer_words(view.timers)
+    yield "schema", one_line(json.dumps(view.output_schema), 200) if view.output_schema is not None else ""
     yield "synthesis", f"{view.synthesis}, unit {view.total_units}" if view.synthesis else ""
     yield "created", local(view.created_at)
     yield "started", local(view.started_at)
@@ -184,6 +191,19 @@ def _facts(view: JobView) -> Iterator[tuple[str, str]]:
     if view.executor:
         yield "executor", f"process {view.executor.pid} on {view.executor.host}, {view.executor.state}"
     yield "prompt version", str(view.prompt_version)
+
+
+def _question_lines(view: JobView) -> Iterator[str]:
+    from abp_tui.cli.summary import next_step
+
+    if view.question is None:
+        return
+    yield bold("the agent asks")
+    for line in clean(view.question.text).splitlines():
+        yield f"  {line}"
+    for n, option in enumerate(view.question.options, 1):
+        yield f"  {bold(str(n))} {one_line(option)}"
+    yield f"  {next_step(view)}"
 
 
 def _unit_lines(repository: Repository, job: Job, state: str | None, limit: int) -> list[UnitLine]:

@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from abp_tui.cli.common import complain, open_orchestrator, put, put_text, say, setting, text_or_file
+from abp_tui.cli.common import (
+    complain,
+    json_object,
+    number,
+    open_orchestrator,
+    put,
+    put_text,
+    read_text,
+    say,
+    setting,
+    text_or_file,
+)
 from abp_tui.cli.new_source import see_to_approval, source_of, source_options
 from abp_tui.cli.text import one_line
 from abp_tui.cli.watching import LEFT
@@ -51,6 +63,14 @@ class WithCommand(click.Command):
 @click.option("--max-workers", type=int, metavar="N", help="Units that run at a time.")
 @click.option("--max-retries", type=int, metavar="N", help="Further attempts after a failed one.")
 @click.option("--timeout", type=float, metavar="S", help="The longest that one attempt may take, in seconds.")
+@click.option(
+    "--timer",
+    "timers",
+    multiple=True,
+    metavar="NAME=S",
+    help="first_event, idle, total, grace or backoff. Repeatable.",
+)
+@click.option("--schema", metavar="FILE", help="A JSON schema that each result must fit.")
 @click.option("--budget", type=float, metavar="USD", help="Stop before more than this is spent.")
 @click.option(
     "--max-failures-in-row", type=int, metavar="N", help="Pause once N units in a row have failed; 0: never."
@@ -66,9 +86,15 @@ def new(ctx: click.Context, /, name: str, dry_run: bool, **given: Any) -> int:
     sources`. The prompt of --post may name {results_file}, a file with one JSON line per unit; a
     command's own {field}s are empty in that step.
 
+    Timers are in seconds, 0 for none: first_event until the first sign of life, idle for the longest
+    silence, total (the same as --timeout), grace from the result until the program must be gone, backoff
+    before the first retry. With --schema each result is JSON that fits, whatever the agent: an answer that
+    misses it is sent back up to twice.
+
     \b
     abp new docs --intent "Find unclear sentences" --files docs --pattern '*.md' --budget 5
     abp new talks --intent "Summarise {file_path}" --files talks --post "Write a programme of all talks"
+    abp new parts --intent "List the parts in {file_path}" --files specs --schema parts.json --timer idle=120
     abp new words --intent "Count the words" --files texts -- wc -w {file_path}
     abp new mails --intent "Answer {text}" --csv mails.csv --id-column number
     abp new rows --intent "Check {b}" --csv x.txt --delimiter ';' --encoding cp1252 --columns a,b
@@ -115,6 +141,8 @@ def _plan(orchestrator: Orchestrator, name: str, command: list[str] | None, give
         max_workers=given["max_workers"],
         max_retries=given["max_retries"],
         timeout=given["timeout"],
+        timers=dict(_timer(setting) for setting in given["timers"]),
+        output_schema=_schema(given["schema"]),
         budget_usd=given["budget"],
         max_failures_in_row=given["max_failures_in_row"],
         post_processing_prompt=text_or_file(given["post"]),
@@ -130,6 +158,15 @@ def _worker(
     if command:
         options["argv"] = command
     return name or ("command" if command else "claude"), options
+
+
+def _timer(setting: str) -> tuple[str, float]:
+    name, _, seconds = setting.partition("=")
+    return name, number(seconds, f"the timer {name}")
+
+
+def _schema(file: str | None) -> dict[str, Any] | None:
+    return None if file is None else json_object(read_text(Path(file)), f"the schema {file}")
 
 
 def _show(orchestrator: Orchestrator, plan: Plan) -> None:

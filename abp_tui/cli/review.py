@@ -24,6 +24,7 @@ from abp_tui.cli.watching import LEFT, after_launch, follow_test
 if TYPE_CHECKING:
     from abp_tui.domain.model import Event, TestResult
     from abp_tui.orchestrator import Orchestrator
+    from abp_tui.views import JobView
 
 
 @click.command()
@@ -44,6 +45,22 @@ def test(job: str, seq: int | None, as_json: bool) -> int:
     code = run_test(orchestrator, job, seq, as_json)
     advise(orchestrator, job)
     return code
+
+
+@click.command()
+@job_argument
+@click.argument("choice")
+def answer(job: str, choice: str) -> None:
+    """Answer what the agent under test asks, by the number of an option or its words.
+
+    Only a test asks. In the batch the worker's rules answer: see its options.
+
+    \b
+    abp show docs
+    abp answer docs 1
+    """
+    answered = open_orchestrator().answer(job, choice)
+    say(f"answered: {one_line(answered.answer or '')}")
 
 
 @click.command()
@@ -110,13 +127,15 @@ def run_test(orchestrator: Orchestrator, ref: str, seq: int | None, as_json: boo
     before = repository.attempts.latest_test(repository.jobs.find(ref).id)
     job = orchestrator.launch_test(ref, seq)
     try:
-        view = follow_test(repository, job.id, _show, before.id if before else 0)
+        view = follow_test(repository, job.id, _show, _tell_how_to_answer, before.id if before else 0)
     except KeyboardInterrupt:
         say(f"abp: left; the test goes on. `abp wait {job.name}` waits for it, `abp stop {job.name}` ends it")
         return LEFT
     result = orchestrator.test_result(job.id)
     if result is None or view.phase is Phase.INTERRUPTED or view.status is JobStatus.CREATED:
-        say(f"abp: the test of {job.name} was broken off. Test again: abp test {job.name}")
+        when = "" if view.gate is None else " once that is mended"
+        said = f"the test of {job.name} was broken off{_by(view)}"
+        say(f"abp: {said}. Test again{when}: abp test {job.name}")
         return INTERRUPTED
     _report(result, as_json)
     return 0 if result.passed else 1
@@ -132,11 +151,25 @@ def advise(orchestrator: Orchestrator, ref: str) -> None:
         say(next_step(view))
 
 
+def _by(view: JobView) -> str:
+    """What keeps the agents of a job from working, in brackets; empty where nothing does."""
+    from abp_tui.cli.summary import REASON_CELLS, gate_words
+
+    words = one_line(gate_words(view), REASON_CELLS)
+    return f" ({words})" if words else ""
+
+
 def _show(event: Event) -> None:
     from abp_tui.cli.conversation import lines_of
 
     for line in lines_of(event):
         say(line)
+
+
+def _tell_how_to_answer(view: JobView) -> None:
+    from abp_tui.cli.summary import next_step
+
+    say(next_step(view))
 
 
 def _report(result: TestResult, as_json: bool) -> None:
@@ -154,8 +187,10 @@ def _report(result: TestResult, as_json: bool) -> None:
 
 
 def _document(result: TestResult) -> dict[str, Any]:
+    from abp_tui.domain.change import changes_of
     from abp_tui.views import view_job, view_unit
 
+    changes = changes_of(result.events)
     return {
         "passed": result.passed,
         "output": result.output,
@@ -163,6 +198,7 @@ def _document(result: TestResult) -> dict[str, Any]:
         "cost_usd": result.cost_usd,
         "job": view_job(result.job).model_dump(mode="json"),
         "unit": view_unit(result.unit).model_dump(mode="json"),
+        "changes": changes and changes.model_dump(mode="json"),
         "attempt": result.attempt.model_dump(mode="json"),
         "conversation": [event.model_dump(mode="json") for event in result.events],
     }

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from abp_tui.cli.common import job_argument, open_orchestrator, open_repository, say, wait_option
+from abp_tui.cli.layout import timer_words
 from abp_tui.cli.watching import after_launch, wait_for
 from abp_tui.errors import InvalidInput
 from abp_tui.plugins import suggest
@@ -84,10 +85,13 @@ def stop(job: str, seqs: tuple[int, ...]) -> None:
 def resume(job: str, force: bool, wait: bool) -> int:
     """Go on with a paused or interrupted job; one that runs is left alone.
 
+    Where a running job waits for a usage limit, one unit tries at once whether that is over. Where a job was
+    paused because a login was needed, one unit tries whether it works now, and the others follow.
+
     \b
     abp resume docs --wait
     """
-    from abp_tui.domain.status import JobStatus
+    from abp_tui.domain.status import GateState, JobStatus
     from abp_tui.liveness import ELSEWHERE_S, hostname
 
     orchestrator = open_orchestrator()
@@ -97,7 +101,8 @@ def resume(job: str, force: bool, wait: bool) -> int:
     after = orchestrator.resume(job, force=force)
     same = before.lease and after.lease and before.lease.executor == after.lease.executor
     if before.status is JobStatus.RUNNING and same:
-        say(f"{after.name} runs already")
+        waits = before.gate is not None and before.gate.state is GateState.CLOSED
+        say(f"{after.name}: one unit tries now, the others follow" if waits else f"{after.name} runs already")
         return wait_for(orchestrator.repository, after.id) if wait else 0
     return after_launch(orchestrator, after, wait)
 
@@ -152,17 +157,22 @@ def workers(job: str, count: int) -> None:
 @job_argument
 @click.argument("settings", nargs=-1, required=True, metavar="K=V..")
 def set_(job: str, settings: tuple[str, ...]) -> None:
-    """Change a job's limits: budget_usd, max_retries, max_failures_in_row, max_workers.
+    """Change a job's limits: budget_usd, max_retries, max_failures_in_row, max_workers; and its timers.
 
-    The number of workers changes at once, the others from the next start or resume on.
+    The timers are first_event_s, idle_s, total_s, grace_s and backoff_s, in seconds, 0 for none. The number
+    of workers changes at once, the others from the next start or resume on.
 
     \b
     abp set docs budget_usd=25
     abp set docs max_retries=1 max_workers=8
+    abp set docs idle_s=300
     """
     given = dict(_setting(text) for text in settings)
     orchestrator = open_orchestrator()
     found = orchestrator.repository.jobs.find(job)
+    timers = {name: given.pop(name) for name in TIMERS if name in given}
+    if timers:
+        orchestrator.set_timers(found.id, timers)
     if (count := given.pop("max_workers", None)) is not None:
         orchestrator.set_workers(found.id, count)
     found = orchestrator.set_limits(found.id, **given)
@@ -171,6 +181,8 @@ def set_(job: str, settings: tuple[str, ...]) -> None:
     row = row if found.max_failures_in_row else "never pauses for failures"
     retries = counted(found.max_retries, "retry", "retries")
     say(f"{found.name}: {budget}, {retries}, {counted(found.max_workers, 'worker')}, {row}")
+    if timers:
+        say(f"{found.name}: {timer_words(found.recipe.timers.model_dump())}")
 
 
 @click.command()
@@ -188,15 +200,18 @@ def wait(job: str, timeout: float | None) -> int:
     return wait_for(open_repository(), job, timeout)
 
 
-SETTINGS = ("budget_usd", "max_retries", "max_failures_in_row", "max_workers")
+WHOLE = ("max_retries", "max_failures_in_row", "max_workers")
+TIMERS = ("first_event_s", "idle_s", "total_s", "grace_s", "backoff_s")
+SETTINGS = ("budget_usd", *WHOLE, *TIMERS)
 
 
 def _setting(text: str) -> tuple[str, Any]:
     name, _, value = text.partition("=")
+    name = f"{name}_s" if f"{name}_s" in TIMERS else name
     if name not in SETTINGS:
         raise InvalidInput(f"a job has no setting {name!r}", suggest(name, list(SETTINGS)))
     try:
-        number = float(value) if name == "budget_usd" else int(value)
+        number = int(value) if name in WHOLE else float(value)
     except ValueError:
         raise InvalidInput(f"{name} is {value!r}", f"write a number: {name}=4") from None
     return name, number

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abp_tui.cli.layout import money
+from abp_tui.cli.layout import money, span
 from abp_tui.cli.text import one_line
 from abp_tui.domain.status import JobStatus, Phase, UnitStatus
 from abp_tui.views import JobView
@@ -40,18 +40,30 @@ def summary(view: JobView) -> str:
     return f"{view.name}: {state(view)}{_reason(view)}: {', '.join(parts)}"
 
 
+def gate_words(view: JobView) -> str:
+    """What keeps a job's agents from starting, and for how long; empty where nothing does."""
+    return view.gate.words(span) if view.gate else ""
+
+
 def next_step(view: JobView) -> str:
     """What a person can do with a job that goes no further by itself; empty where nothing needs doing."""
     name = view.name
     if view.phase is Phase.INTERRUPTED:
         verb = "test" if view.status is JobStatus.TESTING else "resume"
         return f"Its process is gone. Go on: abp {verb} {name}"
+    if view.question is not None:
+        numbers = "|".join(str(n) for n, _ in enumerate(view.question.options, 1))
+        return f"The agent asks. Next: abp answer {name} {numbers}"
     return {
         JobStatus.CREATED: f"Next: abp test {name}",
         JobStatus.TESTING: _after_test(view),
-        JobStatus.PAUSED: f"Next: abp resume {name}",
+        JobStatus.PAUSED: f"Next: {_first(view)}abp resume {name}",
         JobStatus.FAILED: _after_failure(view),
     }.get(view.status, "")
+
+
+def _first(view: JobView) -> str:
+    return "log in, then " if view.gate and view.gate.needs_login else ""
 
 
 def _after_failure(view: JobView) -> str:
@@ -71,5 +83,6 @@ def _after_test(view: JobView) -> str:
 
 
 def _reason(view: JobView) -> str:
-    reason = view.pause_reason if view.status is JobStatus.PAUSED else view.waiting
+    paused = view.status is JobStatus.PAUSED
+    reason = view.pause_reason if paused else view.waiting or gate_words(view)
     return f" ({one_line(reason, REASON_CELLS)})" if reason else ""

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from abp_tui.cli.common import say
 from abp_tui.cli.conversation import events_of
-from abp_tui.cli.summary import exit_code, next_step, summary
-from abp_tui.cli.text import cut
+from abp_tui.cli.summary import REASON_CELLS, exit_code, gate_words, next_step, summary
+from abp_tui.cli.text import cut, one_line
 from abp_tui.domain.model import Event, Job
 from abp_tui.domain.status import Phase
 from abp_tui.liveness import Witness
@@ -38,6 +38,8 @@ def after_launch(orchestrator: Orchestrator, job: Job, wait: bool) -> int:
         return wait_for(orchestrator.repository, job.id)
     left = job.counters.pending + job.counters.processing
     what = f"runs, with {counted(left, 'unit')} to go" if left or not job.synthesis else "runs its synthesis"
+    waits = gate_words(view_job(job))
+    what += f", and waits: {one_line(waits, REASON_CELLS)}" if waits else ""
     say(f"{job.name} {what}. Watch it: abp, or abp wait {job.name}")
     return 0
 
@@ -59,10 +61,17 @@ def changes(repository: Repository, seconds: float | None = None) -> Iterator[No
 
 
 def follow_test(
-    repository: Repository, job_id: int, show: Callable[[Event], None], after_attempt: int
+    repository: Repository,
+    job_id: int,
+    show: Callable[[Event], None],
+    asks: Callable[[JobView], None],
+    after_attempt: int,
 ) -> JobView:
-    """Show the events of the test that is newer than `after_attempt` until nobody runs it any more."""
-    last, witness = 0, Witness()
+    """Show the events of the test that is newer than `after_attempt` until nobody runs it any more.
+
+    `asks` is called once for each question to a person.
+    """
+    last, asked, witness = 0, 0, Witness()
     for _ in changes(repository):
         view = view_job(
             repository.jobs.get(job_id), witness.judge
@@ -72,6 +81,9 @@ def follow_test(
             for event in events_of(repository, attempt.id, last):
                 show(event)
                 last = event.id or last
+        if view.question is not None and view.question.id != asked:
+            asked = view.question.id
+            asks(view)
         if not is_run(view):
             return view
     raise AssertionError("it is followed without a limit of time")
@@ -126,7 +138,7 @@ class Progress:
 def _settled(
     repository: Repository, job_id: int, seconds: float | None, progress: Progress
 ) -> JobView | None:
-    """The job once it goes no further by itself; None after `seconds`."""
+    """The job once it goes no further without a person; None after `seconds`."""
     lost_at: float | None = None
     witness = Witness()
     for _ in changes(repository, seconds):
@@ -137,7 +149,7 @@ def _settled(
                 return view
             continue
         lost_at = None
-        if not is_run(view) and view.phase is not Phase.ENUMERATING:
+        if view.question is not None or (not is_run(view) and view.phase is not Phase.ENUMERATING):
             return view
         progress.show(view)
     return None

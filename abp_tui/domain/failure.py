@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 
 from abp_tui.words import counted
 
@@ -28,6 +30,35 @@ class FailureKind(StrEnum):
     INTERRUPTED = "interrupted"
 
 
+class Policy(StrEnum):
+    """What follows from a kind of failure."""
+
+    RETRY = "retry"  # with backoff and jitter, as long as there are retries left
+    GATE = "gate"  # wait until the account may go on; costs no retry
+    STOP_JOB = "stop_job"  # every unit would meet it; costs no retry
+    GIVE_UP = "give_up"  # the same again would fail again
+    AGAIN = "again"  # as if it had not been tried
+
+
+POLICIES: Mapping[FailureKind, Policy] = MappingProxyType(
+    {
+        FailureKind.TRANSIENT: Policy.RETRY,
+        FailureKind.USAGE_LIMIT: Policy.GATE,
+        FailureKind.LOGIN: Policy.GATE,
+        FailureKind.PERMISSION: Policy.GIVE_UP,
+        FailureKind.TIMEOUT_FIRST: Policy.RETRY,
+        FailureKind.TIMEOUT_IDLE: Policy.RETRY,
+        FailureKind.TIMEOUT_TOTAL: Policy.RETRY,
+        FailureKind.BAD_OUTPUT: Policy.GIVE_UP,  # it was sent back before it counted as bad
+        FailureKind.BAD_INPUT: Policy.GIVE_UP,
+        FailureKind.AGENT_ERROR: Policy.RETRY,
+        FailureKind.REFUSED_TO_START: Policy.STOP_JOB,
+        FailureKind.PERMANENT: Policy.GIVE_UP,
+        FailureKind.INTERRUPTED: Policy.AGAIN,
+    }
+)
+
+
 @dataclass(frozen=True, slots=True)
 class RetryIn:
     """Try the unit again after `seconds`; `spends` says whether this counts towards `max_retries`."""
@@ -44,21 +75,29 @@ class GiveUp:
 
 
 @dataclass(frozen=True, slots=True)
+class WaitForGate:
+    """No unit of this worker and account can go on for now; the unit goes back unspent."""
+
+
+@dataclass(frozen=True, slots=True)
 class HoldJob:
-    """Nothing of this job can go on until a person or the clock mends it; the unit goes back unspent."""
+    """Nothing of this job can go on until a person mends it; the unit goes back unspent."""
 
     reason: str
 
 
-Decision = RetryIn | GiveUp | HoldJob
+Decision = RetryIn | GiveUp | WaitForGate | HoldJob
 
 TIMEOUTS = frozenset({FailureKind.TIMEOUT_FIRST, FailureKind.TIMEOUT_IDLE, FailureKind.TIMEOUT_TOTAL})
-_NEVER_AGAIN = frozenset({FailureKind.PERMANENT, FailureKind.BAD_INPUT, FailureKind.PERMISSION})
-_HOLDS = {
-    FailureKind.USAGE_LIMIT: "usage limit reached",
-    FailureKind.LOGIN: "login needed",
-    FailureKind.REFUSED_TO_START: "the worker's program could not be started",
+GOES_ON = TIMEOUTS | {
+    FailureKind.TRANSIENT,
+    FailureKind.BAD_OUTPUT,
+    FailureKind.USAGE_LIMIT,
+    FailureKind.LOGIN,
 }
+"""What says nothing against an agent's session: the next attempt may go on with it."""
+
+CAN_NOT_START = "the worker's program could not be started"
 
 BACKOFF_BASE_S = 1.0
 BACKOFF_CAP_S = 300.0  # also of a recipe's own base
@@ -80,12 +119,15 @@ def decide(
     so passes by itself, is worth a third attempt then. `jitter` in 0..1 spreads the backoff over half to
     all of its length (`base_s` seconds, doubled with each failure).
     """
-    if kind is FailureKind.INTERRUPTED:
-        return RetryIn(0.0, spends=False)
-    if kind in _HOLDS:
-        return HoldJob(_HOLDS[kind])
-    if kind in _NEVER_AGAIN:
-        return GiveUp(kind.value)
+    match POLICIES[kind]:
+        case Policy.AGAIN:
+            return RetryIn(0.0, spends=False)
+        case Policy.GATE:
+            return WaitForGate()
+        case Policy.STOP_JOB:
+            return HoldJob(CAN_NOT_START)
+        case Policy.GIVE_UP:
+            return GiveUp(kind.value)
     if repeated and kind is not FailureKind.TRANSIENT:
         return GiveUp("it failed twice in the same way")
     if failures > max_retries:
@@ -99,7 +141,9 @@ def backoff(failures: int, *, jitter: float, base_s: float = BACKOFF_BASE_S) -> 
     return full * (0.5 + 0.5 * jitter)
 
 
-_SAYS_NOTHING = re.compile(r"(exit code \d+|killed by (SIG\w+|signal \d+))?")
+_SAYS_NOTHING = re.compile(
+    r"((it )?ended (without|before) [^:]*, )?(exit code \d+|killed by (SIG\w+|signal \d+))|"
+)
 
 
 def names_cause(error: str) -> bool:

@@ -58,6 +58,22 @@ class Recipe(Frozen):
     output_schema: Mapping[str, Any] | None = None
     created_at: datetime
 
+    def works_like(self, other: Recipe) -> bool:
+        """Whether it differs from another version in its timers at most."""
+        apart = {"version": self.version, "timers": self.timers, "created_at": self.created_at}
+        return other.model_copy(update=apart) == self
+
+
+class Question(Frozen):
+    """What a running agent asks of a person, and the option that was chosen, once one was."""
+
+    id: int
+    attempt_id: int
+    text: str
+    options: tuple[str, ...]
+    answer: str | None = None
+    asked_at: datetime
+
 
 class Lease(Frozen):
     """Who runs a job now: one executor, known by its process and its beat.
@@ -87,11 +103,27 @@ class Counters(Frozen):
     suspect: int = 0
 
 
+class Gate(Frozen):
+    """Whether agents of one worker and account, the `scope`, may start.
+
+    A closed one is tried at `until`, or when a person says so where that is None. `tries` counts the
+    closings in a row for which nobody knew when the limit ends; 0 where `until` is what the agent said.
+    """
+
+    scope: str
+    state: GateState = GateState.OPEN
+    until: datetime | None = None
+    reason: str = ""
+    probe_attempt: int | None = None
+    tries: int = 0
+
+
 class Job(Frozen):
     """One batch: an intent applied to many items.
 
     `synthesis` is the state of the step that `post_processing_prompt` adds after them. `waiting` is what a
-    running job waits for before it claims more units.
+    running job waits for before it claims more units, `question` what its agent under test asks, `gate` what
+    its agents must pass; None if nothing of it was ever run.
     """
 
     id: int
@@ -119,6 +151,8 @@ class Job(Frozen):
     lease: Lease | None = None
     pause_reason: str | None = None
     waiting: str | None = None
+    question: Question | None = None
+    gate: Gate | None = None
     env_names: tuple[str, ...] = ()
     created_at: datetime
     ready_at: datetime | None = None
@@ -315,16 +349,6 @@ class LogEntry(Frozen):
     level: str
     message: str
     seq: int | None = None
-
-
-class Gate(Frozen):
-    """Whether agents of one worker and account may start."""
-
-    scope: str
-    state: GateState
-    until: datetime | None = None
-    reason: str = ""
-    probe_attempt: int | None = None
 
 
 class TestResult(Frozen):

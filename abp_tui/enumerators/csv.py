@@ -87,7 +87,7 @@ class CsvEnumerator(Enumerator[CsvConfig]):
     """The rows of a CSV file, read as a stream.
 
     A row with too few or too many fields, a column that is there twice, a quotation without an end: each is
-    an error that names its line. Blank lines are no rows.
+    an error that names its line. Blank lines are no rows; a warning tells of them.
     """
 
     name = "csv"
@@ -98,6 +98,7 @@ class CsvEnumerator(Enumerator[CsvConfig]):
     def __init__(self, config: CsvConfig) -> None:
         super().__init__(config)
         self._blank_lines = 0
+        self._first_blank_line = 0
 
     def validate(self) -> None:
         """Raise `InvalidInput` where the file can't be read or its header can't be used."""
@@ -117,13 +118,11 @@ class CsvEnumerator(Enumerator[CsvConfig]):
             return f"line {table.lines.began}"
 
     def warnings(self) -> list[str]:
-        """How many lines were blank, in a file of one column: they may have been meant as items."""
-        count = self._blank_lines
-        return (
-            [f"{count:,} blank lines are no items" if count > 1 else "a blank line is no item"]
-            if count
-            else []
-        )
+        """How many lines were blank, and the first of them: they may have been meant as items."""
+        first = self._first_blank_line
+        if self._blank_lines > 1:
+            return [f"{self._blank_lines:,} blank lines are no items, the first of them line {first}"]
+        return [f"line {first} is blank and no item"] if self._blank_lines else []
 
     def why_empty(self) -> str:
         """What the file has instead of rows."""
@@ -132,7 +131,7 @@ class CsvEnumerator(Enumerator[CsvConfig]):
     @contextmanager
     def _table(self) -> Iterator[_Table]:
         path = self.config.file_path
-        self._blank_lines = 0
+        self._blank_lines = self._first_blank_line = 0
         with opened(path, self.config.encoding) as file:
             delimiter, lines = self._delimiter(file), Lines(file, path, QUOTING)
             csv.field_size_limit(ITEM_LIMIT)
@@ -186,7 +185,8 @@ class CsvEnumerator(Enumerator[CsvConfig]):
             elif row:
                 hint = "mend these lines; a field that holds the delimiter needs quotation marks"
                 raise refusal(self.config.file_path, self._problems(table, row, at), hint)
-            elif width == 1:
+            else:
+                self._first_blank_line = self._first_blank_line or table.lines.began
                 self._blank_lines += 1
 
     def _problems(self, table: _Table, first: list[str], at: int | None) -> Iterator[str]:

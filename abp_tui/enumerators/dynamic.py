@@ -17,7 +17,6 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Annotated, Any
 
-import psutil
 from pydantic import BeforeValidator, Field
 
 from abp_tui.enumerators import dynamic_child
@@ -25,6 +24,7 @@ from abp_tui.enumerators.base import Approval, Enumerator, EnumeratorConfig, Ite
 from abp_tui.enumerators.dynamic_run import Limits, Run
 from abp_tui.enumerators.settings import limit_field
 from abp_tui.errors import ApprovalNeeded, InvalidInput
+from abp_tui.processes import end_all, family
 
 ID = "_id"
 KIND = "code"
@@ -34,7 +34,6 @@ MEMORY_BYTES = 2 << 30  # of address space
 MORE_PROCESSES = 256
 READ_SIZE = 1 << 16
 PRINTED_TAIL = 2000
-SWEEPS = 10
 SECONDS: dict[str, Any] = {"gt": 0, "le": 30 * 24 * 3600}
 
 
@@ -85,7 +84,6 @@ class DynamicEnumerator(Enumerator[DynamicConfig]):
     name = "dynamic"
     title = "Python code"
     Config = DynamicConfig
-    metadata = (ID,)
     live_preview = False
 
     def __init__(self, config: DynamicConfig) -> None:
@@ -103,7 +101,8 @@ class DynamicEnumerator(Enumerator[DynamicConfig]):
         wanted = self.approval().sha256
         if sha256 != wanted:
             raise ApprovalNeeded(
-                f"what was approved is {sha256[:80]}, this code is {wanted}", "look at it again"
+                f"what was approved is {sha256[:80]}, this code with this context is {wanted}",
+                "look at it again",
             )
         self._approved = True
 
@@ -235,9 +234,7 @@ class _Child:
     def end(self) -> None:
         """Leave nothing behind: no process that it has started, no zombie, no descriptor."""
         self._kill_group()
-        for _ in range(SWEEPS):
-            if not any(_kill(process) for process in _marked(self._mark)):
-                break
+        end_all(lambda: family(MARK, self._mark.__eq__, [self._process.pid]))
         self._process.wait()
         self._close()
 
@@ -256,26 +253,6 @@ def _read(fd: int) -> bytes:
         return os.read(fd, READ_SIZE)
     except BlockingIOError:
         return b""
-
-
-def _marked(mark: str) -> list[psutil.Process]:
-    """The living processes that were started with this mark in their environment."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if process.status() != psutil.STATUS_ZOMBIE and process.environ().get(MARK) == mark:
-                found.append(process)
-        except (psutil.Error, OSError):
-            continue  # gone in the meantime, or not ours to look at
-    return found
-
-
-def _kill(process: psutil.Process) -> bool:
-    try:
-        process.send_signal(signal.SIGKILL)
-    except psutil.Error:
-        return False
-    return True
 
 
 def _most_processes() -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,10 +13,9 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from abp_tui.enumerators import globs
 from abp_tui.enumerators.base import Enumerator, EnumeratorConfig, Item
-from abp_tui.enumerators.problems import shortened
 from abp_tui.enumerators.settings import AbsolutePath, limit_field
 from abp_tui.enumerators.text import nearest_parent
-from abp_tui.enumerators.walk import Found, Walk
+from abp_tui.enumerators.walk import Walk
 from abp_tui.errors import InvalidInput
 
 EVERYTHING = ("**/*",)
@@ -75,22 +74,28 @@ class FileConfig(EnumeratorConfig):
         title="Hidden files too",
         description="Take files too whose name, or whose folder's name, starts with a dot.",
     )
-    limit: int | None = limit_field("files, by path")
+    limit: int | None = limit_field("files, by the parts of their paths")
 
 
 class FileEnumerator(Enumerator[FileConfig]):
-    """The files of a folder that match a pattern, sorted by their path in it.
+    """The files of a folder that match a pattern, found as a stream, each once whatever patterns it matches.
 
+    They come by the parts of their paths: in each folder by name, a folder's files in its place (`docs/a`
+    before `docs-old/a`). The walk ends at the limit, and so do its warnings.
     Links to files and folders are followed, each folder once and none back up to where we came from.
     A name that is not valid UTF-8 can't be stored or put into a prompt: such files are left out with a
     warning, as are broken links and what can't be read.
-    The folder is looked at once, when items or warnings are first asked for.
     """
 
     name = "file"
     title = "Files in a folder"
     Config = FileConfig
     fields = ("file_path", "relative_path", "file_name", "file_stem", "file_extension", "file_size")
+
+    def __init__(self, config: FileConfig) -> None:
+        super().__init__(config)
+        self._walk: Walk | None = None
+        self._abandoned = False
 
     def validate(self) -> None:
         """Raise `InvalidInput` where the folder is not there, is no folder or can't be read."""
@@ -108,13 +113,19 @@ class FileEnumerator(Enumerator[FileConfig]):
 
     def items(self) -> Iterator[Item]:
         """An item per file, keyed by its relative path."""
-        for relative in sorted(self._found.sizes)[: self.config.limit]:
+        self.validate()
+        self._walk = self._walked(self.config)
+        for relative, size in islice(self._walk.files(), self.config.limit):
             path = os.path.join(self.config.base_directory, relative)  # noqa: PTH118 - a Path for each is slow
-            yield Item(relative, file_payload(path, relative, self._found.sizes[relative]))
+            yield Item(relative, file_payload(path, relative, size))
+
+    def abandon(self) -> None:
+        """End the walk at its next entry, and begin no other."""
+        self._abandoned = True
 
     def warnings(self) -> list[str]:
-        """What was left out and why, at most `MAX_WARNINGS` lines of it."""
-        return shortened(self._found.problems, len(self._found.problems))
+        """What was left out on the way to the items that were asked for, at most `MAX_WARNINGS` lines."""
+        return self._walk.warnings() if self._walk else []
 
     def why_empty(self) -> str:
         """Which setting keeps files away, with how many of them, if one of them does."""
@@ -130,14 +141,18 @@ class FileEnumerator(Enumerator[FileConfig]):
         return f"no file in {base} matches {patterns}"
 
     def _count(self, **changes: Any) -> int:
-        return len(FileEnumerator(self.config.model_copy(update=changes))._found.sizes)
+        return sum(1 for _ in self._walked(self.config.model_copy(update=changes)).files())
 
-    @cached_property
-    def _found(self) -> Found:
-        self.validate()
-        config = self.config
-        walk = Walk(config.base_directory, config.pattern, config.exclude_patterns, config.include_hidden)
-        return walk.run()
+    def _walked(self, config: FileConfig) -> Walk:
+        return Walk(
+            config.base_directory, config.pattern, config.exclude_patterns, config.include_hidden, self._check
+        )
+
+    def _check(self) -> None:
+        if self._abandoned:
+            raise InvalidInput(
+                f"the walk through {self.config.base_directory} was ended", "nobody wants its files any more"
+            )
 
 
 def _files(count: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
@@ -11,8 +12,8 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from abp_tui.enumerators import sql_url
-from abp_tui.enumerators.base import ITEM_LIMIT, Enumerator, EnumeratorConfig, Item
+from abp_tui.enumerators import problems, sql_url
+from abp_tui.enumerators.base import Enumerator, EnumeratorConfig, Item
 from abp_tui.enumerators.rows import ID, INDEX, id_position, row_items
 from abp_tui.enumerators.settings import (
     OptionalText,
@@ -24,6 +25,9 @@ from abp_tui.enumerators.settings import (
 )
 from abp_tui.enumerators.sql_variables import Address
 from abp_tui.errors import InvalidInput
+
+# A semicolon and the comments behind it, where nothing in them could end a quotation that began before.
+_END = re.compile(r""";[;\s]*(?:--[^\n'"`$\]*]*(?:\n[;\s]*|\Z))*\Z""")
 
 Value = str | int | float | bool | None
 
@@ -160,7 +164,7 @@ class SqlEnumerator(Enumerator[SqlConfig]):
         except ValueError as error:
             raise unusable(error) from None
         return Request(
-            address, self.config.query.rstrip().rstrip(";"), self.config.params, self.config.timeout_s
+            address, _END.sub("", self.config.query.rstrip()), self.config.params, self.config.timeout_s
         )
 
     def _columns(self, result: Result) -> Sequence[str]:
@@ -200,7 +204,7 @@ def too_slow(request: Request, why: str) -> InvalidInput:
 def too_large(which: str) -> InvalidInput:
     """A row that is larger than an item may be."""
     hint = "leave its large columns out, or take a part of them: substr(column, 1, 1000)"
-    return InvalidInput(f"{which} of the query is over {ITEM_LIMIT >> 20} MB", hint)
+    return InvalidInput(problems.too_large(f"{which} of the query"), hint)
 
 
 def _plain_rows(rows: Iterable[Sequence[Any]], at: int | None) -> Iterator[list[Any]]:

@@ -22,6 +22,7 @@ except ImportError as missing:
 CONNECT_TIMEOUT_S = 10
 BATCH = 1000
 CURSOR = "abp_items"
+UNFOLDING = 256  # times; the most that the server can compress a value
 TOO_LARGE = "abp: a row of"
 TELLING = 4  # characters; less of a password is in any text
 
@@ -31,6 +32,12 @@ Cursor = psycopg.ServerCursor[tuple[Any, ...]]
 _OPTIONS = psycopg.pq.Conninfo.get_defaults()
 _KNOWN = frozenset(option.keyword.decode() for option in _OPTIONS)
 _SECRET = frozenset(option.keyword.decode() for option in _OPTIONS if option.dispchar)
+_LINE = re.compile(r"\bLINE (\d+):")  # the query begins on the second
+_CHANGE = re.compile(
+    r"(?:\s|--[^\n]*\n)*(?:insert|update|delete|merge|truncate|create|alter|drop|copy|call|do)\b",
+    re.IGNORECASE,
+)
+_CHANGE_INSIDE = re.compile(r"\b(?:insert|update|delete|merge)\b", re.IGNORECASE)
 
 
 @contextmanager
@@ -46,7 +53,7 @@ def reading(request: Request, begun: Callable[[Callable[[], None]], None]) -> It
 
 def check(request: Request) -> None:
     """Raise what `reading` would raise before the first row; the server plans the query and runs nothing."""
-    with _declared(request, request.query):  # by itself, so that places in what the server says are right
+    with _declared(request, f"\n{request.query}"):  # by itself, and like there from line 2 on
         return
 
 
@@ -54,13 +61,18 @@ def _measured(query: str) -> str:
     """The query, each row measured by the server, which fails before it sends one that is too large.
 
     What fails is the cast of a text that says why; it is made of the row, or the planner would try it.
-    OFFSET 0 keeps the planner from computing each row twice, once to measure it.
+    OFFSET 0 keeps the planner from computing each row twice, once to measure it. Stored values may be
+    compressed: only a row that may unfold to more than the limit is measured as text, which each type has.
     """
-    size = "pg_column_size(abp_row.*)"
+    stored = "pg_column_size(abp_row.*)"
+    size = (
+        f"CASE WHEN {stored} <= {ITEM_LIMIT // UNFOLDING} OR {stored} > {ITEM_LIMIT} THEN {stored} "
+        "ELSE octet_length(CAST(abp_row.* AS text)) END"
+    )
     return (
         f"SELECT abp_row.* FROM (SELECT * FROM (\n{query}\n) AS abp_rows OFFSET 0) AS abp_row "
         f"WHERE CASE WHEN {size} <= {ITEM_LIMIT} THEN true "
-        f"ELSE CAST('{TOO_LARGE} ' || {size} || ' bytes' AS boolean) END"
+        f"ELSE CAST('{TOO_LARGE} ' || {stored} || ' bytes' AS boolean) END"
     )
 
 
@@ -69,11 +81,18 @@ def _declared(request: Request, query: str) -> Iterator[Cursor]:
     """A cursor of the server's for the query; what the server says against it becomes our error."""
     settings = _settings(request)
     try:
-        with _connection(request, settings) as connection, connection.cursor(name=CURSOR) as cursor:
+        with _rolled_back(request, settings) as connection, connection.cursor(name=CURSOR) as cursor:
             cursor.execute(query.encode(), request.params or None)
             yield cursor
     except psycopg.Error as error:
         raise _told(request, error, settings) from None
+
+
+@contextmanager
+def _rolled_back(request: Request, settings: Mapping[str, str]) -> Iterator[Connection]:
+    """A connection whose transaction is never committed: a read-only one may still write large objects."""
+    with _connection(request, settings) as connection, connection.transaction(force_rollback=True):
+        yield connection
 
 
 def _rows(connection: Connection) -> Generator[Sequence[Any], None, None]:
@@ -126,14 +145,24 @@ def _connection(request: Request, settings: Mapping[str, str]) -> Connection:
 
 
 def _told(request: Request, error: psycopg.Error, settings: Mapping[str, str]) -> InvalidInput:
-    why = _scrubbed(error, settings)
+    why = _LINE.sub(lambda found: f"LINE {int(found[1]) - 1}:", _scrubbed(error, settings), count=1)
     if isinstance(error, psycopg.errors.ReadOnlySqlTransaction):
         return InvalidInput(f"the query may only read: {why}", "give one SELECT")
+    if _would_write(request.query, error):
+        return InvalidInput("the query may only read, and would write", "give one SELECT")
     if isinstance(error, psycopg.errors.QueryCanceled):
         return too_slow(request, why)
     if isinstance(error, psycopg.OperationalError) and error.sqlstate is None:
         return InvalidInput(f"{masked(request.address.text)}: {why}", "see whether the server still runs")
     return InvalidInput(f"the query fails: {why}", "try it with psql")
+
+
+def _would_write(query: str, error: psycopg.Error) -> bool:
+    """Whether there is no cursor for the query because it writes, by itself or in its WITH."""
+    if isinstance(error, psycopg.errors.SyntaxError):
+        return _CHANGE.match(query) is not None
+    inside = isinstance(error, psycopg.errors.FeatureNotSupported) and "DECLARE CURSOR" in str(error)
+    return inside and _CHANGE_INSIDE.search(query) is not None
 
 
 def _scrubbed(error: Exception, settings: Mapping[str, str]) -> str:

@@ -26,6 +26,14 @@ _ALLOWED = {
     sqlite3.SQLITE_FUNCTION,
     sqlite3.SQLITE_RECURSIVE,
 }
+_READING_PRAGMAS = frozenset(
+    (
+        "data_version page_size table_info table_xinfo table_list index_list index_info index_xinfo "
+        "foreign_key_list"
+    ).split()
+)
+_SHADOWS = ("_node", "_rowid", "_parent")
+_CHANGES = {sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE}
 _NAMES = {
     getattr(sqlite3, f"SQLITE_{name}"): name.replace("_", " ")
     for name in (
@@ -85,7 +93,14 @@ def _connection(request: Request, watch: _Watch) -> Iterator[sqlite3.Connection]
             connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, ITEM_LIMIT)
             yield connection
     except (sqlite3.Error, sqlite3.Warning) as error:
+        if guard.refused.startswith("ATTACH") and _is_vacuum(request.query):
+            guard.refused = "VACUUM"
         raise _told(str(path), error, guard, watch) from None
+
+
+def _is_vacuum(query: str) -> bool:
+    """Whether what SQLite calls attaching a database is the copy that VACUUM makes."""
+    return query.lstrip().upper().startswith("VACUUM")
 
 
 def _path(request: Request) -> Path:
@@ -138,10 +153,23 @@ class _Guard:
         self.refused = ""
 
     def __call__(self, action: int, one: str | None, two: str | None, *_: object) -> int:
-        if action in _ALLOWED:
+        if action in _ALLOWED or _serves_reading(action, one or "", two):
             return sqlite3.SQLITE_OK
         self.refused = " ".join(word for word in (_NAMES.get(action, "that"), one) if word)
         return sqlite3.SQLITE_DENY
+
+
+def _serves_reading(action: int, one: str, two: str | None) -> bool:
+    """Whether reading a virtual table asks for it too; a real write among these fails when it is run.
+
+    Declaring such a table asks to update the schema, and an R-tree prepares all it may ever do to its
+    shadow tables. Only pragmas that change nothing are among those that virtual tables use.
+    """
+    if action == sqlite3.SQLITE_PRAGMA:
+        sets = one in ("data_version", "page_size") and two is not None
+        return one in _READING_PRAGMAS and not sets
+    is_schema = action == sqlite3.SQLITE_UPDATE and one == "sqlite_master"
+    return is_schema or (action in _CHANGES and one.endswith(_SHADOWS))
 
 
 def _rows(cursor: sqlite3.Cursor, watch: _Watch) -> Iterator[Sequence[Any]]:
@@ -187,6 +215,8 @@ def _told(path: str, error: Exception, guard: _Guard, watch: _Watch) -> InvalidI
         return too_large("row 1")
     if _is_cut_short(error):
         return watch.why()
+    if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_READONLY:
+        return InvalidInput("the query may only read, and would write", "give one SELECT")
     why = str(error)
     hint = next((hint for mark, hint in _HINTS if mark in why), "try the query with `sqlite3 -readonly`")
     return InvalidInput(f"{path}: {why}", hint)

@@ -5,14 +5,17 @@ from __future__ import annotations
 import argparse
 import gc
 import logging
+import os
 import signal
 import sys
-from types import FrameType
+from types import FrameType, TracebackType
 
+from abp_tui.domain.secrecy import Mask
 from abp_tui.errors import AbpError, LeaseHeld
 from abp_tui.execution.executor import JobExecutor
 from abp_tui.execution.launch import ALREADY_RUN
-from abp_tui.execution.orphans import Orphans
+from abp_tui.execution.orphans import orphans_of_a_process
+from abp_tui.execution.watchdog import watch_over_agents
 from abp_tui.store.repository import Repository
 
 GC_THRESHOLD = 50_000  # objects: events come by the thousand, and none of them is in a circle
@@ -21,10 +24,11 @@ GC_THRESHOLD = 50_000  # objects: events come by the thousand, and none of them 
 def main() -> int:
     """Run what the arguments name; 0 once it has ended or is paused, 1 with one line on why it could not."""
     arguments = _parse()
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
+    _log_without_secrets()
+    watch_over_agents()
     try:
         repository = Repository(arguments.store)
-        executor = JobExecutor(repository, arguments.job, orphans=Orphans(repository.uuid))
+        executor = JobExecutor(repository, arguments.job, orphans=orphans_of_a_process(repository.uuid))
         _obey_signals(executor)
         gc.freeze()  # what is loaded by now stays: no use in walking it again and again
         gc.set_threshold(GC_THRESHOLD)
@@ -33,12 +37,38 @@ def main() -> int:
         else:
             executor.run(force=arguments.force)
     except LeaseHeld as error:
-        print(f"abp: {error}", file=sys.stderr)  # noqa: T201 - its log is its terminal
+        _tell(error)
         return ALREADY_RUN
     except AbpError as error:
-        print(f"abp: {error}", file=sys.stderr)  # noqa: T201
+        _tell(error)
         return 1
     return 0
+
+
+MASK = Mask(os.environ)
+
+
+def _tell(error: AbpError) -> None:
+    print(MASK.text(f"abp: {error}"), file=sys.stderr)  # noqa: T201 - its log is its terminal
+
+
+class _Masked(logging.Formatter):
+    """Lines of the log, with no secret of the environment in them."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as text, its traceback included."""
+        return MASK.text(super().format(record))
+
+
+def _log_without_secrets() -> None:
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Masked("%(asctime)s %(levelname)s %(message)s"))
+    logging.basicConfig(handlers=[handler], level=logging.INFO)
+    sys.excepthook = _log_fault
+
+
+def _log_fault(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    logging.critical("the executor failed", exc_info=(kind, error, trace))
 
 
 def _parse() -> argparse.Namespace:

@@ -8,7 +8,7 @@ from typing import Protocol
 from abp_tui.domain.model import Job
 from abp_tui.domain.status import JobStatus, Purpose, UnitStatus
 from abp_tui.execution.synthesis import Synthesis
-from abp_tui.store.claims import Claim, Render
+from abp_tui.store.claims import Claim, GoOn, Render
 from abp_tui.store.journal import Journal
 
 Held = Callable[[], str | None]
@@ -37,9 +37,17 @@ class Assignment(Protocol):
 class WholeJob:
     """Every waiting unit, then the synthesis step if there is one, until none waits or the job is held."""
 
-    def __init__(self, journal: Journal, render: Render, job: Job, synthesis: Synthesis | None) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        render: Render,
+        go_on: GoOn | None,
+        job: Job,
+        synthesis: Synthesis | None,
+    ) -> None:
         self._journal = journal
         self._render = render
+        self._go_on = go_on
         self._recipe_version = job.recipe.version
         self._waived = job.waived_at is not None
         self._synthesis = synthesis
@@ -47,11 +55,12 @@ class WholeJob:
 
     def claim(self, limit: int) -> list[Claim]:
         """Take up to `limit` units, those whose backoff is over first."""
-        claims = self._journal.claim(limit, Purpose.RUN, self._recipe_version, self._render)
+        version, go_on = self._recipe_version, self._go_on
+        claims = self._journal.claim(limit, Purpose.RUN, version, self._render, go_on)
         if claims or self._synthesis is None or not self._synthesis_due:
             return claims
         step = self._synthesis
-        claim = self._journal.claim_unit(step.seq, Purpose.POST, self._recipe_version, step.render)
+        claim = self._journal.claim_unit(step.seq, Purpose.POST, version, step.render, go_on)
         return [claim] if claim else []
 
     def taken(self, claims: Sequence[Claim]) -> None:
@@ -138,5 +147,6 @@ class OneTest:
             return None  # not begun
         status = JobStatus.TESTING if ended else JobStatus.CREATED
         with self._journal.transaction(durable=True):
-            self._journal.settle(status, "the test has ended" if ended else f"no test: {held() or 'stopped'}")
+            why = held() or self._journal.unit_error(self._seq) or "stopped"
+            self._journal.settle(status, "the test has ended" if ended else f"no test: {why}")
         return status

@@ -3,31 +3,43 @@
 from __future__ import annotations
 
 import logging
+import os
 import random
 import select
 import signal
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+from abp_tui.domain.change import events_of
 from abp_tui.domain.failure import (
+    POLICIES,
     TIMEOUTS,
     Decision,
     FailureKind,
     GiveUp,
     HoldJob,
+    Policy,
     RetryIn,
+    WaitForGate,
     decide,
     fingerprint,
     names_cause,
 )
+from abp_tui.domain.follow_up import form, go_on
 from abp_tui.domain.model import Event, EventKind, Job, Outcome, Usage
 from abp_tui.domain.prompt import PromptTemplate
+from abp_tui.domain.secrecy import Mask
 from abp_tui.domain.status import AttemptStatus, Purpose, UnitStatus, Verdict
+from abp_tui.domain.structured import Schema
 from abp_tui.errors import AbpError, WorkerUnavailable
+from abp_tui.execution.changes import Comparison
+from abp_tui.execution.corrections import run_to_schema
 from abp_tui.execution.mailbox import Mailbox
-from abp_tui.store.claims import Claim, Finished
+from abp_tui.execution.questions import Asked
+from abp_tui.store.claims import Claim, Finished, GoOn
 from abp_tui.store.rows import capped
 from abp_tui.workers.base import Sink, Task, Worker
 from abp_tui.workers.cancel import Cancel
@@ -38,6 +50,7 @@ SHUTDOWN_WAIT_S = 0.5
 CONVERSATION_CAP = 64 * 1024 * 1024  # characters of one attempt
 EVENT_COST = 200  # of one event beside its text
 FULL = "[… cut by abp: the rest of this conversation is not kept]"
+COMPARED = frozenset({Purpose.TEST})  # attempts that a person will judge by what they changed, one at a time
 NEVER_BEGAN = frozenset({FailureKind.REFUSED_TO_START, FailureKind.BAD_INPUT})  # and so cost nothing
 
 log = logging.getLogger(__name__)
@@ -49,9 +62,10 @@ def attempt_mark(store_uuid: str, attempt_id: int) -> str:
 
 
 class MailSink:
-    """Sends what a worker tells of one attempt to the writer, up to `CONVERSATION_CAP`."""
+    """Sends what a worker tells of one attempt to the writer, without secrets, up to `CONVERSATION_CAP`."""
 
-    def __init__(self, mailbox: Mailbox, attempt_id: int) -> None:
+    def __init__(self, mailbox: Mailbox, attempt_id: int, mask: Mask) -> None:
+        self._mask = mask
         self._mailbox = mailbox
         self._attempt_id = attempt_id
         self._room = CONVERSATION_CAP
@@ -64,7 +78,7 @@ class MailSink:
         """Several messages of the conversation."""
         if self._room <= 0:
             return
-        kept = [capped(event) for event in events]
+        kept = [capped(event) for event in self._mask.events(events)]
         self._room -= sum(EVENT_COST + len(event.body) + len(event.raw or "") for event in kept)
         if self._room <= 0:
             kept.append(Event(kind=EventKind.NOTICE, title="abp", body=FULL))
@@ -78,43 +92,85 @@ class MailSink:
         """The program's process."""
         self._mailbox.process(self._attempt_id, pid)
 
+    def ask(self, text: str, options: Sequence[str], over: Cancel, timeout_s: float = 0) -> str | None:
+        """Ask a person, and wait for the answer; the question and what became of it are events, too."""
+        shown = [self._mask.text(option) for option in options]
+        listed = "\n".join(f"{n}. {option}" for n, option in enumerate(shown, 1))
+        self.event(Event(kind=EventKind.NOTICE, title="question", body=f"{text}\n{listed}"))
+        asked = Asked(self._attempt_id, self._mask.text(text), shown)
+        self._mailbox.ask(asked)
+        answer = asked.wait(over, timeout_s)
+        self.event(Event(kind=EventKind.NOTICE, title="answer", body=answer or "nobody answered"))
+        return options[shown.index(answer)] if answer in shown else None
+
 
 class AttemptRunner:
     """Runs attempts of one job with one recipe. Shared by all slots: it holds no state of an attempt."""
 
-    def __init__(self, job: Job, worker: Worker[Any], store_uuid: str, mailbox: Mailbox) -> None:
+    def __init__(
+        self, job: Job, worker: Worker[Any], store_uuid: str, database: Path, mailbox: Mailbox
+    ) -> None:
         self._job = job
         self._worker = worker
         self._store_uuid = store_uuid
+        self._database = database
         self._mailbox = mailbox
+        self._mask = Mask(os.environ)
         self._template = PromptTemplate(job.prompt_template)
+        schema = job.recipe.output_schema
+        self._schema = None if schema is None else Schema(schema)
+        self._form = "" if schema is None or worker.takes_schema(schema) else form(schema)
+        self.go_on: GoOn | None = go_on if worker.resumes else None
 
     def render(self, payload: Mapping[str, Any]) -> str:
-        """The prompt for an item."""
-        return self._template.render(payload)
+        """The prompt for an item, with the form of its answer unless the worker tells of that."""
+        return self._template.render(payload) + self._form
 
     def run(self, claim: Claim, cancel: Cancel) -> Finished:
         """Run the claim to its end, its events going to the writer, and say what becomes of its unit."""
-        sink = MailSink(self._mailbox, claim.attempt_id)
-        sink.event(Event(kind=EventKind.PROMPT, body=claim.prompt))
-        outcome = self._outcome(claim, sink, cancel)
+        sink = MailSink(self._mailbox, claim.attempt_id, self._mask)
+        task = self._task(claim)
+        sink.event(Event(kind=EventKind.PROMPT, body=task.words))
+        outcome = self._compared(claim, task, sink, cancel)
         if not outcome.ok and (cancel.requested or _ended_with_us(outcome, cancel)):
             reason = cancel.reason or outcome.error
             outcome = outcome.model_copy(update={"failure": FailureKind.INTERRUPTED, "error": reason})
+        outcome = self._mask.outcome(outcome)
         return conclude(claim, outcome, self._job, random.random(), for_good=cancel.for_good)
 
-    def _outcome(self, claim: Claim, sink: Sink, cancel: Cancel) -> Outcome:
+    def _compared(self, claim: Claim, task: Task, sink: Sink, cancel: Cancel) -> Outcome:
+        """The outcome; what a test changed in the job's folder goes to the sink."""
+        if claim.purpose not in COMPARED:
+            return self._outcome(task, sink, cancel)
+        with Comparison(self._job.cwd, self._database, self._mark(claim)) as comparison:
+            outcome = self._outcome(task, sink, cancel)
+            if not cancel.urgent:
+                sink.batch(events_of(comparison.changes()))
+        return outcome
+
+    def _outcome(self, task: Task, sink: Sink, cancel: Cancel) -> Outcome:
+        """Run the task, and again where its answer misses the schema."""
+
+        def run(task: Task) -> Outcome:
+            return self._run_once(task, sink, cancel)
+
+        if self._schema is None or task.output_schema is None:
+            return run(task)
+        return run_to_schema(task, self._schema, run, sink, resumes=self._worker.resumes)
+
+    def _run_once(self, task: Task, sink: Sink, cancel: Cancel) -> Outcome:
         if cancel.requested:
             nothing = Usage(cost_usd=0.0)
             return Outcome.failed(FailureKind.INTERRUPTED, "ended before it began", usage=nothing)
         try:
-            return self._worker.run(self._task(claim), sink, cancel)
+            return self._worker.run(task, sink, cancel)
         except WorkerUnavailable as error:
             return Outcome.failed(FailureKind.REFUSED_TO_START, str(error))
         except AbpError as error:
             return Outcome.failed(FailureKind.AGENT_ERROR, str(error))
         except BaseException as error:  # a worker may be anyone's: its fault fails its unit only
-            log.exception("worker %s failed on unit %s", self._job.worker, claim.seq)
+            mark = task.env[ATTEMPT_MARK]
+            log.exception("worker %s failed on attempt %s", self._job.worker, mark)
             return Outcome.failed(FailureKind.AGENT_ERROR, f"{type(error).__name__}: {error}")
 
     def _task(self, claim: Claim) -> Task:
@@ -123,10 +179,17 @@ class AttemptRunner:
             prompt=claim.prompt,
             payload=claim.payload,
             cwd=self._job.cwd,
-            env={ATTEMPT_MARK: attempt_mark(self._store_uuid, claim.attempt_id)},
+            env=self._mark(claim),
             timers=recipe.timers,
-            output_schema=recipe.output_schema,
+            session_id=claim.session_id,
+            follow_up=claim.follow_up,
+            output_schema=None if claim.purpose is Purpose.POST else recipe.output_schema,
+            may_ask=claim.purpose is Purpose.TEST,
         )
+
+    def _mark(self, claim: Claim) -> dict[str, str]:
+        """What tells the programs of an attempt from others, in their environment."""
+        return {ATTEMPT_MARK: attempt_mark(self._store_uuid, claim.attempt_id)}
 
 
 def _ended_with_us(outcome: Outcome, cancel: Cancel) -> bool:
@@ -164,7 +227,7 @@ def conclude(claim: Claim, outcome: Outcome, job: Job, jitter: float, *, for_goo
             spent = failures if spends else claim.failures
         case GiveUp():
             unit, not_before, spent = UnitStatus.FAILED, None, failures
-        case HoldJob():
+        case WaitForGate() | HoldJob():
             unit, not_before, spent = UnitStatus.PENDING, None, claim.failures
     if kind in NEVER_BEGAN and outcome.usage.cost_usd is None:
         outcome = outcome.model_copy(update={"usage": Usage(cost_usd=0.0)})
@@ -191,8 +254,10 @@ def hold_reason(end: Finished) -> str | None:
 def _decision(
     claim: Claim, kind: FailureKind, failures: int, job: Job, jitter: float, repeated: bool
 ) -> Decision:
-    """A test that failed has failed, so that a person sees it at once; only a cancelled one goes back."""
-    if claim.purpose is Purpose.TEST and kind is not FailureKind.INTERRUPTED:
+    """A test that failed has failed, so that a person sees it at once. One that was ended, or that found the
+    account at its limit or not logged in, has tested nothing: its unit goes back.
+    """
+    if claim.purpose is Purpose.TEST and POLICIES[kind] not in (Policy.AGAIN, Policy.GATE):
         return GiveUp("it was a test")
     base_s = job.recipe.timers.backoff_s
     return decide(kind, failures, job.max_retries, repeated=repeated, jitter=jitter, base_s=base_s)

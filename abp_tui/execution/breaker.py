@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abp_tui.domain.failure import FailureKind
+from abp_tui.domain.failure import POLICIES, FailureKind, Policy
 from abp_tui.domain.status import Purpose, UnitStatus, Verdict
 from abp_tui.store.claims import Finished
 from abp_tui.words import counted
@@ -34,8 +34,9 @@ def _counts(end: Finished) -> bool:
     """An agent that was kept from its work failed, too; one that was ended by us or by a person did not.
 
     What passes by itself counts only where the retries did not outlast it: a service that is busy for a
-    moment fails all agents that happen to run.
+    moment fails all agents that happen to run. So does a limit of their account, which the gate is for.
     """
     kind = end.outcome.failure
-    passes = kind is FailureKind.TRANSIENT and end.unit_status is UnitStatus.PENDING
+    outside = kind is FailureKind.TRANSIENT or (kind is not None and POLICIES[kind] is Policy.GATE)
+    passes = outside and end.unit_status is UnitStatus.PENDING
     return end.claim.purpose is not Purpose.TEST and kind is not FailureKind.INTERRUPTED and not passes

@@ -9,14 +9,16 @@ from contextlib import contextmanager
 from typing import Any
 
 from abp_tui.domain.model import Event, EventKind, Job, Lease
+from abp_tui.domain.secrecy import Mask
 from abp_tui.domain.status import JobStatus
 from abp_tui.errors import IllegalTransition, LeaseLost, StoreError
 from abp_tui.execution.assignment import Assignment, OneTest, WholeJob
 from abp_tui.execution.attempt import AttemptRunner
+from abp_tui.execution.gate import Gatekeeper, gate_scope
 from abp_tui.execution.lease import take_lease
 from abp_tui.execution.loop import MOST_KEPT_CHARS, Callbacks, Loop, StopOrder
 from abp_tui.execution.mailbox import Mail, Mailbox
-from abp_tui.execution.orphans import Orphans
+from abp_tui.execution.orphans import Orphans, Walked
 from abp_tui.execution.outage import Outage, Room
 from abp_tui.execution.pool import WorkerPool
 from abp_tui.execution.recovery import end_leftovers
@@ -40,8 +42,8 @@ NOT_KEPT = Event(
 class JobExecutor:
     """Runs a job, or one unit of it as a test, to its end in the calling thread, which is the one writer.
 
-    `worker` overrides the one that is built from the job's worker name and options. `orphans` is for a
-    process that does nothing else.
+    `worker` overrides the one that is built from the job's worker name and options. `orphans` says how what
+    agents leave behind is found, by default as in a process that also does other things.
     """
 
     def __init__(
@@ -53,7 +55,7 @@ class JobExecutor:
         orphans: Orphans | None = None,
     ) -> None:
         self._repository = repository
-        self._orphans = orphans
+        self._orphans = orphans or Walked(repository.uuid)
         self._job_id = job_id
         self._given_worker = worker
         self._tell = callbacks or Callbacks()
@@ -121,7 +123,13 @@ class JobExecutor:
             log.warning("%s", error)
 
     def _drive(self, job: Job, journal: Journal, seq: int | None = None) -> JobStatus:
-        runner = AttemptRunner(job, self._worker(job), self._repository.uuid, self._mailbox)
+        store = self._repository
+        worker = self._worker(job)
+        scope = gate_scope(worker)
+        with journal.transaction(durable=False):
+            journal.use_gate(scope)
+        gate = Gatekeeper(job, journal, scope, for_test=seq is not None)
+        runner = AttemptRunner(job, worker, store.uuid, store.path, self._mailbox)
         workers = 1 if seq is not None else job.desired_workers
         pool = WorkerPool(runner.run, self._mailbox.finished, workers)
         executor = job.lease.executor if job.lease else ""
@@ -130,7 +138,7 @@ class JobExecutor:
         outage, room = Outage(spill), Room(self._repository.path.parent)
         work = self._assignment(job, journal, runner, seq)
         loop = Loop(
-            job, journal, self._mailbox, pool, work, self._tell, self._stop, outage, room, self._orphans
+            job, journal, self._mailbox, pool, work, gate, self._tell, self._stop, outage, room, self._orphans
         )
         try:
             status = loop.run()
@@ -146,29 +154,31 @@ class JobExecutor:
             spill.close()
             raise
         pool.close()
+        self._orphans.close()
         spill.close()
         self._tell.job_changed(self._repository.jobs.get(job.id))
         return status
 
     def _end_agents(self, pool: WorkerPool) -> None:
+        running = pool.running
         pool.cancel("the executor ends")
         pool.close(meanwhile=lambda: pool.hurry() if self._stop.urgent else None)
-        if self._orphans:
-            self._orphans.end(())
+        self._orphans.end(running, ())
+        self._orphans.close()
 
     def _assignment(self, job: Job, journal: Journal, runner: AttemptRunner, seq: int | None) -> Assignment:
         if seq is not None:
             return OneTest(journal, runner.render, job.recipe.version, seq)
         prompt = job.post_processing_prompt
         synthesis = Synthesis(self._repository, job, prompt) if prompt is not None else None
-        return WholeJob(journal, runner.render, job, synthesis)
+        return WholeJob(journal, runner.render, runner.go_on, job, synthesis)
 
     def _abandon(self, journal: Journal, error: BaseException) -> None:
         """Keep what the agents had finished, put the rest back, and hold the job, saying why.
 
         Where the database can't take it, the spill file has it, for the next executor.
         """
-        reason = f"its executor failed: {type(error).__name__}: {error}"
+        reason = Mask(os.environ).text(f"its executor failed: {type(error).__name__}: {error}")
         try:
             job = self._repository.jobs.get(self._job_id)
             with journal.transaction(durable=True):

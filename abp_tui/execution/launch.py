@@ -14,6 +14,7 @@ from abp_tui.domain.model import Job
 from abp_tui.domain.status import JobStatus
 from abp_tui.errors import AbpError
 from abp_tui.execution.attempt import ATTEMPT_MARK
+from abp_tui.execution.watchdog import MARK as EXECUTOR_MARK
 from abp_tui.paths import log_folder
 from abp_tui.store.repository import Repository
 from abp_tui.workers.base import NESTING_MARKS
@@ -80,7 +81,8 @@ def _private(path: str, flags: int) -> int:
 
 def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """The environment for an executor: all of it, less what marks this process as an agent's child."""
-    return {name: value for name, value in environment.items() if name not in {*NESTING_MARKS, ATTEMPT_MARK}}
+    ours = {*NESTING_MARKS, ATTEMPT_MARK, EXECUTOR_MARK}
+    return {name: value for name, value in environment.items() if name not in ours}
 
 
 def executor_log(store: Path, job_id: int) -> Path:

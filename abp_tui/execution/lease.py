@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import time
 import uuid
 from datetime import UTC, datetime
@@ -11,9 +9,9 @@ from datetime import UTC, datetime
 from abp_tui.domain.model import Job, Lease
 from abp_tui.errors import LeaseHeld
 from abp_tui.liveness import ELSEWHERE_S, Liveness, identity, is_alive, judge, owner
+from abp_tui.processes import end_all
 from abp_tui.store.repository import Repository
 
-KILL_WAIT_S = 5.0
 LOOK_S = 0.1
 
 
@@ -69,11 +67,7 @@ def _held(job: Job, lease: Lease, how: str, hint: str = "watch it with `abp`, or
 def _kill(lease: Lease) -> None:
     """End exactly the process that the lease names, and wait until it is gone."""
     process = owner(lease)
-    if is_alive(process):
-        os.kill(process.pid, signal.SIGKILL)
-    deadline = time.monotonic() + KILL_WAIT_S
-    while is_alive(process) and time.monotonic() < deadline:
-        time.sleep(LOOK_S)
+    end_all(lambda: [process.pid] if is_alive(process) else [])
 
 
 def _beats(repository: Repository, job: Job, lease: Lease) -> bool:

@@ -14,10 +14,12 @@ from abp_tui.execution.assignment import Assignment
 from abp_tui.execution.attempt import hold_reason
 from abp_tui.execution.breaker import Breaker
 from abp_tui.execution.budget import Budget
+from abp_tui.execution.gate import Gatekeeper
 from abp_tui.execution.mailbox import Mail, Mailbox
 from abp_tui.execution.orphans import Orphans
 from abp_tui.execution.outage import Outage, Room
 from abp_tui.execution.pool import WorkerPool
+from abp_tui.execution.questions import OpenQuestions
 from abp_tui.liveness import BEAT_S, started_at
 from abp_tui.store.claims import Claim, Finished, Orders, Started
 from abp_tui.store.journal import Journal
@@ -66,16 +68,18 @@ class Loop:
         mailbox: Mailbox,
         pool: WorkerPool,
         work: Assignment,
+        gate: Gatekeeper,
         tell: Callbacks,
         stop: StopOrder,
         outage: Outage,
         room: Room,
-        orphans: Orphans | None,
+        orphans: Orphans,
     ) -> None:
         self._journal = journal
         self._mailbox = mailbox
         self._pool = pool
         self._work = work
+        self._gate = gate
         self._tell = tell
         self._stop = stop
         self._outage = outage
@@ -85,6 +89,7 @@ class Loop:
         self._breaker = Breaker(job.max_failures_in_row)
         self._workers = job.desired_workers
         self.unrecorded = Mail()
+        self._questions = OpenQuestions()
         self._dropped = 0
         self._hold: str | None = None  # of its own accord, for good
         self._asked: str | None = None  # by a person, who may think better of it
@@ -120,8 +125,8 @@ class Loop:
         """Take what has come to what is not recorded yet, and draw the consequences of the ends in it."""
         time.sleep(max(0.0, self._written + GAP_S - time.monotonic()))
         mail = self._mailbox.collect(TICK_S)
-        for end in mail.finished:
-            self._draw_consequences(end)
+        self._orphans.started(mail.processes)
+        mail.finished = [self._draw_consequences(end) for end in mail.finished]
         if self.unrecorded:
             self._dropped += self.unrecorded.add(mail, MOST_KEPT_CHARS)
         else:
@@ -129,8 +134,9 @@ class Loop:
 
     def _round(self) -> JobStatus | None:
         self._look()
-        if self._orphans and self.unrecorded.finished:
-            self._orphans.end(self._pool.running)  # before it is said that they have ended
+        if self.unrecorded.finished:  # before it is said that they have ended
+            ended = [end.claim.attempt_id for end in self.unrecorded.finished]
+            self._orphans.end(ended, self._pool.running)
         self._short_of = self._room.lacks()
         wanted = self._wanted()
         if self.unrecorded or wanted or time.monotonic() - self._written >= BEAT_S:
@@ -152,7 +158,9 @@ class Loop:
         if (version := self._journal.data_version()) != self._seen:
             self._nothing_until = 0.0
             self._obey(self._journal.orders_now())
+            self._gate.look()
             self._pool.end(self._journal.ends_asked(), BY_A_PERSON)
+            self._questions.bring_answers(self._journal)
             self._seen = version  # at last: what could not be read is read again
 
     def _obey(self, orders: Orders) -> None:
@@ -173,20 +181,25 @@ class Loop:
             self._pool.cancel(reason)
 
     def _held(self) -> str | None:
-        """Why nothing more may be claimed, by what the faces want at this moment; None if it may."""
+        """Why the job must be held, by what the faces want at this moment; None if it goes on."""
         self._obey(self._journal.orders_now())
-        return self._hold or self._asked
+        self._gate.look()
+        return self._hold or self._asked or self._gate.hold()
 
     def _write(self) -> None:
         """One transaction: what the slots left, what there is to say, new claims. Then all of it is told."""
         mail = self.unrecorded
         with self._journal.transaction(durable=bool(mail.finished)):
+            self._gate.look()
             self._record(mail)
+            asked = self._questions.write(self._journal, mail.asked)
             finished = self._journal.finish(mail.finished)
+            self._gate.record(finished)
             self._log(finished)
             claims = self._claim()
         self._written = time.monotonic()
         self._waiting = self._short_of
+        self._questions.written(asked)
         self._work.taken(claims)
         self._pool.give(claims)
         self.unrecorded, self._dropped = Mail(), 0
@@ -212,26 +225,31 @@ class Loop:
             words = f"waits: {self._short_of}" if self._short_of else "there is room again"
             self._journal.log(words, level="warning")
 
-    def _draw_consequences(self, end: Finished) -> None:
-        self._budget.spend(end.outcome.usage.cost_usd)
+    def _draw_consequences(self, end: Finished) -> Finished:
+        end = self._gate.consider(end)
+        self._budget.spend(end.outcome.usage.cost_usd, ok=end.outcome.ok)
         if end.unit_status is UnitStatus.PENDING:
             self._nothing_until = 0.0
         self._hold = self._hold or hold_reason(end) or self._breaker.reason(end)
+        return end
 
     def _claim(self) -> list[Claim]:
         wanted = self._wanted()
         claims = self._work.claim(wanted) if wanted else []
+        self._gate.entered(claims)
         if len(claims) < wanted:
             self._nothing_until = self._journal.next_due()
         return claims
 
     def _wanted(self) -> int:
-        """How many units to claim now: what the pool can use and the budget allows."""
+        """How many units to claim now: what the pool can use, the gate lets through and the budget allows."""
         if self._hold or self._asked or self._nothing_until is None or time.time() < self._nothing_until:
             return 0
-        if self._short_of:
+        room = self._gate.room(self._pool.busy)
+        if self._short_of or room == 0:
             return 0
         wanted, affordable = self._pool.demand(), self._budget.affordable(self._pool.busy)
+        wanted = wanted if room is None else min(wanted, room)
         if affordable is None:
             return wanted
         if not affordable and not self._pool.busy:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from abp_tui.domain.model import Event
+from abp_tui.execution.questions import Asked
 from abp_tui.store.claims import Finished
 
 EVENTS_WAIT_S = 0.05
@@ -25,9 +26,10 @@ class Mail:
     sessions: list[tuple[int, str]] = field(default_factory=list)
     events: list[tuple[int, float, Event]] = field(default_factory=list)
     finished: list[Finished] = field(default_factory=list)
+    asked: list[Asked] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        return bool(self.processes or self.sessions or self.events or self.finished)
+        return bool(self.processes or self.sessions or self.events or self.finished or self.asked)
 
     def add(self, more: Mail, most_chars: int) -> int:
         """Put more behind what is there; returns how many events were dropped to stay within `most_chars`."""
@@ -35,6 +37,7 @@ class Mail:
         self.processes += more.processes
         self.sessions += more.sessions
         self.finished += more.finished
+        self.asked += more.asked
         for at, item in enumerate(more.events):
             held += _size(item[2])
             if held > most_chars:
@@ -55,6 +58,7 @@ class Mailbox:
         self._events: deque[tuple[int, float, Event]] = deque()
         self._sessions: deque[tuple[int, str]] = deque()
         self._processes: deque[tuple[int, int]] = deque()
+        self._asked: deque[Asked] = deque()
         self._any = threading.Event()
         self._urgent = threading.Event()
 
@@ -76,6 +80,11 @@ class Mailbox:
         if not self._any.is_set():
             self._any.set()
 
+    def ask(self, asked: Asked) -> None:
+        """Leave a question of an attempt."""
+        self._asked.append(asked)
+        self.wake()
+
     def finished(self, end: Finished) -> None:
         """Leave the end of an attempt, after all its events."""
         self._ends.append(end)
@@ -96,7 +105,8 @@ class Mailbox:
         self._urgent.clear()
         # The ends first: whatever an attempt left before its end is then certain to be collected with it.
         ends = _drain(self._ends)
-        return Mail(_drain(self._processes), _drain(self._sessions), _drain(self._events), ends)
+        others = (_drain(self._processes), _drain(self._sessions), _drain(self._events))
+        return Mail(*others, ends, _drain(self._asked))
 
 
 def _drain(box: deque[T]) -> list[T]:

@@ -6,10 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from abp_tui.domain.failure import FailureKind
 from abp_tui.domain.model import Outcome
 from abp_tui.domain.status import AttemptStatus, Desired, Purpose, UnitStatus, Verdict
 
 Render = Callable[[Mapping[str, Any]], str]
+GoOn = Callable[[FailureKind | None, str], str]
+"""What to say in the session of an attempt that failed like this; None where it was broken off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +20,8 @@ class Claim:
     """A unit that this executor has taken, with the attempt recorded for it.
 
     `failures` is how many attempts before this one count towards the retries, `fingerprint` the cause of the
-    last one if it ran on the same input.
+    last one if it ran on the same input. `session_id` is the session of the last one where it goes on, and
+    `follow_up` is then said to it instead of `prompt`.
     """
 
     attempt_id: int
@@ -29,6 +33,8 @@ class Claim:
     prompt: str
     started_at: float
     fingerprint: str | None = None
+    session_id: str | None = None
+    follow_up: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

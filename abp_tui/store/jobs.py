@@ -9,21 +9,26 @@ from typing import Any
 
 from peewee import JOIN, IntegrityError, fn
 
-from abp_tui.domain.model import Bucket, Job, Recipe
+from abp_tui.domain.model import Bucket, Job, Question, Recipe
 from abp_tui.domain.status import Desired, JobStatus, UnitKind, check_job_step
 from abp_tui.errors import DuplicateKey, IllegalTransition, InvalidInput, LeaseHeld, NotFound
 from abp_tui.plugins import suggest
 from abp_tui.store.database import Database, Row
 from abp_tui.store.logs import Logs
+from abp_tui.store.questions import Questions
 from abp_tui.store.recipes import recipe_columns
 from abp_tui.store.records import dump, job_from, now, recipe_from
 from abp_tui.store.removal import delete_rows, give_back
 from abp_tui.store.spill import read_trouble
-from abp_tui.store.tables import JobRow, RecipeRow, UnitRow
+from abp_tui.store.tables import GateRow, JobRow, RecipeRow, UnitRow
 from abp_tui.store.tally import bucket_width
 
 ID_FORM = re.compile(r"j?(\d{1,15})", re.ASCII)
 SYNTHESIS_KEY = "(synthesis)"
+_GATE = tuple(
+    column.alias(f"gate_{column.name}")
+    for column in (GateRow.state, GateRow.until, GateRow.reason, GateRow.probe_attempt, GateRow.tries)
+)
 
 
 class Jobs:
@@ -32,6 +37,7 @@ class Jobs:
     def __init__(self, database: Database) -> None:
         self._db = database
         self._logs = Logs(database)
+        self._questions = Questions(database)
 
     def get(self, job_id: int) -> Job:
         """The job with this number; raises `NotFound`."""
@@ -66,10 +72,12 @@ class Jobs:
         current = (RecipeRow.job == JobRow.id) & (RecipeRow.version == JobRow.recipe_version)
         step = (UnitRow.job == JobRow.id) & (UnitRow.seq == JobRow.total) & (UnitRow.kind == UnitKind.POST)
         query = (
-            JobRow.select(JobRow, UnitRow.status.alias("synthesis"))
+            JobRow.select(JobRow, UnitRow.status.alias("synthesis"), *_GATE)
             .join(RecipeRow, JOIN.INNER, on=current)
             .switch(JobRow)
             .join(UnitRow, JOIN.LEFT_OUTER, on=step)
+            .switch(JobRow)
+            .join(GateRow, JOIN.LEFT_OUTER, on=(GateRow.scope == JobRow.gate_scope))
             .order_by(JobRow.id.desc())
         )
         if where is not None:
@@ -80,7 +88,12 @@ class Jobs:
         with self._db.connected() as db, db.atomic("DEFERRED"):
             by_job = {row["job"]: recipe_from(row) for row in recipes.bind(db).dicts()}
             rows = list(query.bind(db).dicts())
-        return (job_from(self._with_trouble(row), by_job[row["id"]]) for row in rows)
+        return (job_from(self._with_trouble(row), by_job[row["id"]], self._question(row)) for row in rows)
+
+    def _question(self, row: Row) -> Question | None:
+        """What the agent under test asks; only a running test has someone to ask."""
+        under_test = row["status"] == JobStatus.TESTING and row["executor"]
+        return self._questions.open(row["id"]) if under_test else None
 
     def _with_trouble(self, row: Row) -> Row:
         """The row of a job whose executor can't write says so, although nobody could write it there."""

@@ -9,6 +9,7 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from itertools import chain, islice
 from typing import Any
 
@@ -23,16 +24,17 @@ from abp_tui.domain.status import (
     check_job_step,
 )
 from abp_tui.errors import LeaseLost
-from abp_tui.store.claims import Claim, Finished, Orders, Render, Started
+from abp_tui.store.claims import Claim, Finished, GoOn, Orders, Render, Started
 from abp_tui.store.database import BUSY_TIMEOUT_S, Database
-from abp_tui.store.records import load, now
-from abp_tui.store.rows import WORDS_CAP, attempt_row, cut, event_row, name, unit_row
+from abp_tui.store.gates import GateRows
+from abp_tui.store.records import dump, load, now
+from abp_tui.store.rows import NAME_CAP, WORDS_CAP, attempt_row, cut, event_row, name, unit_row
+from abp_tui.store.sessions import left_session
 from abp_tui.store.tally import Tally, counted_as
 
 BUSY_TIMEOUT_MS = 1000  # short, because its executor has more to do than to wait
 # Rows hold plain str and int: for a value of any other class sqlite3 looks for an adapter, each time.
 BULK_ROWS = 500  # of 16 values at most: SQLite binds 32,766
-
 
 _FENCE = (
     "UPDATE job SET change = change + 1, beat = beat + 1, beat_at = ?, beat_clock = ? "
@@ -85,6 +87,7 @@ class Journal:
     """Writes what one executor does to one job. Used by one thread, on a connection it keeps.
 
     Every transaction first proves that the lease is still held and raises `LeaseLost` where it is not.
+    `gates` is there while it is open, for use within its transactions.
     """
 
     def __init__(self, database: Database, job_id: int, executor: str, host: str, boot_id: str) -> None:
@@ -94,6 +97,7 @@ class Journal:
         self._host = host
         self._boot_id = boot_id
         self._connection: sqlite3.Connection
+        self.gates: GateRows
         self._tally: Tally
         self._synchronous = ""
         self._change = 0
@@ -103,6 +107,7 @@ class Journal:
         """Keep a connection of this thread for as long as the journal is used."""
         with self._db.connected() as db:
             self._connection = db.connection()
+            self.gates = GateRows(self._connection)
             self._connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
             try:
                 yield self
@@ -135,18 +140,25 @@ class Journal:
                 raise
             self._db.wal.keep_small(self._connection)
 
-    def claim(self, limit: int, purpose: Purpose, recipe_version: int, render: Render) -> list[Claim]:
-        """Take up to `limit` waiting units, those whose backoff is over first."""
+    def claim(
+        self, limit: int, purpose: Purpose, recipe_version: int, render: Render, go_on: GoOn | None = None
+    ) -> list[Claim]:
+        """Take up to `limit` waiting units, those whose backoff is over first.
+
+        With `go_on`, those whose last attempt can be gone on with take its session.
+        """
         at = now()
         rows = self._rows(_DUE, recipe_version, self._job_id, at, at + BACKOFF_CAP_S, limit)
         if len(rows) < limit:
             rows += self._rows(_FRESH, recipe_version, self._job_id, limit - len(rows))
-        return self._take(rows, purpose, recipe_version, render)
+        return self._take(rows, purpose, recipe_version, render, go_on)
 
-    def claim_unit(self, seq: int, purpose: Purpose, recipe_version: int, render: Render) -> Claim | None:
-        """Take this unit if it waits; None if it does not."""
+    def claim_unit(
+        self, seq: int, purpose: Purpose, recipe_version: int, render: Render, go_on: GoOn | None = None
+    ) -> Claim | None:
+        """Take this unit, as `claim` does, if it waits; None if it does not."""
         rows = self._rows(_ONE, recipe_version, self._job_id, seq)
-        return next(iter(self._take(rows, purpose, recipe_version, render)), None)
+        return next(iter(self._take(rows, purpose, recipe_version, render, go_on)), None)
 
     def next_due(self) -> float | None:
         """When the earliest backoff ends, in seconds since the epoch; None if no unit is in one.
@@ -161,6 +173,12 @@ class Journal:
         """The state of one unit."""
         query = "SELECT status FROM unit WHERE job_id = ? AND seq = ?"
         return UnitStatus(self._rows(query, self._job_id, seq)[0][0])
+
+    def unit_error(self, seq: int) -> str | None:
+        """Why the last attempt of one unit failed, if it did."""
+        query = "SELECT error FROM unit WHERE job_id = ? AND seq = ?"
+        error = self._rows(query, self._job_id, seq)[0][0]
+        return None if error is None else str(error)
 
     def is_due(self, seq: int) -> bool:
         """Whether a unit waits, and not for its backoff."""
@@ -193,6 +211,24 @@ class Journal:
         while rows := [event_row(event) for event in islice(events, BULK_ROWS)]:
             self._bulk(_EVENT, rows)
 
+    def ask(self, attempt_id: int, text: str, options: Sequence[str]) -> int:
+        """Write down what an attempt asks of a person; returns the question's number."""
+        query = "INSERT INTO question (attempt_id, text, options, asked_at) VALUES (?, ?, ?, ?) RETURNING id"
+        listed = dump([cut(option, NAME_CAP) for option in options])
+        return int(self._rows(query, attempt_id, cut(text, WORDS_CAP), listed, now())[0][0])
+
+    def answers(self, questions: Sequence[int]) -> list[tuple[int, str]]:
+        """Those of these questions that have been answered, with the option that was chosen."""
+        marks = ",".join("?" * len(questions))
+        query = f"SELECT id, answer FROM question WHERE id IN ({marks}) AND answer IS NOT NULL"
+        return [(number, answer) for number, answer in self._rows(query, *questions)]
+
+    def withdraw(self, questions: Iterable[int]) -> None:
+        """Nobody waits for the answers to these questions any more."""
+        rows = ((now(), number) for number in questions)
+        query = "UPDATE question SET answered_at = ? WHERE id = ? AND answered_at IS NULL"
+        self._connection.executemany(query, rows)
+
     def finish(self, ends: Iterable[Finished]) -> list[Finished]:
         """Record how attempts ended; returns those recorded. One that was ended before is left as it is."""
         ends = list(ends)
@@ -223,11 +259,14 @@ class Journal:
         query = "SELECT id FROM attempt WHERE job_id = ? AND status = 'RUNNING' AND end_asked"
         return [row[0] for row in self._rows(query, self._job_id)]
 
-    def spending(self) -> tuple[int, float]:
-        """How many attempts of the job have a known cost, and their sum in USD."""
-        query = "SELECT count(cost_usd), coalesce(sum(cost_usd), 0) FROM attempt WHERE job_id = ?"
-        count, total = self._rows(query, self._job_id)[0]
-        return int(count), float(total)
+    def spending(self) -> tuple[int, int, float]:
+        """How many attempts of the job cost something and how many an unknown amount; the sum in USD."""
+        query = (
+            "SELECT count(nullif(cost_usd, 0)), count(*) - count(cost_usd), coalesce(sum(cost_usd), 0) "
+            "FROM attempt WHERE job_id = ? AND status <> 'RUNNING'"
+        )
+        paid, unknown, total = self._rows(query, self._job_id)[0]
+        return int(paid), int(unknown), float(total)
 
     def settle(self, status: JobStatus, said: str, reason: str | None = None) -> None:
         """Give the job its state and the lease back, in one step; `said` goes to its log."""
@@ -250,6 +289,10 @@ class Journal:
     def wait_for(self, what: str | None) -> None:
         """Say what the running job waits for before it claims more, or None that it goes on."""
         self._connection.execute("UPDATE job SET waiting = ? WHERE id = ?", (what, self._job_id))
+
+    def use_gate(self, scope: str) -> None:
+        """Say which gate the job's agents must pass."""
+        self._connection.execute("UPDATE job SET gate_scope = ? WHERE id = ?", (scope, self._job_id))
 
     def log(self, message: str, *, level: str = "info", seq: int | None = None) -> None:
         """Append a line to the job's log."""
@@ -309,15 +352,23 @@ class Journal:
         return returned
 
     def _take(
-        self, rows: Sequence[tuple[Any, ...]], purpose: Purpose, recipe_version: int, render: Render
+        self,
+        rows: Sequence[tuple[Any, ...]],
+        purpose: Purpose,
+        recipe_version: int,
+        render: Render,
+        go_on: GoOn | None,
     ) -> list[Claim]:
         if not rows:
             return []
         first = self._next_attempt_id()
         claims = [self._claimed(first + n, row, purpose, load(row[1]), render) for n, row in enumerate(rows)]
+        if go_on is not None:
+            claims = [self._going_on(claim, recipe_version, go_on) for claim in claims]
         fixed = (str(purpose), recipe_version, self._executor, self._host, self._boot_id, "RUNNING")
         attempts = [
-            (c.attempt_id, self._job_id, c.seq, c.number, *fixed, c.started_at, cut(c.prompt)) for c in claims
+            (c.attempt_id, self._job_id, c.seq, c.number, *fixed, c.started_at, cut(c.follow_up or c.prompt))
+            for c in claims
         ]
         self._bulk(_ATTEMPT, attempts)
         seqs = [claim.seq for claim in claims]
@@ -339,6 +390,14 @@ class Journal:
         seq, _, attempts, failures, fingerprint = row
         prompt, at = render(payload), now()
         return Claim(attempt_id, seq, attempts + 1, failures, purpose, payload, prompt, at, fingerprint)
+
+    def _going_on(self, claim: Claim, recipe_version: int, go_on: GoOn) -> Claim:
+        """The claim with the session of the attempt before it, where that can be gone on with."""
+        before = (self._job_id, claim.seq, claim.number - 1, recipe_version, self._host)
+        left = left_session(self._connection, *before) if claim.number > 1 else None
+        if left is None:
+            return claim
+        return replace(claim, session_id=left.id, follow_up=go_on(left.failure, left.error))
 
     def _next_attempt_id(self) -> int:
         """The id that the next attempt gets; the write lock is ours, so nobody else can take it."""

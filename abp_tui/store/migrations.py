@@ -34,12 +34,18 @@ def add_breaker_and_waiting(db: SqliteDatabase) -> None:
     db.execute_sql("ALTER TABLE job ADD COLUMN waiting TEXT")
 
 
+def add_gates_of_jobs(db: SqliteDatabase) -> None:
+    """Version 3: which gate a job's agents must pass, and how often one was closed without a known end."""
+    db.execute_sql("ALTER TABLE job ADD COLUMN gate_scope TEXT")
+    db.execute_sql("ALTER TABLE gate ADD COLUMN tries INTEGER NOT NULL DEFAULT 0")
+
+
 def index_causes(db: SqliteDatabase) -> None:
-    """Version 3: the units that ended badly can be found and grouped without looking at the others."""
+    """Version 4: the units that ended badly can be found and grouped without looking at the others."""
     db.execute_sql(CAUSE_INDEX)
 
 
-MIGRATIONS: tuple[Migration, ...] = (create_tables, add_breaker_and_waiting, index_causes)
+MIGRATIONS: tuple[Migration, ...] = (create_tables, add_breaker_and_waiting, add_gates_of_jobs, index_causes)
 
 
 def migrate(path: Path, application_id: int, steps: tuple[Migration, ...] = MIGRATIONS) -> None:

@@ -11,10 +11,12 @@ from abp_tui.domain.model import (
     Attempt,
     Counters,
     Event,
+    Gate,
     Job,
     Lease,
     LogEntry,
     Outcome,
+    Question,
     Recipe,
     Timers,
     Usage,
@@ -72,8 +74,8 @@ _SAME = (
 ).split()
 
 
-def job_from(row: Row, recipe: Recipe) -> Job:
-    """A job from its row and its current recipe."""
+def job_from(row: Row, recipe: Recipe, question: Question | None = None) -> Job:
+    """A job from its row, its current recipe and what is asked of a person."""
     return Job(
         **{name: row[name] for name in _SAME},
         enumerator_config=load(row["enumerator_config"]),
@@ -83,6 +85,8 @@ def job_from(row: Row, recipe: Recipe) -> Job:
         counters=Counters(**{name: row[name] for name in _COUNTERS}),
         cost_is_floor=row["cost_unknown"] > 0,
         lease=lease_from(row),
+        question=question,
+        gate=gate_from(row),
         env_names=tuple(load(row["env_names"])),
     )
 
@@ -92,6 +96,16 @@ def lease_from(row: Row) -> Lease | None:
     if row["executor"] is None:
         return None
     return Lease(**{name: row[name] for name in Lease.model_fields})
+
+
+def gate_from(row: Row) -> Gate | None:
+    """The gate that stands beside a job's row, if its agents have one; never closed, it has no row."""
+    if (scope := row["gate_scope"]) is None:
+        return None
+    if row["gate_state"] is None:
+        return Gate(scope=scope)
+    names = ("state", "until", "reason", "probe_attempt", "tries")
+    return Gate(scope=scope, **{name: row[f"gate_{name}"] for name in names})
 
 
 _UNIT_SAME = (
@@ -131,6 +145,12 @@ def event_from(row: Row) -> Event:
     """An event from its row."""
     same = {name: row[name] for name in ("id", "at", "kind", "title", "ref", "is_error", "body", "raw")}
     return Event(**same, attempt_id=row["attempt"])
+
+
+def question_from(row: Row) -> Question:
+    """A question from its row."""
+    same = {name: row[name] for name in ("id", "text", "answer", "asked_at")}
+    return Question(**same, attempt_id=row["attempt"], options=tuple(load(row["options"])))
 
 
 def log_from(row: Row) -> LogEntry:

@@ -13,9 +13,11 @@ from abp_tui.store.attempts import Attempts
 from abp_tui.store.causes import Causes
 from abp_tui.store.check import Check
 from abp_tui.store.database import Database
+from abp_tui.store.gates import Gates
 from abp_tui.store.jobs import Jobs
 from abp_tui.store.leases import Leases
 from abp_tui.store.logs import Logs
+from abp_tui.store.questions import Questions
 from abp_tui.store.recipes import Recipes
 from abp_tui.store.tables import Meta
 from abp_tui.store.units import Units
@@ -42,6 +44,8 @@ class Repository:
         self.logs = Logs(self.database)
         self.check = Check(self.database)
         self.approvals = Approvals(self.database)
+        self.questions = Questions(self.database)
+        self.gates = Gates(self.database)
 
     @property
     def path(self) -> Path:

@@ -75,6 +75,7 @@ class JobRow(Model):
 
     pause_reason = TextField(null=True)
     waiting = TextField(null=True)
+    gate_scope = TextField(null=True)
     env_names = TextField(constraints=JSON_LIST)
     created_at = DoubleField()
     ready_at = DoubleField(null=True)
@@ -223,6 +224,7 @@ class GateRow(Model):
     until = DoubleField(null=True)
     reason = TextField(constraints=[SQL("DEFAULT ''")])
     probe_attempt = IntegerField(null=True)
+    tries = IntegerField(constraints=ZERO)
 
     class Meta:
         table_name = "gate"

@@ -10,6 +10,7 @@ from rich.console import RenderableType
 from textual import work
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.filter import LineFilter
 from textual.message import Message
 from textual.screen import Screen
 from textual.worker import Worker, WorkerState
@@ -18,6 +19,8 @@ from abp_tui.domain.status import JobStatus, Phase
 from abp_tui.errors import AbpError
 from abp_tui.feed import Feed, Snapshot
 from abp_tui.orchestrator import Orchestrator
+from abp_tui.terminal import speaks_utf8
+from abp_tui.tui.ascii import Ascii
 from abp_tui.tui.commands import COMMANDS, Command, bindings
 from abp_tui.tui.frugal import Sent
 from abp_tui.tui.keys import Keys
@@ -76,6 +79,11 @@ class AbpApp(App[None]):
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Colours of ours that themes may change."""
         return {"limit": "#b48ead"}
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """What lines go through before they are drawn."""
+        filters = super().get_line_filters()
+        return filters if speaks_utf8() else [*filters, Ascii()]
 
     def get_default_screen(self) -> Screen[None]:
         """The jobs."""
@@ -186,7 +194,9 @@ class AbpApp(App[None]):
 
 def _is_at_work(job: JobView) -> bool:
     """Whether it runs, or is about to: its executor is being started."""
-    return job.phase is Phase.RUNNING or (job.status is JobStatus.RUNNING and job.executor is None)
+    return job.phase in (Phase.RUNNING, Phase.GATED) or (
+        job.status is JobStatus.RUNNING and job.executor is None
+    )
 
 
 def _runner(app: AbpApp, target: AbpScreen, command: Command) -> Callable[[], Awaitable[None]]:

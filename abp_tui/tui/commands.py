@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from textual.binding import Binding, BindingType
 
-from abp_tui.domain.status import JobStatus, Phase
+from abp_tui.domain.status import GateState, JobStatus, Phase
 from abp_tui.views import JobView
 
 Condition = Callable[[JobView], bool]
@@ -58,12 +58,24 @@ def _rests(job: JobView) -> bool:
     )
 
 
+def _gated(job: JobView) -> bool:
+    return job.phase is Phase.GATED and job.gate is not None and job.gate.state is GateState.CLOSED
+
+
 def _in_review(job: JobView) -> bool:
     return job.phase is Phase.REVIEW
 
 
 def _being_tested(job: JobView) -> bool:
     return job.phase is Phase.TESTING
+
+
+def _asks(job: JobView) -> bool:
+    return job.question is not None
+
+
+def _asks_nothing(job: JobView) -> bool:
+    return job.question is None
 
 
 def _testable(job: JobView) -> bool:
@@ -99,6 +111,9 @@ COMMANDS: tuple[Command, ...] = (
     Command("jobs.test", "t", "Test", "Test one unit and open its review", "test", when=_tested),
     Command("jobs.pause", "space", "Pause", "Let running units finish, start no more", "pause", when=_runs),
     Command("jobs.resume", "space", "Resume", "Go on with the job", "resume", when=_rests),
+    Command(
+        "jobs.try", "u", "Try now", "See with one unit whether the usage limit is over", "try", when=_gated
+    ),
     Command("jobs.retry", "R", "Retry", "Run failed and suspect units again", "retry", when=_retryable),
     Command("jobs.filter", "slash", "Filter", "Show only the jobs whose name holds a text", "filter"),
     Command(
@@ -124,11 +139,62 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command("review.other", "t", "Other unit", "Test the next unit that waits", "other", when=_testable),
     Command("review.cancel", "c", "Cancel", "End the running test", "cancel", when=_being_tested),
-    Command("review.output", "1", "Output", "What the agent answered", "tab('output')", False),
-    Command("review.talk", "2", "Conversation", "All that was said and done", "tab('conversation')", False),
-    Command("review.prompt", "3", "Prompt", "The prompt as it was sent", "tab('prompt')", False),
-    Command("review.cost", "4", "Cost", "Cost, tokens, turns, times", "tab('cost')", False),
-    Command("review.unfold", "o", "Unfold", "Show long messages whole, or fold them", "unfold"),
+    *(
+        Command(
+            f"review.answer_{n}",
+            str(n),
+            f"Option {n}",
+            f"Answer what the agent asks with option {n}",
+            f"answer({n})",
+            False,
+            when=_asks,
+        )
+        for n in range(1, 10)
+    ),
+    Command(
+        "review.output", "1", "Output", "What the agent answered", "tab('output')", False, when=_asks_nothing
+    ),
+    Command(
+        "review.talk",
+        "2",
+        "Conversation",
+        "All that was said and done",
+        "tab('conversation')",
+        False,
+        when=_asks_nothing,
+    ),
+    Command(
+        "review.files",
+        "3",
+        "Files",
+        "The files that the test changed",
+        "tab('files')",
+        False,
+        when=_asks_nothing,
+    ),
+    Command(
+        "review.prompt",
+        "4",
+        "Prompt",
+        "The prompt as it was sent",
+        "tab('prompt')",
+        False,
+        when=_asks_nothing,
+    ),
+    Command(
+        "review.cost", "5", "Cost", "Cost, tokens, turns, times", "tab('cost')", False, when=_asks_nothing
+    ),
+    Command(
+        "review.unfold",
+        "o,enter",
+        "Unfold",
+        "Show the call, message or file under the cursor whole, or fold it",
+        "unfold",
+    ),
+    Command(
+        "review.unfold_all", "O", "Unfold all", "Show all of them whole, or fold them", "unfold_all", False
+    ),
+    Command("review.raw", "m", "Raw", "Show the output as it came, or as Markdown or JSON", "raw", False),
     Command("review.copy", "y", "Copy", "Copy what the tab shows to the clipboard", "copy", False),
     Command("review.save", "s", "Save", "Save what the tab shows to a file", "save", False),
     Command("progress.open", "enter", "Open", "Open the unit", "open"),
@@ -136,6 +202,14 @@ COMMANDS: tuple[Command, ...] = (
         "progress.pause", "space", "Pause", "Let running units finish, start no more", "pause", when=_runs
     ),
     Command("progress.resume", "space", "Resume", "Go on with the job", "resume", when=_rests),
+    Command(
+        "progress.try",
+        "u",
+        "Try now",
+        "See with one unit whether the usage limit is over",
+        "try",
+        when=_gated,
+    ),
     Command("progress.test", "t", "Test", "Test the unit under the cursor", "test", when=_testable),
     Command("progress.review", "v", "Review", "Open the test review", "review", when=_tested),
     Command("progress.more", "plus,equals_sign", "Worker", "One worker more", "workers(1)", when=_open_ended),
@@ -191,9 +265,20 @@ COMMANDS: tuple[Command, ...] = (
     Command("unit.newer", "right_square_bracket", "Next try", "Show the attempt after", "attempt(1)"),
     Command("unit.output", "1", "Output", "What the agent answered", "tab('output')"),
     Command("unit.talk", "2", "Talk", "All that was said and done", "tab('conversation')"),
-    Command("unit.prompt", "3", "Prompt", "The prompt as it was sent", "tab('prompt')"),
-    Command("unit.cost", "4", "Cost", "Cost, tokens, turns, times", "tab('cost')"),
-    Command("unit.unfold", "o", "Unfold", "Show long messages whole, or fold them", "unfold"),
+    Command("unit.files", "3", "Files", "The files that the test changed", "tab('files')"),
+    Command("unit.prompt", "4", "Prompt", "The prompt as it was sent", "tab('prompt')"),
+    Command("unit.cost", "5", "Cost", "Cost, tokens, turns, times", "tab('cost')"),
+    Command(
+        "unit.unfold",
+        "o,enter",
+        "Unfold",
+        "Show the call, message or file under the cursor whole, or fold it",
+        "unfold",
+    ),
+    Command(
+        "unit.unfold_all", "O", "Unfold all", "Show all of them whole, or fold them", "unfold_all", False
+    ),
+    Command("unit.raw", "m", "Raw", "Show the output as it came, or as Markdown or JSON", "raw", False),
     Command("unit.copy", "y", "Copy", "Copy what the tab shows to the clipboard", "copy", False),
     Command("unit.save", "s", "Save", "Save what the tab shows to a file", "save", False),
     Command(

@@ -10,8 +10,10 @@ from abp_tui.domain.prompt import PromptSynthesizer
 from abp_tui.domain.status import Desired, JobStatus
 from abp_tui.errors import AbpError, IllegalTransition
 from abp_tui.execution.executor import recovered_journal
+from abp_tui.execution.gate import gate_scope
 from abp_tui.execution.launch import launch_executor
 from abp_tui.execution.lease import lease_lives, take_lease
+from abp_tui.liveness import Liveness, judge
 from abp_tui.settings import Settings, load_settings
 from abp_tui.store.repository import Repository
 from abp_tui.workers.base import Worker, make_worker
@@ -75,11 +77,19 @@ class Verbs:
     def _launch_or_pause(self, job: Job) -> Job:
         """Start the executor of a job just made RUNNING; where that fails it is PAUSED, saying why."""
         try:
+            self._try_login(job)
             return self._launch(job)
         except AbpError as error:
             reason = error.message
             self.repository.jobs.move(job.id, JobStatus.PAUSED, pause_reason=reason, said=f"paused: {reason}")
             raise
+
+    def _try_login(self, job: Job) -> None:
+        """A person wants it to run: where its account needed a login, one unit may see whether it has one."""
+        worker = self._worker or make_worker(job.worker, job.recipe.worker_options)
+        # The account as it is here may be another than the one that an earlier executor ran under.
+        for scope in {gate_scope(worker), *([job.gate.scope] if job.gate else [])}:
+            self.repository.gates.ask(scope, login_only=True)
 
     def _launch(self, job: Job, *, force: bool = False) -> Job:
         if self._worker is not None:
@@ -93,6 +103,8 @@ class Verbs:
 
 def next_step(job: Job) -> str:
     """What can be done with a job as it is."""
+    if job.status is JobStatus.RUNNING and (job.lease is None or judge(job.lease) is Liveness.DEAD):
+        return f"its executor is gone: `abp resume {job.name}`"
     return {
         JobStatus.CREATED: f"test it first: `abp test {job.name}`",
         JobStatus.TESTING: f"`abp approve {job.name}` or `abp reject {job.name}`",

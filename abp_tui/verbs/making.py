@@ -7,16 +7,24 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
-from abp_tui.creation import Found, Plan, Preview, check, check_prompt, create, look, preview, prompt
-from abp_tui.domain.model import Job, Timers
+from abp_tui.creation import (
+    Found,
+    Plan,
+    Preview,
+    check,
+    check_prompt,
+    create,
+    look,
+    preview,
+    prompt,
+    with_timers,
+)
+from abp_tui.domain.model import Job
 from abp_tui.domain.prompt import PromptTemplate, synthesis_prompt
+from abp_tui.domain.structured import Schema
 from abp_tui.enumerators.base import Approval, Enumerator, make_enumerator
 from abp_tui.errors import InvalidInput
-from abp_tui.plugins import explain
 from abp_tui.verbs.base import Verbs
-from abp_tui.workers.base import Worker
 
 
 class Making(Verbs):
@@ -36,6 +44,7 @@ class Making(Verbs):
         max_retries: int | None = None,
         max_failures_in_row: int | None = None,
         timeout: float | None = None,
+        timers: Mapping[str, float] | None = None,
         budget_usd: float | None = None,
         output_schema: Mapping[str, Any] | None = None,
         post_processing_prompt: str | None = None,
@@ -43,18 +52,22 @@ class Making(Verbs):
     ) -> Plan:
         """Build what a job is made of and write nothing; raises `NotFound` or `InvalidInput`.
 
-        `timeout` is the longest that one attempt may take, in seconds. `cwd` is where the agents run,
-        by default this process's folder. What is left out comes from the settings.
+        `timeout` is the longest that one attempt may take, in seconds; `timers` sets that and others by their
+        names in `Timers`. `output_schema` is a JSON schema, as `model_json_schema()` of a pydantic model is
+        one. `cwd` is where the agents run, by default this process's folder. What is left out comes from the
+        settings.
         """
         agent = self._build_worker(worker, worker_options or {})
         total_s = self.settings.timeout_s if timeout is None else float(timeout)
+        if output_schema is not None:
+            Schema(output_schema).check()
         return Plan(
             name=name.strip(),
             user_intent=user_intent,
             enumerator=self._source(enumerator_type, enumerator_config),
             worker=agent,
             worker_options=agent.options.model_dump(mode="json", exclude_defaults=True),
-            timers=_timers(agent, total_s),
+            timers=with_timers(agent.default_timers, {"total": total_s, **(timers or {})}),
             cwd=str(Path(cwd or os.getcwd()).expanduser().absolute()),  # noqa: PTH109
             max_workers=self.settings.max_workers if max_workers is None else max_workers,
             max_retries=self.settings.max_retries if max_retries is None else max_retries,
@@ -128,6 +141,7 @@ class Making(Verbs):
         max_retries: int | None = None,
         max_failures_in_row: int | None = None,
         timeout: float | None = None,
+        timers: Mapping[str, float] | None = None,
         budget_usd: float | None = None,
         output_schema: Mapping[str, Any] | None = None,
         post_processing_prompt: str | None = None,
@@ -146,6 +160,7 @@ class Making(Verbs):
             max_retries=max_retries,
             max_failures_in_row=max_failures_in_row,
             timeout=timeout,
+            timers=timers,
             budget_usd=budget_usd,
             output_schema=output_schema,
             post_processing_prompt=post_processing_prompt,
@@ -159,10 +174,3 @@ def _synthesis_prompt(text: str | None) -> str | None:
         return None
     check_prompt(text)
     return synthesis_prompt(text)
-
-
-def _timers(worker: Worker[Any], total_s: float) -> Timers:
-    try:
-        return Timers(**{**worker.default_timers.model_dump(), "total_s": total_s})
-    except ValidationError as error:
-        raise InvalidInput(f"the timeout: {explain(error)}", "seconds up to 30 days; 0 means none") from None

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from abp_tui.creation import check_limits
+from abp_tui.creation import check_limits, with_timers
 from abp_tui.domain.model import Cause, Job, WorkUnit
 from abp_tui.domain.status import Desired, JobStatus, UnitStatus
 from abp_tui.errors import IllegalTransition, InvalidInput, LeaseHeld, NotFound
@@ -38,7 +38,8 @@ class Steering(Verbs):
         return self._ask(job, Desired.STOP)
 
     def resume(self, job_id: Ref, *, force: bool = False) -> Job:
-        """Go on with a paused or interrupted job. One that runs goes on, also where it was about to pause.
+        """Go on with a paused or interrupted job. One that runs goes on, also where it was about to pause;
+        where it waits for its account's usage limit, one of its units tries at once whether that is over.
 
         `force` ends an executor that lives but does not answer, and puts another one in its place. Whether
         one on another machine lives takes up to half a minute to see.
@@ -53,11 +54,18 @@ class Steering(Verbs):
                 hint = f"wait, or end it with `abp resume {job.name} --force`"
                 raise LeaseHeld(f"the executor of job {job.name} lives but does not answer", hint)
             job = job if job.desired is Desired.RUN else self._ask(job, Desired.RUN)
-            goes_on = state is Liveness.ALIVE and not force
-            return job if goes_on else self._launch(job, force=force)
+            if state is Liveness.ALIVE and not force:
+                return self._try_gate(job)
+            self._try_login(job)
+            return self._launch(job, force=force)
         if job.status is not JobStatus.PAUSED:
             raise IllegalTransition(f"job {job.name} is {job.status}, not PAUSED", next_step(job))
         return self._run(job, "resumed")
+
+    def _try_gate(self, job: Job) -> Job:
+        if job.gate is not None:
+            self.repository.gates.ask(job.gate.scope)
+        return self.repository.jobs.get(job.id)
 
     def end_unit(self, job_id: Ref, seq: int) -> WorkUnit:
         """End the agent of one running unit; it has failed then, and the others go on."""
@@ -117,7 +125,10 @@ class Steering(Verbs):
             if job.synthesis is UnitStatus.FAILED:
                 seqs = [job.counters.total] if job.waived_at else [*seqs, job.counters.total]
         if not seqs:
-            raise InvalidInput(f"job {job.name} has no failed or suspect units", "name one with --unit")
+            raise InvalidInput(
+                f"job {job.name} has no failed or suspect units",
+                next_step(job) if job.counters.pending else "name one with --unit",
+            )
         for seq in seqs:
             self.repository.units.get(job.id, seq)
         with self.repository.transaction():
@@ -160,6 +171,12 @@ class Steering(Verbs):
             max_failures_in_row=max_failures_in_row,
             budget_usd=budget_usd,
         )
+        return self.repository.jobs.get(job.id)
+
+    def set_timers(self, job_id: Ref, timers: Mapping[str, float]) -> Job:
+        """Change how long attempts may take, by the names in `Timers`; holds from the next start on."""
+        job = self.repository.jobs.find(job_id)
+        self.repository.recipes.add(job.recipe, timers=with_timers(job.recipe.timers, timers))
         return self.repository.jobs.get(job.id)
 
     def _end(self, job_id: Ref, desired: Desired) -> Job:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 
 from abp_tui.creation import check_prompt
-from abp_tui.domain.model import Job, Recipe, TestResult
+from abp_tui.domain.model import Job, Question, Recipe, TestResult
 from abp_tui.domain.prompt import PromptTemplate
 from abp_tui.domain.status import JobStatus, Phase, UnitStatus
-from abp_tui.errors import IllegalTransition, NotFound
+from abp_tui.errors import IllegalTransition, InvalidInput, NotFound
 from abp_tui.execution.executor import JobExecutor
 from abp_tui.execution.launch import launch_executor
 from abp_tui.execution.lease import lease_lives
@@ -64,6 +64,22 @@ class Testing(Verbs):
         events = tuple(self.repository.attempts.events(attempt.id))
         return TestResult(job=job, unit=unit, attempt=attempt, events=events)
 
+    def answer(self, job_id: Ref, choice: str, *, seen: Question | None = None) -> Question:
+        """Answer what the agent under test asks, by an option's number or its words; returns it answered.
+
+        `seen` is the question that the person has read. Raises `IllegalTransition` where nothing is asked,
+        that is over, or somebody else was quicker.
+        """
+        job = self.repository.jobs.find(job_id)
+        question = seen or job.question
+        if question is None or not lease_lives(job):
+            raise IllegalTransition(f"job {job.name} asks nothing", next_step(job))
+        option = _chosen(question, choice)
+        over = job.question is None or job.question.id != question.id
+        if over or not self.repository.questions.answer(question.id, option):
+            raise IllegalTransition(f"the question of job {job.name} is over", f"see `abp show {job.name}`")
+        return question.model_copy(update={"answer": option})
+
     def approve(self, job_id: Ref) -> Job:
         """Let the batch run after its test. A completed test unit is a result; a failed one goes back."""
         job = self.repository.jobs.find(job_id)
@@ -77,7 +93,7 @@ class Testing(Verbs):
                 f"the test of job {job.name} broke off", f"test again: `abp test {job.name}`"
             )
         last = self.repository.attempts.latest_test(job.id)
-        if last is not None and last.recipe_version != job.recipe.version:
+        if last is not None and not self._still_holds(job, last.recipe_version):
             hint = f"`abp reject {job.name}`, then `abp test {job.name}`"
             raise IllegalTransition(f"the prompt of job {job.name} was edited after its test", hint)
         with self.repository.transaction():
@@ -153,6 +169,11 @@ class Testing(Verbs):
             raise IllegalTransition(f"unit {seq} of job {job.name} does not wait", "name another unit")
         return job, seq
 
+    def _still_holds(self, job: Job, version: int) -> bool:
+        """Whether a test with this version of the recipe says what the newest one will do."""
+        current = job.recipe
+        return version == current.version or current.works_like(self.repository.recipes.get(job.id, version))
+
     def _unit_to_test(self, job: Job) -> int:
         """The unit of the last test, so that an edited prompt is judged on the same item; else the first."""
         last = self.repository.attempts.latest_test(job.id)
@@ -168,3 +189,15 @@ class Testing(Verbs):
         last = self.repository.attempts.latest_test(job.id)
         if last and self.repository.units.get(job.id, last.seq).status in statuses:
             self.repository.units.put_back(job.id, [last.seq])
+
+
+def _chosen(question: Question, choice: str) -> str:
+    """The option that a person means; raises `InvalidInput`."""
+    said = choice.strip()
+    if said.isdecimal() and 1 <= int(said) <= len(question.options):
+        return question.options[int(said) - 1]
+    for option in question.options:
+        if option.casefold() == said.casefold():
+            return option
+    listed = ", ".join(f"{n} {option}" for n, option in enumerate(question.options, 1))
+    raise InvalidInput(f"{choice!r} is none of the options", listed)

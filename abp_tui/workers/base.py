@@ -27,6 +27,7 @@ class Task:
     `env` is added to the environment of the agent's program and carries the mark of the attempt.
     `session_id` is a session of the agent to go on with, None for a new one; `follow_up` is what to say in it
     instead of the whole prompt, which it has heard. Where it turns out to be gone, `prompt` says it all.
+    `may_ask` says that a person is there to answer `Sink.ask`.
     """
 
     prompt: str
@@ -37,6 +38,7 @@ class Task:
     session_id: str | None = None
     follow_up: str | None = None
     output_schema: Mapping[str, Any] | None = None
+    may_ask: bool = False
 
     @property
     def words(self) -> str:
@@ -45,7 +47,7 @@ class Task:
 
 
 class Sink(Protocol):
-    """Where a worker tells what happens while it happens. Thread-safe, never blocks for long."""
+    """Where a worker tells what happens while it happens. Thread-safe; only `ask` blocks for long."""
 
     def event(self, event: Event) -> None:
         """One message of the conversation."""
@@ -58,6 +60,12 @@ class Sink(Protocol):
 
     def process(self, pid: int) -> None:
         """The program's process, as soon as it runs; it leads a process group of its own."""
+
+    def ask(self, text: str, options: Sequence[str], over: Cancel, timeout_s: float = 0) -> str | None:
+        """Ask a person to choose one of the options, and wait for that.
+
+        None where nobody chose within `timeout_s` seconds (0: however long), or before `over` was requested.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +100,6 @@ class Worker(ABC, Generic[OptionsT]):
     default_timers: ClassVar[Timers] = Timers()
     resumes: ClassVar[bool] = False
     """Whether it can go on with the session of an earlier attempt, by `Task.session_id`."""
-    takes_schema: ClassVar[bool] = False
-    """Whether it has a way of its own to tell the agent of `Task.output_schema`; else the prompt does."""
 
     def __init__(self, options: OptionsT) -> None:
         self.options = options
@@ -105,6 +111,10 @@ class Worker(ABC, Generic[OptionsT]):
     @abstractmethod
     def probe(self) -> Probe:
         """Whether this worker can run here."""
+
+    def takes_schema(self, schema: Mapping[str, Any]) -> bool:
+        """Whether it tells the agent of this `Task.output_schema` by itself; else the prompt does."""
+        return False
 
     def check(self, fields: Sequence[str]) -> None:
         """Raise `InvalidInput` where the options can't work for items with these payload fields."""
@@ -120,14 +130,21 @@ class Worker(ABC, Generic[OptionsT]):
         return ""
 
     def permissions(self) -> list[str]:
-        """What the agent may do, in plain words, for the person who approves."""
+        """What the agent may do, in plain words, for the person who approves. Warnings begin in CAPITALS."""
         return []
+
+    def cost_at(self, event: Event) -> float | None:
+        """What an attempt has cost up to this event of it, in USD; None where the event does not tell."""
+        return None
 
 
 def _builtin() -> dict[str, str]:
     return {
+        "acp": "abp_tui.workers.acp:AcpWorker",
         "claude": "abp_tui.workers.claude_cli:ClaudeCliWorker",
+        "codex": "abp_tui.workers.codex:CodexWorker",
         "command": "abp_tui.workers.command:CommandWorker",
+        "llm": "abp_tui.workers.llm:LlmWorker",
         "sample": "abp_tui.workers.sample:SampleWorker",
     }
 

@@ -42,7 +42,7 @@ def login(environment: Mapping[str, str]) -> str:
             return f"logged in by {name}"
     if (config_folder(environment) / CREDENTIALS).exists():
         return "logged in by its credentials file"
-    return "no login found by file or environment"
+    return "no login found by file or environment: start it once and log in, or set ANTHROPIC_API_KEY"
 
 
 def _read(settings: str | None) -> Mapping[str, object]:

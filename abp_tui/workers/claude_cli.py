@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from abp_tui import paths
-from abp_tui.domain.model import Outcome, Timers
+from abp_tui.domain.model import Outcome
 from abp_tui.errors import WorkerUnavailable
 from abp_tui.workers.base import NESTING_MARKS, Probe, Sink, Task
 from abp_tui.workers.cancel import Cancel
 from abp_tui.workers.claude_account import CONFIG_VARIABLE, account, config_folder, login
 from abp_tui.workers.claude_options import ClaudeOptions, in_words
+from abp_tui.workers.claude_schema import native
 from abp_tui.workers.claude_slots import STATE, ConfigSlots
-from abp_tui.workers.process import run_program
-from abp_tui.workers.process_end import StartFailure
+from abp_tui.workers.probing import probe_version
 from abp_tui.workers.spawn import environment
 from abp_tui.workers.stream_json import StreamJsonWorker
 
-PROBE_TIMERS = Timers(first_event_s=0, idle_s=0, total_s=20)
 NO_TASK = Task(prompt="", payload={}, cwd="/")
 
 
@@ -33,7 +32,6 @@ class ClaudeCliWorker(StreamJsonWorker[ClaudeOptions]):
     title = "Claude Code"
     Options = ClaudeOptions
     resumes = True
-    takes_schema = True
 
     def run(self, task: Task, sink: Sink, cancel: Cancel) -> Outcome:
         """Run the agent on the task, in a config folder of its own if that is wanted."""
@@ -59,9 +57,13 @@ class ClaudeCliWorker(StreamJsonWorker[ClaudeOptions]):
             argv += ["--tools", *(options.tools or ("",))]
         argv += ["--strict-mcp-config"] * (options.strict_mcp_config or options.lean)
         argv += ["--bare"] * options.bare
-        if task.output_schema is not None:
-            argv += ["--json-schema", json.dumps(task.output_schema)]
+        if task.output_schema is not None and (schema := native(task.output_schema)) is not None:
+            argv += ["--json-schema", schema]
         return argv
+
+    def takes_schema(self, schema: Mapping[str, Any]) -> bool:
+        """Whether the program takes it, as most objects that are not too large."""
+        return native(schema) is not None
 
     def _single_values(self) -> Mapping[str, str | float | None]:
         options = self.options
@@ -71,6 +73,7 @@ class ClaudeCliWorker(StreamJsonWorker[ClaudeOptions]):
             "--effort": options.effort,
             "--max-turns": options.max_turns,
             "--max-budget-usd": options.max_budget_usd,
+            "--system-prompt": options.system_prompt,
             "--append-system-prompt": options.append_system_prompt,
             "--settings": options.settings,
             "--setting-sources": options.sources,
@@ -117,23 +120,8 @@ class ClaudeCliWorker(StreamJsonWorker[ClaudeOptions]):
             found = self._find_program()
         except WorkerUnavailable as error:
             return Probe(False, error.message, hint=error.hint)
-        said = bytearray()
-        try:
-            with Cancel() as cancel:
-                end = run_program(
-                    [found, "--version"],
-                    cwd="/",
-                    env=environment(self.environment(NO_TASK)),
-                    timers=PROBE_TIMERS,
-                    cancel=cancel,
-                    on_stdout=said.extend,
-                )
-        except StartFailure as failure:
-            return Probe(False, failure.message, hint=failure.hint)
-        if end.exit_code != 0:
-            return Probe(False, f"{found} --version: {end.describe()}", hint="install it anew")
-        version = said.decode("utf-8", "replace").split(" ")[0].strip()
-        return Probe(True, f"{found}, {login(self.environment(NO_TASK))}", version=version or None)
+        own = self.environment(NO_TASK)
+        return probe_version(found, environment(own), login(own))
 
 
 def _slots(environment: Mapping[str, str]) -> ConfigSlots:

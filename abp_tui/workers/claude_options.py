@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import BeforeValidator, Field
 
 from abp_tui.workers.base import WorkerOptions
-
-
-def _no_flag(value: str) -> str:
-    if value.startswith("-") or not value.strip():
-        raise ValueError(f"{value!r} is no value but a flag or nothing")
-    return value
-
-
-Value = Annotated[str, AfterValidator(_no_flag)]
+from abp_tui.workers.inline import InlineOrFile
+from abp_tui.workers.value import Value
 
 _MODES = {
     "default": "reads files and runs harmless commands; whatever would ask for leave is denied",
@@ -25,6 +19,10 @@ _MODES = {
     "auto": "a classifier of its own decides what it may do without asking",
     "bypassPermissions": "SKIPS ALL PERMISSION CHECKS: may run anything with all the rights of your account",
 }
+
+
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, Mapping) else value
 
 
 class ClaudeOptions(WorkerOptions):
@@ -47,8 +45,11 @@ class ClaudeOptions(WorkerOptions):
     disallowed_tools: tuple[Value, ...] = Field(default=(), description="Never allowed.")
     tools: tuple[Value, ...] | None = Field(default=None, description="The only built-in tools it has.")
     add_dirs: tuple[Value, ...] = Field(default=(), description="More folders it may work in.")
+    system_prompt: Value | None = Field(default=None, description="In place of its own system prompt.")
     append_system_prompt: Value | None = Field(default=None, description="Added to its system prompt.")
-    mcp_config: tuple[Value, ...] = Field(default=(), description="MCP servers: files or JSON.")
+    mcp_config: Annotated[tuple[InlineOrFile, ...], BeforeValidator(_listed)] = Field(
+        default=(), description="MCP servers: files or JSON; write keys in it as ${NAME}."
+    )
     strict_mcp_config: bool = Field(default=False, description="No MCP servers but those of mcp_config.")
     lean: bool = Field(
         default=False,
@@ -60,7 +61,7 @@ class ClaudeOptions(WorkerOptions):
         description="A config folder for each agent that runs at once, with links to your login, settings "
         "and sessions: none rewrites the state file of another. Not where a keychain holds the login.",
     )
-    settings: Value | None = Field(default=None, description="More settings: a file or JSON.")
+    settings: InlineOrFile | None = Field(default=None, description="More settings: a file or JSON.")
     setting_sources: str | None = Field(
         default=None, description='Which of user,project,local settings to load; "" for none.'
     )

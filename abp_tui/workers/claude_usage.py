@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
-from abp_tui.domain.model import Usage
+from abp_tui.domain.model import Event, EventKind, Usage
 from abp_tui.workers.loose import Json, mapping, number, objects, whole
 
 INCREMENT = "model_usage_since_last_result"
@@ -38,6 +39,17 @@ def usage_of(results: Sequence[Json], *, resumed: bool = False) -> Usage:
         alone = not resumed or _tokens(_models(last, "modelUsage"), _OF_MODEL) == tokens
         cost = number(last, "total_cost_usd") if alone else None
     return Usage(cost_usd=cost, input_tokens=sum(tokens[:-1]), output_tokens=tokens[-1], turns=turns)
+
+
+def cost_told(event: Event) -> float | None:
+    """What the event of a result says that its session has cost so far."""
+    if event.kind is not EventKind.RESULT or not event.raw:
+        return None
+    try:
+        result = json.loads(event.raw)
+    except ValueError:
+        return None
+    return number(result, "total_cost_usd") if isinstance(result, dict) else None
 
 
 def _models(result: Json, key: str) -> list[Json]:

@@ -6,17 +6,17 @@ import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
-from abp_tui.domain.failure import FailureKind
 from abp_tui.domain.model import Outcome, Timers
 from abp_tui.domain.prompt import PromptTemplate
 from abp_tui.errors import InvalidInput, WorkerUnavailable
 from abp_tui.plugins import suggest
-from abp_tui.workers.base import Probe, Sink, Task, Worker, WorkerOptions
+from abp_tui.workers.base import NESTING_MARKS, Probe, Sink, Task, Worker, WorkerOptions
 from abp_tui.workers.cancel import Cancel
 from abp_tui.workers.code_arguments import code_arguments, reads_code_from_stdin
 from abp_tui.workers.item_file import ItemFolder
@@ -25,10 +25,12 @@ from abp_tui.workers.output import Output, to_bytes
 from abp_tui.workers.process import run_program
 from abp_tui.workers.process_end import ProcessEnd, StartFailure
 from abp_tui.workers.spawn import environment
+from abp_tui.workers.variables import Variables, filled
 
 ITEM_IN_ENV_MAX = 100_000  # bytes; the system takes 128 KiB for one variable
 
 OURS = frozenset({"ABP_ITEM", "ABP_ITEM_FILE", "ABP_ATTEMPT"})  # set anew for each item
+NOT_PASSED_ON = OURS | NESTING_MARKS
 _ENCODE = json.JSONEncoder(default=str).encode
 
 
@@ -38,7 +40,16 @@ class CommandOptions(WorkerOptions):
     argv: tuple[str, ...] = Field(
         min_length=1, description="The program and its arguments; {field} takes an item's field."
     )
-    env: Mapping[str, str] = Field(default_factory=dict, description="Added to the program's environment.")
+    stdin: Literal["prompt", "item", "nothing"] = Field(
+        default="prompt", description="What it reads: the prompt, the item as JSON, or nothing."
+    )
+    cwd: str | None = Field(
+        default=None, min_length=1, description="The folder it runs in, from the job's own; none: that one."
+    )
+    env: Variables = Field(
+        default_factory=dict,
+        description="Added to the program's environment; ${NAME} is a variable of the one at the start.",
+    )
     ok_exit_codes: tuple[int, ...] = Field(default=(0,), description="Exit codes that mean success.")
     output_limit: int = Field(
         default=1024 * 1024,
@@ -58,18 +69,9 @@ class CommandOptions(WorkerOptions):
             raise ValueError("the program's name is empty")
         return argv
 
-    @field_validator("env")
-    @classmethod
-    def _can_be_passed(cls, env: Mapping[str, str]) -> Mapping[str, str]:
-        for name, value in env.items():
-            if not name or "=" in name or "\0" in name + value:
-                raise ValueError(f"{name!r} can't be a variable: no name, or a = or NUL in it")
-            os.fsencode(name + value)
-        return env
-
 
 class CommandWorker(Worker[CommandOptions]):
-    """Runs a program per item: the prompt on its stdin, the item in `ABP_ITEM_FILE` and `ABP_ITEM`."""
+    """Runs a program per item: on its stdin the prompt, as a rule, and the item in `ABP_ITEM_FILE`."""
 
     name = "command"
     title = "Any program"
@@ -81,12 +83,18 @@ class CommandWorker(Worker[CommandOptions]):
         self._arguments = tuple(PromptTemplate(argument) for argument in options.argv)
         self._code = code_arguments(options.argv) | {0}
         self._items = ItemFolder()
-        # as bytes, because turning the environment to text and back for each item costs as much as the rest
-        own = {name: value for name, value in os.environ.items() if name not in OURS}
-        self._env = environment({**own, **self.options.env})
+
+    @cached_property
+    def _env(self) -> list[bytes]:
+        """As bytes, because to turn it into text and back for each item costs as much as the rest."""
+        own = {name: value for name, value in os.environ.items() if name not in NOT_PASSED_ON}
+        return environment({**own, **filled(self.options.env)})
 
     def check(self, fields: Sequence[str]) -> None:
-        """Raise `InvalidInput` for an unknown field or one in code, `WorkerUnavailable` without a program."""
+        """Raise `InvalidInput` for an unknown field, one in code or a folder that is not there.
+
+        Raises `WorkerUnavailable` without a program.
+        """
         for at, argument in enumerate(self._arguments):
             for name in argument.names(fields):
                 self._check_field(at, name, fields)
@@ -95,6 +103,9 @@ class CommandWorker(Worker[CommandOptions]):
                 f"{self.options.argv[0]} would run the prompt, which is its stdin, as code",
                 "name a script, or use -c with the code",
             )
+        folder = Path(self.options.cwd or "/")
+        if folder.is_absolute() and not folder.is_dir():
+            raise InvalidInput(f"there is no folder {self.options.cwd!r} to run in", "name one that is there")
         self._find_program()
 
     def _check_field(self, at: int, name: str, fields: Sequence[str]) -> None:
@@ -115,8 +126,8 @@ class CommandWorker(Worker[CommandOptions]):
     def _find_program(self) -> str:
         program = self.options.argv[0]
         if "/" in program and not Path(program).is_absolute():
-            return program  # found from the job's folder, once that is known
-        found = shutil.which(program, path=self.options.env.get("PATH"))
+            return program  # found from the folder it runs in, once that is known
+        found = shutil.which(program, path=filled(self.options.env).get("PATH"))
         if found is None:
             raise WorkerUnavailable(
                 f"there is no program {program!r} to run", "is it installed, on PATH and executable?"
@@ -136,7 +147,8 @@ class CommandWorker(Worker[CommandOptions]):
 
     def permissions(self) -> list[str]:
         """A program may do what its person may do."""
-        return [f"runs {self.options.argv[0]} with all the rights of your account"]
+        where = f" in {self.options.cwd}" if self.options.cwd else ""
+        return [f"runs {self.options.argv[0]}{where} with all the rights of your account"]
 
     def run(self, task: Task, sink: Sink, cancel: Cancel) -> Outcome:
         """Run the program on one item."""
@@ -146,7 +158,7 @@ class CommandWorker(Worker[CommandOptions]):
         except StartFailure as failure:
             return failure.outcome()
         output.close()
-        return self._outcome(task, end, output.text())
+        return self._outcome(end, output.text())
 
     def _run(self, task: Task, sink: Sink, cancel: Cancel, output: Output) -> ProcessEnd:
         item = _ENCODE(task.payload).encode()
@@ -157,15 +169,24 @@ class CommandWorker(Worker[CommandOptions]):
             env.append(b"ABP_ITEM_FILE=" + os.fsencode(path))
             return run_program(
                 self._argv(task.payload),
-                cwd=task.cwd,
+                cwd=task.cwd if self.options.cwd is None else str(Path(task.cwd, self.options.cwd)),
                 env=env,
-                stdin=to_bytes(task.prompt),
+                stdin=self._stdin(task, item),
                 timers=task.timers,
                 cancel=cancel,
                 on_stdout=output.stdout,
                 on_stderr=output.stderr,
                 on_start=sink.process,
             )
+
+    def _stdin(self, task: Task, item: bytes) -> bytes:
+        match self.options.stdin:
+            case "prompt":
+                return to_bytes(task.prompt)
+            case "item":
+                return item
+            case "nothing":
+                return b""
 
     def _argv(self, payload: Mapping[str, Any]) -> list[str]:
         """The arguments for an item; code gets nothing of it, whatever fields it turns out to have."""
@@ -175,21 +196,15 @@ class CommandWorker(Worker[CommandOptions]):
             for at, argument in enumerate(self._arguments)
         ]
 
-    def _outcome(self, task: Task, end: ProcessEnd, text: str) -> Outcome:
+    def _outcome(self, end: ProcessEnd, text: str) -> Outcome:
         if interrupted := end.interruption():
             return Outcome.failed(*interrupted, output=text, exit_code=end.exit_code)
         if end.exit_code not in self.options.ok_exit_codes:
             return Outcome.failed(
-                FailureKind.AGENT_ERROR,
+                end.kind(),
                 end.describe(),
                 output=text,
                 exit_code=end.exit_code,
                 signal=end.signal,
             )
-        if task.output_schema is None:
-            return Outcome(ok=True, output=text, exit_code=end.exit_code)
-        try:
-            return Outcome(ok=True, output=text, result=json.loads(text), exit_code=end.exit_code)
-        except (ValueError, RecursionError) as error:
-            problem = f"the output is no JSON: {error}"
-            return Outcome.failed(FailureKind.BAD_OUTPUT, problem, output=text, exit_code=end.exit_code)
+        return Outcome(ok=True, output=text, exit_code=end.exit_code)

@@ -9,7 +9,9 @@ from typing import Any
 
 LINE_CAP = 16 * 1024 * 1024
 OPENING = '{"'  # how every object worth finding begins; inside a JSON string the quote would be escaped
-SALVAGE_FAILURES = 64  # places tried in a broken line: keeps hostile input linear
+# How much of a broken line is read in all, in characters: so many times the line, and never less than this.
+SALVAGE_READS = 64
+SALVAGE_WORK = 16 * 1024 * 1024
 
 _DECODER = json.JSONDecoder(strict=False)
 
@@ -97,12 +99,13 @@ def salvage(text: str, types: Container[str]) -> tuple[list[dict[str, Any]], str
     """
     objects: list[dict[str, Any]] = []
     pieces: list[str] = []
-    kept = start = failures = 0
-    while failures < SALVAGE_FAILURES and (start := text.find(OPENING, start)) >= 0:
+    kept = start = 0
+    work = max(SALVAGE_WORK, SALVAGE_READS * len(text))
+    while work > 0 and (start := text.find(OPENING, start)) >= 0:
         try:
             value, end = _DECODER.raw_decode(text, start)
-        except (ValueError, RecursionError):
-            failures += 1
+        except (ValueError, RecursionError) as error:
+            work -= getattr(error, "pos", len(text))  # what is read to fail, and to tell the line of it
             start += 1
             continue
         kind = value.get("type")

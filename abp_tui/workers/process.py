@@ -15,13 +15,15 @@ from contextlib import suppress
 from abp_tui.domain.failure import FailureKind
 from abp_tui.domain.model import Timers
 from abp_tui.workers.cancel import Cancel
+from abp_tui.workers.inlet import Inlet
 from abp_tui.workers.process_end import ProcessEnd, start_failure
 from abp_tui.workers.spawn import Environment, start
 
-Ending = tuple[tuple[signal.Signals, float], ...]
-"""Signals to a process group, each with the seconds to wait before the next."""
+Ending = tuple[tuple[signal.Signals | None, float], ...]
+"""Signals to a process group, each with the seconds to wait before the next; None asks through the inlet."""
 
 TERMINATE: Ending = ((signal.SIGTERM, 5.0), (signal.SIGKILL, 0.0))
+ASK_FIRST: Ending = ((None, 5.0), *TERMINATE)
 INTERRUPT: Ending = ((signal.SIGINT, 5.0), (signal.SIGTERM, 2.0), (signal.SIGKILL, 0.0))
 
 LINGER_S = 0.25  # for output that outlives the program, through a child that holds the pipe
@@ -42,22 +44,24 @@ def run_program(
     on_stdout: Callable[[bytes], bool | None],
     on_stderr: Callable[[bytes], object] | None = None,
     on_start: Callable[[int], object] | None = None,
-    stdin: bytes = b"",
+    stdin: bytes | Inlet = b"",
     ending: Ending = TERMINATE,
     linger_s: float = LINGER_S,
 ) -> ProcessEnd:
     """Run `argv` to its end with `env` as its whole environment, and end all of its process group.
 
-    `on_stdout` returns whether the result has arrived: from then on only `timers.grace_s` counts.
+    `on_stdout` returns whether the result has arrived: from then on only `timers.grace_s` counts. So it is
+    once an inlet as `stdin` has been closed; where the program closes its output, we close the inlet.
     Raises `StartFailure`; whatever a callback raises comes through, after the program has been ended.
     """
     if cancel.requested:
         return ProcessEnd(cancelled=cancel.reason)
+    inlet = stdin if isinstance(stdin, Inlet) else None
     child = _Child(argv, cwd, env, stdin)
     try:
         if on_start:
             on_start(child.pid)
-        return _Watch(child, timers, cancel, on_stdout, on_stderr, ending, linger_s).until_end()
+        return _Watch(child, timers, cancel, on_stdout, on_stderr, ending, linger_s, inlet).until_end()
     finally:
         child.end()
 
@@ -65,9 +69,11 @@ def run_program(
 class _Child:
     """The program, the leader of a process group, and our ends of its pipes."""
 
-    def __init__(self, argv: Sequence[str], cwd: str, env: Environment, stdin: bytes) -> None:
+    def __init__(self, argv: Sequence[str], cwd: str, env: Environment, stdin: bytes | Inlet) -> None:
         self.stdin: int | None = None
-        self.unsent = memoryview(stdin)
+        self.unsent, self.more_to_come = memoryview(b""), isinstance(stdin, Inlet)
+        if not isinstance(stdin, Inlet):
+            self.unsent = memoryview(stdin)
         self._pidfd: int | None = None
         self.outputs: set[int] = set()
         theirs: list[int] = []
@@ -103,8 +109,12 @@ class _Child:
         return theirs[-1]
 
     def send(self) -> bool:
-        """Write as much of the input as fits now; True once it is closed: all sent, or nobody reads it."""
-        assert self.stdin is not None
+        """Write as much of the input as fits now; True once it is all sent, or nobody reads it.
+
+        It is closed then, unless there is more to come.
+        """
+        if self.stdin is None:
+            return True
         try:
             while self.unsent:
                 self.unsent = self.unsent[os.write(self.stdin, self.unsent) :]
@@ -112,9 +122,16 @@ class _Child:
             return False
         except BrokenPipeError:
             self.unsent = memoryview(b"")  # a program need not read what it is given
-        os.close(self.stdin)
-        self.stdin = None
+        if not self.more_to_come:
+            os.close(self.stdin)
+            self.stdin = None
         return True
+
+    def refill(self, inlet: Inlet) -> bool:
+        """Send what the inlet has brought, as `send` does."""
+        data, closed = inlet.take()
+        self.unsent, self.more_to_come = memoryview(bytes(self.unsent) + data), not closed
+        return self.send()
 
     def read(self, fd: int, ready: int) -> bytes:
         """What an output that is `ready`, as poll says, holds; it is closed at its end.
@@ -169,8 +186,11 @@ class _Watch:
         on_stderr: Callable[[bytes], object] | None,
         ending: Ending,
         linger_s: float,
+        inlet: Inlet | None = None,
     ) -> None:
         self.child = child
+        self.inlet = inlet
+        self.inlet_fd = inlet.fileno() if inlet else -1
         self.timers = timers
         self.cancel = cancel
         self.on_stdout = on_stdout
@@ -182,7 +202,7 @@ class _Watch:
         self.result_at: float | None = None
         self.exited_at: float | None = None
         self.step_until: float | None = None
-        self.stopping = False
+        self.stopping = self.asking = False
         self.timeout: FailureKind | None = None
         self.timeout_s = 0.0
         self.cancelled: str | None = None
@@ -195,7 +215,9 @@ class _Watch:
         self.poller.register(self.cancel_fd, select.POLLIN)
         if self.child.pidfd is not None:
             self.poller.register(self.child.pidfd, select.POLLIN)
-        if self.child.stdin is not None:
+        if self.inlet:
+            self.poller.register(self.inlet_fd, select.POLLIN)
+        elif self.child.stdin is not None:
             self.poller.register(self.child.stdin, select.POLLOUT)
         self._handle_ready(QUICK_MS)
         for fd in (self.child.stdout, self.child.stderr):
@@ -233,19 +255,40 @@ class _Watch:
             if not self.stopping and self.exited_at is None:
                 self.cancelled = self.cancel.reason or "stopped"
                 self._stop()
+        elif fd == self.inlet_fd:
+            self._pour()
         elif fd == self.child.stdin and self.child.send():
             self.poller.unregister(fd)
+
+    def _pour(self) -> None:
+        """Pass on what the inlet has brought. Once it is closed, nothing of the program is waited for."""
+        assert self.inlet is not None
+        self.heard = self.now  # it may have stood still until now
+        stdin, all_sent = self.child.stdin, self.child.refill(self.inlet)
+        if stdin is not None:
+            with suppress(KeyError):
+                self.poller.unregister(stdin)
+            if not all_sent:
+                self.poller.register(stdin, select.POLLOUT)
+        if not self.child.more_to_come:
+            self.poller.unregister(self.inlet_fd)
+            self._heed_result(True)
+            if self.stopping and self.asking:
+                self.step_until = self.now
 
     def _read(self, fd: int, event: int) -> None:
         data = self.child.read(fd, event)
         if fd not in self.child.outputs:
             self.poller.unregister(fd)
+            if self.inlet and fd == self.child.stdout:
+                self.inlet.close()
         if not data:
             return
         self.silent = False
         self.heard = self.now
         if fd == self.child.stdout:
-            self._heed_result(bool(self.on_stdout(data)))
+            all_said = self.inlet is not None and not self.child.more_to_come
+            self._heed_result(bool(self.on_stdout(data)) or all_said)
             return
         self.tail = (self.tail + data)[-STDERR_TAIL:]
         if self.on_stderr:
@@ -278,13 +321,16 @@ class _Watch:
 
     def _due(self) -> list[tuple[float, FailureKind, float]]:
         timers = self.timers
-        due = []
+        due: list[tuple[float, FailureKind, float]] = []
+        if self.inlet and self.inlet.held:
+            return due
         if self.silent and timers.first_event_s:
             due.append((self.started + timers.first_event_s, FailureKind.TIMEOUT_FIRST, timers.first_event_s))
         elif timers.idle_s:
             due.append((self.heard + timers.idle_s, FailureKind.TIMEOUT_IDLE, timers.idle_s))
         if timers.total_s:
-            due.append((self.started + timers.total_s, FailureKind.TIMEOUT_TOTAL, timers.total_s))
+            since = self.started + (self.inlet.held_s if self.inlet else 0.0)
+            due.append((since + timers.total_s, FailureKind.TIMEOUT_TOTAL, timers.total_s))
         return due
 
     def _keep_time(self) -> None:
@@ -301,10 +347,15 @@ class _Watch:
         """Take the next step of the ending; after the last one there is nothing left but to wait."""
         self.stopping = True
         step = next(self.steps, None)
-        self.step_until = None
-        if step:
+        self.step_until, self.asking = None, False
+        if step is None:
+            return
+        if step[0] is not None:
             self.child.signal_group(step[0])
-            self.step_until = self.now + step[1]
+        elif self.inlet:
+            self.asking = not self.inlet.closed
+            self.inlet.ask_to_stop()
+        self.step_until = self.now + step[1] * (step[0] is not None or self.asking)
 
     def _end(self, status: int) -> ProcessEnd:
         return ProcessEnd(

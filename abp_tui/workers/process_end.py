@@ -14,6 +14,7 @@ from abp_tui.errors import AbpError
 
 _ITEM_AT_FAULT = frozenset({errno.E2BIG, errno.ENAMETOOLONG})
 _MACHINE_AT_FAULT = frozenset({errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ETXTBSY})
+_FROM_OUTSIDE = frozenset({signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT})
 _TIMEOUTS = {
     FailureKind.TIMEOUT_FIRST: "no sign of life within {:g} s",
     FailureKind.TIMEOUT_IDLE: "silent for {:g} s",
@@ -61,6 +62,14 @@ class ProcessEnd:
         if self.timeout is not None:
             return self.timeout, _TIMEOUTS[self.timeout].format(self.timeout_s)
         return None
+
+    def kind(self) -> FailureKind:
+        """What the end alone says of a failure: one that somebody killed has nothing against another try.
+
+        For a program that we did not end. A signal of its own fault, as SIGSEGV, is the agent's.
+        """
+        number = self.signal or (self.exit_code or 0) - 128  # some programs tell of it as shells do
+        return FailureKind.TRANSIENT if number in _FROM_OUTSIDE else FailureKind.AGENT_ERROR
 
     def describe(self) -> str:
         """The end in one line: exit code or signal, and what the program complained of last."""

@@ -17,6 +17,7 @@ from abp_tui.workers.base import Sink, Task, Worker, WorkerOptions
 from abp_tui.workers.cancel import Cancel
 from abp_tui.workers.claude_failure import classify, limit_resets_at, refusal
 from abp_tui.workers.claude_stream import ClaudeStream
+from abp_tui.workers.claude_usage import cost_told
 from abp_tui.workers.loose import Json, text
 from abp_tui.workers.output import Output, to_bytes
 from abp_tui.workers.process import INTERRUPT, Ending, run_program
@@ -43,6 +44,10 @@ class StreamJsonWorker(Worker[OptionsT]):
     @abstractmethod
     def environment(self, task: Task) -> Mapping[str, str]:
         """The whole environment of the program."""
+
+    def cost_at(self, event: Event) -> float | None:
+        """A result tells it; there may be several in one attempt."""
+        return cost_told(event)
 
     def run(self, task: Task, sink: Sink, cancel: Cancel) -> Outcome:
         """Run the agent on the task; its session is told before its first event.
@@ -78,7 +83,7 @@ class StreamJsonWorker(Worker[OptionsT]):
         except StartFailure as failure:
             return failure.outcome()
         listener.close()
-        return outcome_of(listener.stream, end, session_id, wants_structure=task.output_schema is not None)
+        return outcome_of(listener.stream, end, session_id)
 
 
 def _session_is_lost(outcome: Outcome) -> bool:
@@ -118,9 +123,7 @@ class _Listener:
             self._sink.event(event)
 
 
-def outcome_of(
-    stream: ClaudeStream, end: ProcessEnd, session_id: str, *, wants_structure: bool = False
-) -> Outcome:
+def outcome_of(stream: ClaudeStream, end: ProcessEnd, session_id: str) -> Outcome:
     """How a run ended. Success needs all signs to agree: the last result, its flag, and the exit code."""
     result = stream.results[-1] if stream.done else {}
     facts: dict[str, Any] = {
@@ -134,9 +137,6 @@ def outcome_of(
     }
     if _succeeded(result, end):
         facts["output"] = text(result, "result")
-        if wants_structure and "structured_output" not in result:
-            problem = "the agent gave no structured output"
-            return Outcome.failed(FailureKind.BAD_OUTPUT, problem, **facts)
         return Outcome(ok=True, result=result.get("structured_output"), **facts)
     if interrupted := end.interruption():
         return Outcome.failed(*interrupted, **facts)
@@ -144,6 +144,8 @@ def outcome_of(
     if end.exit_code and (hint := refusal(stream, end.stderr)):
         return Outcome.failed(FailureKind.REFUSED_TO_START, f"{_in_one_line(complaint)} ({hint})", **facts)
     kind = classify(stream, complaint)
+    if kind is FailureKind.AGENT_ERROR and not result:
+        kind = end.kind()
     if kind is FailureKind.USAGE_LIMIT:
         facts["resets_at"] = limit_resets_at(stream, complaint, datetime.now(UTC))
     return Outcome.failed(kind, _in_one_line(complaint), **facts)

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.agents.anthropic_api import AnthropicApi
-from tests.agents.programs import claude_197, claude_330, claude_acp, codex, gemini
+from tests.agents.programs import claude_197, claude_330, claude_acp, codex, gemini, model_folder
 
-__all__ = ["claude_197", "claude_330", "claude_acp", "codex", "gemini"]
+__all__ = ["claude_197", "claude_330", "claude_acp", "codex", "gemini", "model_folder"]
 
 
 @pytest.fixture

@@ -58,3 +58,11 @@ def gemini() -> Path:
 @pytest.fixture
 def codex() -> Path:
     return find("codex-0.169.0")
+
+
+@pytest.fixture(scope="session")
+def model_folder() -> Path:
+    """Where the packages of model.txt are."""
+    if not (CACHE / "model").is_dir():
+        pytest.skip("there is no model: run tests/agents/install model")
+    return CACHE / "model"

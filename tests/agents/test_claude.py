@@ -11,13 +11,19 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import Annotated, Any, Literal
 from uuid import uuid4
 
 import pytest
+from pydantic import BaseModel, Field
 
 from abp_tui.domain.failure import FailureKind as F
+from abp_tui.domain.follow_up import form
 from abp_tui.domain.model import Denial, EventKind, Outcome, Timers
+from abp_tui.domain.structured import Schema
+from abp_tui.execution.corrections import judged, run_to_schema
 from abp_tui.workers import stream_json
 from abp_tui.workers.cancel import Cancel
 from tests.agents.anthropic_api import (
@@ -253,13 +259,112 @@ def test_a_schema_that_is_kept(agent: Agent) -> None:
 def test_a_schema_that_is_missed(agent: Agent) -> None:
     agent.api.script(text("three"))
     outcome = agent.run("Count", output_schema=SCHEMA).outcome
-    assert (outcome.ok, outcome.failure, outcome.exit_code) == (False, F.BAD_OUTPUT, 0)
-    assert (outcome.output, outcome.result) == ("three", None)
+    assert (outcome.output, outcome.result, outcome.exit_code) == ("three", None, 0)
     assert outcome.usage.cost_usd
+    judgement = judged(outcome, Schema(SCHEMA))
+    assert (judgement.ok, judgement.failure) == (False, F.BAD_OUTPUT)
+
+
+@both
+def test_a_schema_that_is_missed_is_asked_for_again_in_the_same_session(agent: Agent) -> None:
+    missed = [text("three")] * 2  # the program itself asks once more
+    agent.api.script(*missed, tool_use("StructuredOutput", n=3), text("done"))
+    worker, sink = agent.worker(), Recorder()
+    task = agent.task("Count", output_schema=SCHEMA)
+    with Cancel() as cancel:
+        run = partial(worker.run, sink=sink, cancel=cancel)
+        outcome = run_to_schema(task, Schema(SCHEMA), run, sink, resumes=worker.resumes)
+    assert (outcome.ok, outcome.result) == (True, {"n": 3})
+    assert len(set(sink.sessions)) == 1
+    assert outcome.usage.cost_usd
+    again = [event.body for event in sink.events if event.kind is EventKind.PROMPT]
+    assert len(again) == 1 and "fits the JSON Schema" in again[0]
+
+
+PROPERTIES = {"n": {"type": "integer"}}
+
+
+class _Cat(BaseModel):
+    kind: Literal["cat"]
+    lives: int | None = Field(default=9, ge=1, examples=[7])
+
+
+class _Dog(BaseModel):
+    kind: Literal["dog"]
+    born: datetime
+
+
+class _Home(BaseModel):
+    pet: Annotated[_Cat | _Dog, Field(discriminator="kind")]
+
+
+EVERY_WORD = {
+    "$schema": "http://json-schema.org/draft-07/schema#",
+    "$comment": "all that is passed on",
+    "type": "object",
+    "title": "Everything",
+    "required": ["a"],
+    "minProperties": 1,
+    "maxProperties": 9,
+    "additionalProperties": False,
+    "x-mine": 1,
+    "definitions": {"t": {"type": ["string", "null"], "minLength": 0, "maxLength": 5, "format": "postcode"}},
+    "properties": {
+        "a": {"$ref": "#/definitions/t", "description": "a reference", "deprecated": True},
+        "b": {"type": "array", "items": {"const": 1}, "minItems": 0, "maxItems": 2, "uniqueItems": True},
+        "c": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 9, "multipleOf": 0.5},
+        "d": {"minimum": 1, "maximum": 3, "default": 2},
+        "e": {"oneOf": [{"type": "string"}, {"required": ["x"]}], "readOnly": True},
+        "f": {"allOf": [{"not": {"enum": ["no", None, 3]}}, {"properties": {"x": True}}]},
+        "g": {"anyOf": [{"$ref": "#"}, False], "additionalProperties": {"items": {}}},
+    },
+}
+
+
+@both
+@pytest.mark.parametrize(
+    ("schema", "answer"),
+    [
+        ({**SCHEMA, "$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "urn:n"}, {"n": 3}),
+        (_Home.model_json_schema(), {"pet": {"kind": "cat", "lives": 7}}),
+        (EVERY_WORD, {"a": "one"}),
+    ],
+    ids=["2020-12", "discriminator", "every word"],
+)
+def test_a_schema_that_the_program_takes(agent: Agent, schema: dict[str, Any], answer: object) -> None:
+    Schema(schema).check()
+    assert agent.worker().takes_schema(schema)
+    agent.api.script(tool_use("StructuredOutput", **answer), text("done"))
+    outcome = agent.run("Tell", output_schema=schema).outcome
+    assert (outcome.ok, outcome.result, outcome.error) == (True, answer, "")
+
+
+LARGE = {**SCHEMA, "properties": {"n": {"enum": [f"{n:0100}" for n in range(2000)]}}}
+TUPLE = {"type": "array", "prefixItems": [{"type": "integer"}], "unevaluatedItems": False}
+
+
+@both
+@pytest.mark.parametrize(
+    ("schema", "answer"),
+    [
+        ({"type": "array", "items": {"type": "integer"}}, [1, 2]),
+        (LARGE, {"n": f"{7:0100}"}),
+        ({**SCHEMA, "properties": {**PROPERTIES, "t": TUPLE}}, {"n": 1, "t": [1]}),
+        ({"anyOf": [SCHEMA, {"type": "null"}]}, None),
+    ],
+    ids=["array", "200 KB", "tuple", "no type"],
+)
+def test_a_schema_that_stands_in_the_prompt(agent: Agent, schema: dict[str, Any], answer: object) -> None:
+    Schema(schema).check()
+    assert not agent.worker().takes_schema(schema)
+    agent.api.script(text(json.dumps(answer)))
+    outcome = judged(agent.run("Tell" + form(schema), output_schema=schema).outcome, Schema(schema))
+    assert (outcome.ok, outcome.result, outcome.error) == (True, answer, "")
 
 
 def test_a_schema_that_is_none(agent: Agent) -> None:
-    outcome = agent.run("Count", output_schema={"type": "nonsense"}).outcome
+    schema = {"type": "object", "properties": {"n": {"type": "nonsense"}}}
+    outcome = agent.run("Count", output_schema=schema).outcome
     assert (outcome.failure, "JSON Schema" in outcome.error) == (F.REFUSED_TO_START, True)
 
 
@@ -405,7 +510,7 @@ def test_sigterm_in_the_middle_of_a_tool(agent: Agent) -> None:
     ready, sink = busy(agent), Recorder()
     with running(lambda: end_when(ready, signal.SIGTERM, sink)):
         outcome = agent.run("work", sink, allowed_tools=["Bash"]).outcome
-    assert (outcome.ok, outcome.failure, outcome.exit_code) == (False, F.AGENT_ERROR, 143)
+    assert (outcome.ok, outcome.failure, outcome.exit_code) == (False, F.TRANSIENT, 143)
     assert outcome.error == "ended without a result, exit code 143"
     assert (outcome.usage.cost_usd, outcome.last_tool) == (None, "Bash")
     put_out(ready)

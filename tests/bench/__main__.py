@@ -36,6 +36,7 @@ ROWS: dict[str, Callable[[Setting], Iterator[Result]]] = {
     "ls": look.ls,
     "show": look.show,
     "creating": creating.measure,
+    "creating random": creating.random_ids,
     "creating 10M": creating.ten_millions,
     "tui start": tui_start.measure,
     "tui million": tui_million.measure,

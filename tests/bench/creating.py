@@ -14,7 +14,8 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from hashlib import md5
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -42,9 +43,19 @@ Figures = dict[str, float]
 
 def measure(setting: Setting) -> Iterator[Result]:
     """A job of a million rows beside the bare rows, then its memory and how long it holds the lock."""
+    yield from _beside_bare(setting, ascending_id, "")
+
+
+def random_ids(setting: Setting) -> Iterator[Result]:
+    """The same with ids in no order: each goes to another page of the unique index."""
+    yield from _beside_bare(setting, random_id, ", random ids")
+
+
+def _beside_bare(setting: Setting, make_id: Callable[[int], str], what: str) -> Iterator[Result]:
     count = setting.size(1_000_000, 20_000)
     items = setting.folder() / "items.csv"
-    write_csv(items, count)
+    write_csv(items, count, make_id)
+    row = _row(count) + what
     made: list[Figures] = []
 
     def ours() -> float:
@@ -53,8 +64,8 @@ def measure(setting: Setting) -> Iterator[Result]:
 
     pairs = alternate(ours, lambda: _run("bare", setting, items, count)["rate"])
     bound = min(GOAL_SHARE, GOAL_RATE / median(pairs.baseline))
-    yield compared(_row(count), pairs, "{:,.0f} units/s", "executemany", Goal(">=", round(bound, 2)), NOTE)
-    yield from _costs(count, made)
+    yield compared(row, pairs, "{:,.0f} units/s", "executemany", Goal(">=", round(bound, 2)), NOTE)
+    yield from _costs(row, made)
 
 
 def ten_millions(setting: Setting) -> Iterator[Result]:
@@ -66,38 +77,48 @@ def ten_millions(setting: Setting) -> Iterator[Result]:
     items.unlink()
     rate = f"{made['rate']:,.0f} units/s"
     yield Result(_row(count), rate, value=made["rate"], goal=Goal(">=", GOAL_RATE, " units/s"), note=NOTE)
-    yield from _costs(count, [made])
+    yield from _costs(_row(count), [made])
 
 
 def _row(count: int) -> str:
     return f"create, {count:,} rows"
 
 
-def _costs(count: int, made: list[Figures]) -> Iterator[Result]:
+def _costs(row: str, made: list[Figures]) -> Iterator[Result]:
     peak_mb = max(figures["peak_mb"] for figures in made)
     lock_ms = max(figures["lock_s"] for figures in made) * 1000
     yield Result(
-        f"{_row(count)}, memory",
+        f"{row}, memory",
         f"{peak_mb:.0f} MB at its peak",
         value=peak_mb,
         goal=Goal("<", 150, " MB"),
     )
     yield Result(
-        f"{_row(count)}, write lock",
+        f"{row}, write lock",
         f"{lock_ms:.0f} ms at the longest",
         value=lock_ms,
         goal=Goal("<", 500, " ms"),
     )
 
 
-def write_csv(path: Path, count: int) -> None:
+def ascending_id(n: int) -> str:
+    """The ids the unique index likes best: each goes to its end."""
+    return f"c{n:09}"
+
+
+def random_id(n: int) -> str:
+    """The ids it likes least: 128 bits without any order, the same in each run."""
+    return md5(str(n).encode(), usedforsecurity=False).hexdigest()
+
+
+def write_csv(path: Path, count: int, make_id: Callable[[int], str] = ascending_id) -> None:
     """A table as people have them: an id, names, numbers, a sentence."""
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["id", "name", "email", "city", "amount", "note"])
         writer.writerows(
             (
-                f"c{n:09}",
+                make_id(n),
                 f"Name {n}",
                 f"n{n}@example.org",
                 "Lübeck",
@@ -177,6 +198,8 @@ def main(arguments: list[str]) -> None:
             print(json.dumps(call(Path(store), Path(items), int(count))))
         case ["watch", store]:
             print(watch(Path(store)))
+        case _:
+            sys.exit("this is one process of a row: python -m tests.bench --only creating prints the table")
 
 
 if __name__ == "__main__":

@@ -46,6 +46,18 @@ def test_reject_and_a_new_prompt_test_the_same_unit_again(abp: Abp) -> None:
 
 
 @pytest.mark.usefixtures("docs")
+def test_the_files_that_the_test_changed_are_counted(abp: Abp) -> None:
+    command = ("sh", "-c", "echo two > made.txt; echo done")
+    abp.run("new", "makes", "--intent", "x", "--files", ".", "--pattern", "**/*.md", "--", *command)
+    shown = abp.run("test", "makes").stderr
+    assert "1 file changed, +1 -0" in shown
+    assert "made.txt" not in shown.split("output:")[0], "the line on all files is enough"
+    abp.run("reject", "makes")
+    again = abp.json("test", "makes")["changes"]
+    assert (again["total"], again["not_compared"]) == (0, "")
+
+
+@pytest.mark.usefixtures("docs")
 def test_the_test_as_json_is_one_document_with_the_conversation(abp: Abp) -> None:
     result = abp.json("test", "docs")
     assert result["passed"] is True
@@ -53,7 +65,7 @@ def test_the_test_as_json_is_one_document_with_the_conversation(abp: Abp) -> Non
     assert result["cost_usd"] == 0.01
     assert (result["job"]["phase"], result["unit"]["seq"], result["attempt"]["number"]) == ("review", 0, 1)
     kinds = [event["kind"] for event in result["conversation"]]
-    assert kinds[0] == "prompt" and "text" in kinds and kinds[-1] == "result"
+    assert kinds[0] == "prompt" and "text" in kinds and kinds[-2:] == ["result", "diff"]
     events = abp.json("events", "docs", "--unit", "0")
     assert [event["id"] for event in events] == [event["id"] for event in result["conversation"]]
 

@@ -237,6 +237,7 @@ def test_sources_lists_all_with_their_fields(abp: Abp) -> None:
     assert list(found) == names
     assert found["csv"]["schema"]["required"] == ["file_path"]
     assert found["csv"]["metadata"] == ["_row_index", "_id"]
+    assert found["dynamic"]["metadata"] == [], "its items have what the code gives them"
     assert "file_path" in found["file"]["fields"]
     shown = abp.quick("sources")
     for word in (*names, "connection_string", "id_column", "required. ", "items have"):

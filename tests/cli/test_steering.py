@@ -289,3 +289,13 @@ def test_failures_are_listed_by_cause_and_one_cause_is_run_again(abp: Abp, texts
     abp.run("retry", "c", "--cause", first["fingerprint"], "--wait", code=1)
     assert [unit["attempts"] for unit in abp.json("units", "c")] == [1, 2, 2]
     assert "no unit of job c" in abp.run("retry", "c", "--cause", first["fingerprint"], code=2).stderr
+
+
+def test_failures_that_have_only_paused_a_job_are_pointed_at(abp: Abp, texts: Path) -> None:
+    abp.quick(
+        "new", "p", "--intent", "Look", "--files", texts, "--pattern", "*.md", "--max-failures-in-row", "2",
+        "--", "false",
+    )  # fmt: skip
+    abp.run("start", "p", "--skip-test", "--wait", code=3)
+    said = abp.run("failures", "p").stderr
+    assert "no unit has failed for good" in said and "in a row have failed" in said and "abp units p" in said

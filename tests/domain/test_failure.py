@@ -8,13 +8,18 @@ from hypothesis import strategies as st
 
 from abp_tui.domain.failure import (
     BACKOFF_CAP_S,
+    CAN_NOT_START,
+    POLICIES,
     FailureKind,
     GiveUp,
     HoldJob,
+    Policy,
     RetryIn,
+    WaitForGate,
     backoff,
     decide,
     fingerprint,
+    names_cause,
     normalise,
 )
 
@@ -23,15 +28,27 @@ TRIED_AGAIN = [
     FailureKind.TIMEOUT_FIRST,
     FailureKind.TIMEOUT_IDLE,
     FailureKind.TIMEOUT_TOTAL,
-    FailureKind.BAD_OUTPUT,
     FailureKind.AGENT_ERROR,
 ]
-NEVER_AGAIN = [FailureKind.PERMANENT, FailureKind.BAD_INPUT, FailureKind.PERMISSION]
-HOLD = [FailureKind.USAGE_LIMIT, FailureKind.LOGIN, FailureKind.REFUSED_TO_START]
+NEVER_AGAIN = [
+    FailureKind.PERMANENT,
+    FailureKind.BAD_INPUT,
+    FailureKind.PERMISSION,
+    FailureKind.BAD_OUTPUT,
+]
+AT_THE_GATE = [FailureKind.USAGE_LIMIT, FailureKind.LOGIN]
 
 
-def test_each_kind_of_failure_has_its_policy_here() -> None:
-    assert {*TRIED_AGAIN, *NEVER_AGAIN, *HOLD, FailureKind.INTERRUPTED} == set(FailureKind)
+def test_each_kind_of_failure_has_one_policy() -> None:
+    expected = {
+        **dict.fromkeys(TRIED_AGAIN, Policy.RETRY),
+        **dict.fromkeys(NEVER_AGAIN, Policy.GIVE_UP),
+        **dict.fromkeys(AT_THE_GATE, Policy.GATE),
+        FailureKind.REFUSED_TO_START: Policy.STOP_JOB,
+        FailureKind.INTERRUPTED: Policy.AGAIN,
+    }
+    assert dict(POLICIES) == expected
+    assert set(expected) == set(FailureKind)
 
 
 @pytest.mark.parametrize("kind", TRIED_AGAIN)
@@ -51,9 +68,22 @@ def test_what_can_only_fail_again_is_not_tried_again(kind: FailureKind) -> None:
     assert isinstance(decide(kind, 1, 100), GiveUp)
 
 
-@pytest.mark.parametrize("kind", HOLD)
-def test_what_would_fail_for_every_unit_holds_the_job_even_with_no_retries_left(kind: FailureKind) -> None:
-    assert isinstance(decide(kind, 99, 0), HoldJob)
+def test_what_would_fail_for_every_unit_holds_the_job_even_with_no_retries_left() -> None:
+    assert decide(FailureKind.REFUSED_TO_START, 99, 0, repeated=True) == HoldJob(CAN_NOT_START)
+
+
+@pytest.mark.parametrize("kind", AT_THE_GATE)
+def test_what_is_the_accounts_waits_for_the_gate_even_with_no_retries_left(kind: FailureKind) -> None:
+    assert decide(kind, 99, 0, repeated=True) == WaitForGate()
+
+
+@pytest.mark.parametrize("kind", sorted({*TRIED_AGAIN} - {FailureKind.TRANSIENT}))
+def test_what_fails_twice_in_the_same_way_is_not_tried_a_third_time(kind: FailureKind) -> None:
+    assert decide(kind, 2, 5, repeated=True) == GiveUp("it failed twice in the same way")
+
+
+def test_what_passes_by_itself_is_tried_again_also_where_it_looks_the_same() -> None:
+    assert decide(FailureKind.TRANSIENT, 2, 5, repeated=True, jitter=1.0) == RetryIn(2.0)
 
 
 def test_an_interrupted_attempt_costs_no_retry_and_no_wait() -> None:
@@ -109,3 +139,32 @@ def test_any_error_has_a_short_fingerprint(error: str) -> None:
 def test_a_lone_surrogate_and_a_huge_error_do_not_break_the_fingerprint() -> None:
     for error in ("\udc80", "/a" * 1_000_000):
         assert re.fullmatch("[0-9a-f]{12}", fingerprint(FailureKind.AGENT_ERROR, error))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        "",
+        "exit code 1",
+        "killed by SIGKILL",
+        "killed by signal 77",
+        "ended without a result, killed by SIGKILL",
+        "ended without a result, exit code 143",
+        "ended without an answer, exit code 1",
+        "it ended before it answered session/prompt, exit code 143",
+    ],
+)
+def test_how_a_program_ended_is_no_cause(error: str) -> None:
+    assert not names_cause(error)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        "disk full",
+        "exit code 1: disk full",
+        "ended without a result, exit code 1: there is no disk, exit code 1",
+    ],
+)
+def test_what_a_program_complained_of_is_a_cause(error: str) -> None:
+    assert names_cause(error)

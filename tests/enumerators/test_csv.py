@@ -218,11 +218,22 @@ def test_files_that_hold_nothing(path: Path) -> None:
     assert "has_header" in table(path).why_empty()
 
 
-def test_blank_lines_are_no_rows_and_in_one_column_that_is_said(path: Path) -> None:
-    source = table(path, "a,b\n\n1,2\n\n")
-    assert len(rows(source)) == 1 and source.warnings() == []
-    source = table(path, "a\n\n1\n\n")
-    assert len(rows(source)) == 1 and source.warnings() == ["2 blank lines are no items"]
+@pytest.mark.parametrize("columns", ["a", "a,b"])
+def test_blank_lines_are_no_rows_and_that_is_said(path: Path, columns: str) -> None:
+    row = columns.replace("a", "1").replace("b", '"2\n\n"')
+    source = table(path, f"{columns}\n{row}\n{row}\n")
+    assert len(rows(source)) == 2 and source.warnings() == []
+    source = table(path, f"{columns}\n\n{row}\n")
+    assert len(rows(source)) == 1 and source.warnings() == ["line 2 is blank and no item"]
+    source = table(path, f"{columns}\n\n{row}\n\n")
+    for _ in range(2):
+        assert len(rows(source)) == 1
+        assert source.warnings() == ["2 blank lines are no items, the first of them line 2"]
+
+
+def test_the_line_of_a_blank_one_counts_what_is_in_quotation_marks(path: Path) -> None:
+    source = table(path, 'a,b\n1,"2\n\n"\n\n3,4\n')
+    assert len(rows(source)) == 2 and source.warnings() == ["line 5 is blank and no item"]
 
 
 def test_what_is_no_file(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -151,6 +152,61 @@ def test_the_limit_comes_after_the_sorting(tree: Path) -> None:
     assert keys(tree, pattern=["docs/**", "b.md"], limit=1) == ["b.md"]
 
 
+def test_the_order_is_by_the_parts_of_the_paths(tmp_path: Path) -> None:
+    for path in ["b/z", "b/a/x", "b-c/a", "b.md", "a", "b/a.md"]:
+        write(tmp_path / path)
+    assert keys(tmp_path) == ["a", "b/a/x", "b/a.md", "b/z", "b-c/a", "b.md"]
+    assert keys(tmp_path) == sorted(keys(tmp_path), key=lambda key: key.split("/"))
+
+
+def test_the_walk_ends_with_the_limit(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = looked_into(monkeypatch, tree)
+    assert keys(tree, limit=3) == ["a.md", "b.md", "docs/c.md"]
+    assert set(seen) == {".", "docs"}
+
+
+def test_files_are_not_kept(tmp_path: Path) -> None:
+    for folder in range(20):
+        (tmp_path / f"{folder:02}").mkdir()
+        for n in range(100):
+            (tmp_path / f"{folder:02}/{n:03}.md").touch()
+    keys(tmp_path, limit=1)  # what is compiled once is not the walk's
+    items = files(tmp_path).items()
+    tracemalloc.start()
+    try:
+        assert sum(1 for _ in items) == 2000
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 100_000  # a folder's hundred entries; all two thousand have three times that
+
+
+def test_a_walk_that_nobody_waits_for_ends_at_its_next_entry(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = looked_into(monkeypatch, tree)
+    enumerator = files(tree)
+    items = enumerator.items()
+    assert next(items).key == "a.md"
+    enumerator.abandon()
+    with pytest.raises(InvalidInput, match="was ended") as caught:
+        next(items)
+    assert "nobody wants" in caught.value.hint
+    assert set(seen) == {"."}
+    with pytest.raises(InvalidInput, match="was ended"):
+        list(enumerator.items())
+    with pytest.raises(InvalidInput, match="was ended"):
+        enumerator.why_empty()
+
+
+def test_a_link_to_what_is_left_out_elsewhere_is_followed_once(tree: Path) -> None:
+    (tree / "y").symlink_to(tree / "docs/.cache")
+    (tree / "z").symlink_to(tree / "docs/.cache")
+    (tree / "docs/.cache/loop").symlink_to(tree / "docs/.cache")
+    assert keys(tree, pattern="**/f.md") == ["y/f.md"]
+    assert keys(tree, pattern="**/f.md", include_hidden=True) == ["docs/.cache/f.md"]
+
+
 def test_a_sample_is_the_beginning(tree: Path) -> None:
     assert [item.key for item in files(tree).sample(2)] == ["a.md", "b.md"]
 
@@ -265,14 +321,16 @@ def test_a_folder_that_can_not_be_read_is_a_warning(tree: Path, monkeypatch: pyt
 def test_many_warnings_are_cut_with_their_number(tmp_path: Path) -> None:
     for n in range(MAX_WARNINGS + 5):
         (tmp_path / f"{n}.md").symlink_to("nowhere")
-    warnings = files(tmp_path).warnings()
+    enumerator = files(tmp_path)
+    assert list(enumerator.items()) == []
+    warnings = enumerator.warnings()
     assert len(warnings) == MAX_WARNINGS + 1
     assert warnings[-1] == "and 5 more like these"
 
 
 def test_a_missing_folder_is_an_error_with_the_nearest_one(tmp_path: Path) -> None:
     enumerator = files(tmp_path / "no/such")
-    for look in (enumerator.validate, enumerator.warnings, lambda: list(enumerator.items())):
+    for look in (enumerator.validate, lambda: list(enumerator.items())):
         with pytest.raises(InvalidInput, match="there is no folder") as caught:
             look()
         assert str(tmp_path) in caught.value.hint

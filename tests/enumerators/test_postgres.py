@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -107,6 +108,44 @@ def test_what_writes_is_refused_by_the_server(pg: Server, query: str) -> None:
     assert pg.run("SELECT is_called FROM counter") == [(False,)]
 
 
+def test_large_objects_which_a_read_only_transaction_may_write_are_not_kept(pg: Server) -> None:
+    made = source(pg, "SELECT lo_from_bytea(0, 'abc')::text AS made")
+    made.validate()
+    with suppress(InvalidInput):  # servers since 16 refuse it
+        list(made.items())
+    assert pg.run("SELECT count(*) FROM pg_largeobject_metadata") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("-- all\ndelete FROM item", "would write"),
+        ("WITH gone AS (DELETE FROM item RETURNING *) SELECT * FROM gone", "would write"),
+        ("SELECT 1,\nnothing", "LINE 2: nothing"),
+        ("SELEC 1", "LINE 1: SELEC 1"),
+        ("WITH x AS (SELECT 1) SELEC 'delete'", 'near "SELEC"'),
+    ],
+)
+def test_what_the_server_says_is_about_the_query_as_it_is_written(pg: Server, query: str, words: str) -> None:
+    message = refused(source(pg, query))
+    assert words in message
+    assert "DECLARE" not in message and "abp_items" not in message
+
+
+@pytest.mark.parametrize("end", ["; -- c", ";; -- c\n-- d\n", "; -- it's c", " -- c"])
+def test_a_comment_behind_the_query(pg: Server, end: str) -> None:
+    made = source(pg, f"SELECT 1 AS a{end}")
+    if "'" in end:
+        assert 'near ";"' in refused(made)
+    else:
+        assert [item.payload["a"] for item in made.items()] == [1]
+
+
+def test_what_looks_like_a_comment_in_a_text_stays(pg: Server) -> None:
+    [item] = source(pg, "SELECT 'x; -- c' AS a").items()
+    assert item.payload["a"] == "x; -- c"
+
+
 def test_parameters_are_bound(pg: Server) -> None:
     query = "SELECT id FROM item WHERE id = %(n)s OR 'x' = %(s)s"
     params = {"n": 2, "s": "' OR 1=1 --"}
@@ -133,6 +172,23 @@ def test_a_row_that_is_too_large_is_not_sent(pg: Server, large: str) -> None:
     before = memory()
     assert "one of the rows 1 to 1000 of the query is over 64 MB" in refused(made)
     assert memory(reset=False) - before < 30_000
+
+
+def test_a_stored_row_that_is_small_only_while_compressed_is_not_sent(pg: Server) -> None:
+    pg.run("CREATE TABLE packed AS SELECT repeat('x', 200000000) AS t")
+    made = source(pg, "SELECT t FROM packed")
+    made.validate()
+    before = memory()
+    assert "of the query is over 64 MB" in refused(made)
+    assert memory(reset=False) - before < 30_000
+
+
+def test_a_stored_row_that_unfolds_within_the_limit_is_read(pg: Server) -> None:
+    pg.run(
+        "CREATE TABLE folded AS SELECT repeat('x', 60000000) AS t, 'item'::regclass AS r, acldefault('r', 10)"
+    )
+    [item] = source(pg, "SELECT * FROM folded").items()
+    assert len(item.payload["t"]) == 60_000_000
 
 
 def test_large_rows_are_in_memory_one_at_a_time(pg: Server) -> None:

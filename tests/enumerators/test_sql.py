@@ -4,6 +4,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -83,9 +84,14 @@ def test_what_only_looks_like_writing_passes(path: Path, query: str) -> None:
         ("UPDATE item SET name = 'x' RETURNING *", "UPDATE item"),
         ("WITH x AS (SELECT 1) INSERT INTO item SELECT 1, 2, 3", "INSERT item"),
         ("DROP TABLE item", "sqlite_master"),
+        ("CREATE TABLE x (a)", "sqlite_master"),
+        ("ALTER TABLE item ADD COLUMN x", "ALTER TABLE"),
+        ("PRAGMA page_size = 512", "PRAGMA page_size"),
+        ("PRAGMA user_version = 5", "PRAGMA user_version"),
         ("CREATE TEMP TABLE x (a)", "sqlite_temp_master"),
         ("ATTACH 'other2.db' AS x", "ATTACH other2.db"),
-        ("VACUUM INTO 'other2.db'", "ATTACH other2.db"),
+        ("VACUUM INTO 'other2.db'", "VACUUM"),
+        ("vacuum", "VACUUM"),
         ("PRAGMA query_only = OFF", "PRAGMA query_only"),
         ("PRAGMA journal_mode = wal", "PRAGMA journal_mode"),
         ("BEGIN IMMEDIATE", "TRANSACTION"),
@@ -95,6 +101,51 @@ def test_what_writes_is_refused_by_the_database(path: Path, query: str, what: st
     message = refused(source(path, query)).message
     assert message.startswith("the query may only read, and would ")
     assert what in message
+
+
+@pytest.fixture
+def virtual(tmp_path: Path) -> Path:
+    path = tmp_path / "other.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(
+            "CREATE TABLE item (id); CREATE VIRTUAL TABLE box USING rtree(id, low, high);"
+            "CREATE VIRTUAL TABLE doc USING fts5(t); CREATE VIRTUAL TABLE old USING fts4(t);"
+            "INSERT INTO box VALUES (1, 2, 3); INSERT INTO doc VALUES ('hello');"
+            "INSERT INTO old VALUES ('hi');"
+        )
+    return path
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT value FROM json_each('[1]')",
+        "SELECT t FROM doc WHERE doc MATCH 'hello'",
+        "SELECT t FROM old WHERE old MATCH 'hi'",
+        "SELECT id FROM box WHERE low < 3",
+        "SELECT name FROM pragma_table_info('item')",
+    ],
+)
+def test_virtual_tables_are_read(virtual: Path, query: str) -> None:
+    made = source(virtual, query)
+    made.validate()
+    assert len(list(made.items())) == 1
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "DELETE FROM box",
+        "DELETE FROM box_node",
+        "INSERT INTO box VALUES (2, 2, 3)",
+        "INSERT INTO doc(doc) VALUES ('optimize')",
+        "SELECT * FROM pragma_user_version(5)",
+    ],
+)
+def test_virtual_tables_are_not_written(virtual: Path, query: str) -> None:
+    before = virtual.read_bytes()
+    refused(source(virtual, query))
+    assert virtual.read_bytes() == before
 
 
 @pytest.mark.parametrize(

@@ -109,7 +109,7 @@ def test_a_permanent_failure_is_tried_once(repository: Repository) -> None:
     assert repository.units.get(job.id, 0).attempts == 1
 
 
-@pytest.mark.parametrize("kind", [FailureKind.USAGE_LIMIT, FailureKind.LOGIN, FailureKind.REFUSED_TO_START])
+@pytest.mark.parametrize("kind", [FailureKind.LOGIN, FailureKind.REFUSED_TO_START])
 def test_what_every_unit_would_meet_holds_the_job_and_costs_no_retry(
     repository: Repository, kind: FailureKind
 ) -> None:

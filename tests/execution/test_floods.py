@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from abp_tui.domain.model import Event, EventKind
+from abp_tui.domain.secrecy import Mask
 from abp_tui.domain.status import JobStatus, UnitStatus
 from abp_tui.execution import attempt
 from abp_tui.execution.attempt import MailSink
@@ -70,7 +71,7 @@ def test_the_events_of_one_attempt_have_a_bound_and_the_last_one_says_so(
 ) -> None:
     monkeypatch.setattr(attempt, "CONVERSATION_CAP", 10 * BODY_CAP)
     mailbox = Mailbox()
-    first, second = MailSink(mailbox, 1), MailSink(mailbox, 2)
+    first, second = (MailSink(mailbox, n, Mask({})) for n in (1, 2))
     for _ in range(100):
         first.event(Event(kind=EventKind.TEXT, body="x" * 10 * BODY_CAP))
     second.event(Event(kind=EventKind.TEXT, body="short"))

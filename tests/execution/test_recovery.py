@@ -13,7 +13,7 @@ from abp_tui.execution.attempt import ATTEMPT_MARK, attempt_mark
 from abp_tui.execution.executor import JobExecutor
 from abp_tui.execution.lease import take_lease
 from abp_tui.execution.recovery import end_leftovers
-from abp_tui.liveness import identity
+from abp_tui.liveness import identity, started_at
 from abp_tui.store.repository import Repository
 from tests.factories import InProcessWorker, assert_counters_match, make_job
 from tests.processes import kill, marked_processes
@@ -71,7 +71,7 @@ def test_leftover_agents_are_ended_and_nothing_else(
     (attempt_id,) = crash_while_running(repository, 1)
     leftover = start(started, attempt_mark(repository.uuid, attempt_id))
     others = [
-        start(started, attempt_mark(repository.uuid, attempt_id + 1)),
+        start(started, attempt_mark(repository.uuid, attempt_id + 1000)),
         start(started, attempt_mark("another-store", attempt_id)),
         start(started, f"{attempt_mark(repository.uuid, attempt_id)}0"),
     ]
@@ -79,6 +79,22 @@ def test_leftover_agents_are_ended_and_nothing_else(
     JobExecutor(repository, job.id, InProcessWorker()).run()
     wait_until(lambda: leftover.poll() is not None)
     assert [process.poll() for process in others] == [None, None, None]
+
+
+@pytest.mark.parametrize("later", [0, 1], ids=["that very process", "another of its number"])
+def test_a_program_that_shed_its_environment_is_known_by_its_number_and_start(
+    repository: Repository, started: list[subprocess.Popen[bytes]], later: int
+) -> None:
+    (attempt_id,) = crash_while_running(repository, 1)
+    process = subprocess.Popen([sys.executable, "-c", SLEEPER], env={}, start_new_session=True)
+    started.append(process)
+    born = started_at(process.pid)
+    assert born is not None
+    with repository.database.writing() as db:
+        query = "UPDATE attempt SET pid = ?, pid_started = ? WHERE id = ?"
+        db.execute_sql(query, (process.pid, born - later, attempt_id))
+    end_leftovers(repository.uuid, repository.attempts.running(1))
+    assert (process.poll() is None) == bool(later)
 
 
 SPAWNER = """

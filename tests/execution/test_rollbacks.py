@@ -18,7 +18,7 @@ from abp_tui.domain.status import Desired, JobStatus, UnitStatus
 from abp_tui.errors import IllegalTransition, LeaseHeld, StoreUnavailable
 from abp_tui.execution.executor import JobExecutor
 from abp_tui.execution.lease import take_lease
-from abp_tui.execution.orphans import Orphans
+from abp_tui.execution.orphans import Adopted
 from abp_tui.store.journal import Journal
 from abp_tui.store.repository import Repository
 from tests.execution.test_executor import processing, run_in_thread
@@ -125,14 +125,14 @@ def test_a_child_of_somebody_else_keeps_its_exit_code() -> None:
     """In a process of its own, because it becomes a reaper."""
     code = (
         "import subprocess, sys, threading, time\n"
-        "from abp_tui.execution.orphans import Orphans\n"
-        "orphans, started = Orphans('store'), []\n"
+        "from abp_tui.execution.orphans import Adopted\n"
+        "orphans, started = Adopted('store'), []\n"
         "thread = threading.Thread(target=lambda: started.append(\n"
         "    subprocess.Popen([sys.executable, '-c', 'raise SystemExit(7)'])))\n"
         "thread.start(); thread.join()\n"
         "end = time.monotonic() + 1\n"
-        "while time.monotonic() < end: orphans.end(())\n"
+        "while time.monotonic() < end: orphans.end((), ())\n"
         "raise SystemExit(started[0].wait())\n"
     )
-    assert Orphans.__module__ in code
+    assert Adopted.__module__ in code
     assert subprocess.run([sys.executable, "-c", code], timeout=30).returncode == 7

@@ -39,7 +39,7 @@ def tell(record_property: Callable[[str, object], None]) -> Tell:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     everything = [report for reports in terminalreporter.stats.values() for report in reports]
-    ours = [r for r in everything if "/faults/" in getattr(r, "nodeid", "")]
+    ours = [r for r in everything if isinstance(r, pytest.TestReport) and "/faults/" in r.nodeid]
     counts: Counter[str] = Counter()
     for report in ours:
         for name, count in getattr(report, "user_properties", ()):

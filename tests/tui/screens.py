@@ -18,7 +18,7 @@ from abp_tui.settings import Settings
 from abp_tui.tui.app import AbpApp
 from tests.factories import Behaviour, InProcessWorker, make_repository
 
-SMALL, LARGE = (80, 24), (140, 40)
+NARROW, SMALL, LARGE = (60, 24), (80, 24), (140, 40)
 
 
 class InProcess(Orchestrator):

@@ -8,7 +8,7 @@ from abp_tui.domain.status import JobStatus
 from abp_tui.errors import InvalidInput
 from abp_tui.terminal import speaks_utf8
 from abp_tui.tui.app import AbpApp
-from abp_tui.tui.commands import COMMANDS, SCOPES
+from abp_tui.tui.commands import COMMANDS, SCOPES, Command
 from abp_tui.tui.keys import Keys
 from abp_tui.tui.screens.help import HelpScreen, HelpText
 from abp_tui.tui.widgets.glyphs import JOB_MARKS, MAP_MARKS, UNIT_MARKS
@@ -24,12 +24,13 @@ def test_every_command_has_an_id_of_its_own_and_a_help_line() -> None:
 
 def test_no_key_means_two_things_on_one_screen_at_a_time() -> None:
     for scope in ("jobs", "review", "progress", "unit"):
-        seen: dict[str, str] = {}
+        seen: dict[str, Command] = {}
         for command in COMMANDS:
             if command.scope in (scope, "lists", "app", "screen"):
                 for key in command.keys.split(","):
-                    other = seen.setdefault(key, command.id)
-                    assert other == command.id or (command.keys == "space"), (other, command.id)
+                    other = seen.setdefault(key, command)
+                    in_turn = other.when is not None and command.when is not None
+                    assert other is command or in_turn, (other, command)
 
 
 async def test_help_lists_every_key_and_sign_that_matters_here_first(tmp_path: Path) -> None:

@@ -2,22 +2,26 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from textual.widgets import TextArea
 
-from abp_tui.domain.model import Event, EventKind, Outcome
+from abp_tui.domain.model import Event, EventKind, Outcome, Usage
 from abp_tui.domain.status import JobStatus, UnitStatus
 from abp_tui.tui.screens.edit_prompt import EditPromptScreen
 from abp_tui.tui.screens.jobs import JobsScreen
 from abp_tui.tui.screens.progress import ProgressScreen
 from abp_tui.tui.screens.review import ReviewScreen
+from abp_tui.tui.widgets.attempt_view import AttemptView
+from abp_tui.tui.widgets.output_view import OutputView
 from abp_tui.workers.base import Sink, Task
 from abp_tui.workers.cancel import Cancel
 from tests.factories import answer, fail, make_job, wait_for_cancel
-from tests.tui.screens import LARGE, SMALL, InProcess, running, shown, until, until_shown
+from tests.tui.screens import LARGE, NARROW, SMALL, InProcess, running, shown, until, until_shown
 
 BOTH = pytest.mark.parametrize("size", [SMALL, LARGE])
+ALL = pytest.mark.parametrize("size", [NARROW, SMALL, LARGE])
 
 
 def with_a_test(folder: Path) -> InProcess:
@@ -36,9 +40,9 @@ async def test_output_prompt_cost_and_conversation_are_a_key_away(
         await until_shown(pilot, "Do 0 well")
         await pilot.press("2")
         await until_shown(pilot, "agent", "I was asked: Do 0 well")
-        await pilot.press("4")
+        await pilot.press("5")
         await until_shown(pilot, "turns", "took")
-        await pilot.press("3")
+        await pilot.press("4")
         await until(pilot, lambda: "I was asked" not in shown(pilot))
         await until_shown(pilot, "Do 0 well")
 
@@ -156,5 +160,244 @@ async def test_a_burst_of_events_leaves_nothing_out(tmp_path: Path) -> None:
         await pilot.press("G")
         await until_shown(pilot, "I was asked")
         texts = pilot.app.screen.query_one("#conversation").plain  # type: ignore[attr-defined]
-        assert "+" not in shown(pilot).split("3 Prompt")[0].split("2 Conversation")[1]
+        assert "+" not in shown(pilot).split("3 Files")[0].split("2 Conversation")[1]
     assert [f"line {n}" in texts for n in range(500)] == [True] * 500
+
+
+def asks(task: Task, sink: Sink, cancel: Cancel) -> Outcome:
+    said = sink.ask(
+        "edit: Write notes.md\nnotes.md\n@@ -1 +1 @@\n-old words\n+new words", ["Yes", "No"], cancel
+    )
+    return Outcome(ok=True, output=f"chosen: {said}")
+
+
+@BOTH
+async def test_what_the_agent_asks_is_answered_by_its_number(tmp_path: Path, size: tuple[int, int]) -> None:
+    orchestrator = InProcess(tmp_path, asks)
+    make_job(orchestrator.repository, 2)
+    orchestrator.launch_test("words")
+    async with running(orchestrator, size, job="words") as pilot:
+        await until_shown(
+            pilot, "asks you", "The agent asks", "edit: Write notes.md", "1 Yes", "2 No", "+new"
+        )
+        assert "If you approve" not in shown(pilot)
+        await pilot.press("7")
+        await until_shown(pilot, "'7' is none of the options")
+        await pilot.press("2")
+        await until_shown(pilot, "answered: No", "passed in", "chosen: No")
+        await pilot.press("2")
+        await until_shown(pilot, "question", "2. No"), "2 is the conversation again"
+    orchestrator.settle()
+
+
+async def test_a_job_that_asks_is_one_that_needs_a_person(tmp_path: Path) -> None:
+    orchestrator = InProcess(tmp_path, asks)
+    make_job(orchestrator.repository, 2)
+    orchestrator.launch_test("words")
+    async with running(orchestrator) as pilot:
+        await until_shown(pilot, "? asks you")
+        orchestrator.answer("words", "1")
+        await until_shown(pilot, "◐ review")
+    orchestrator.settle()
+
+
+def with_tools(task: Task, sink: Sink, cancel: Cancel) -> Outcome:
+    folder = Path(task.cwd)
+    (folder / "made.md").write_text("one\ntwo\n")
+    (folder / "kept.txt").write_text("a\nB\n")
+    (folder / "old.bin").write_bytes(b"\0\1\2")
+    sink.event(Event(kind=EventKind.TOOL_CALL, title="Read", ref="1", body='{"file_path": "kept.txt"}'))
+    sink.event(Event(kind=EventKind.TOOL_CALL, title="Bash", ref="2", body='{"command": "make all"}'))
+    sink.event(Event(kind=EventKind.TOOL_RESULT, title="Bash", ref="2", body="no rule", is_error=True))
+    sink.event(Event(kind=EventKind.TOOL_RESULT, title="Read", ref="1", body="what was\nread there"))
+    sink.event(Event(kind=EventKind.TOOL_CALL, title="Write", ref="3", body='{"file_path": "made.md"}'))
+    sink.event(Event(kind=EventKind.TOOL_RESULT, title="Write", ref="3", body="written"))
+    sink.event(Event(kind=EventKind.DIFF, title="made.md", body="@@ -0,0 +1,2 @@\n+one\n+two"))
+    return Outcome(ok=True, output=MARKDOWN, result={"n": [1, None]}, usage=Usage(cost_usd=0.5))
+
+
+MARKDOWN = (
+    "# Found\n\n- **two** things in `x`\n- see [it](http://nowhere/at)\n\n| a | b |\n|---|---|\n| 1 | 2 |\n"
+)
+
+
+def job_with_tools(tmp_path: Path, **more: Any) -> InProcess:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "kept.txt").write_text("a\nb\n")
+    orchestrator = InProcess(tmp_path, with_tools)
+    job = make_job(orchestrator.repository, 5, cwd=folder, **more)
+    orchestrator.test(job.id)
+    return orchestrator
+
+
+@ALL
+async def test_files_changed_are_listed_with_their_diffs(tmp_path: Path, size: tuple[int, int]) -> None:
+    async with running(job_with_tools(tmp_path), size, job="words") as pilot:
+        await until_shown(pilot, "3 Files +3")
+        await pilot.press("3")
+        await until_shown(pilot, "3 files changed, +3 -1", "▾ changed  kept.txt +1 -1", "-b", "+B")
+        await pilot.press("O")
+        await until_shown(pilot, "▸ changed  kept.txt", "▸ new      made.md +2", "▸ new      old.bin")
+        assert "+B" not in shown(pilot)
+        await pilot.press("G", "enter")
+        await until_shown(pilot, "▾ new      old.bin", "binary, or too large")
+        view = pilot.app.screen.query_one(AttemptView)
+        assert view.text.startswith("diff --git a/kept.txt b/kept.txt\n")
+        assert "+two\n" in view.text
+
+
+@ALL
+async def test_a_call_is_a_line_until_it_is_unfolded_with_its_input_and_result(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    async with running(job_with_tools(tmp_path), size, job="words") as pilot:
+        await until_shown(pilot, "passed in")
+        await pilot.press("2")
+        await until_shown(pilot, "▸ Read     kept.txt", "2 lines", "▸ Bash     make all", "no rule")
+        await until_shown(pilot, "▸ Write    made.md   +2", "files      3 files changed")
+        assert "read there" not in shown(pilot)
+        await pilot.press("g", "j", "enter")
+        await until_shown(pilot, "▾ Read", "what was", "read there")
+        assert "+one" not in shown(pilot)
+        await pilot.press("o")
+        await until(pilot, lambda: "read there" not in shown(pilot))
+        await pilot.press("O")
+        await until_shown(pilot, "▾ Write")
+        await pilot.press("G")
+        await until_shown(pilot, "+one", "+two")
+
+
+async def test_the_cursor_leaves_the_end_and_comes_back_to_it(tmp_path: Path) -> None:
+    steps = threading.Semaphore(0)
+
+    def lines(task: Task, sink: Sink, cancel: Cancel) -> Outcome:
+        for n in range(60):
+            sink.event(Event(kind=EventKind.TEXT, body=f"line {n}"))
+            if n >= 50:
+                assert steps.acquire(timeout=20)
+        return answer(task, sink, cancel)
+
+    orchestrator = InProcess(tmp_path, lines)
+    make_job(orchestrator.repository, 3)
+    async with running(orchestrator, SMALL) as pilot:
+        await until_shown(pilot, "created")
+        await pilot.press("t")
+        await until_shown(pilot, "line 50")
+        await pilot.press("2", "k")
+        steps.release()
+        await until_shown(pilot, "2 Conversation +1")
+        await pilot.press("enter")
+        await until_shown(pilot, "line 50")
+        await pilot.press("G")
+        await until_shown(pilot, "line 51")
+        await until(pilot, lambda: "Conversation +" not in shown(pilot))
+        steps.release()
+        await until_shown(pilot, "line 52")
+        steps.release(60)
+        await until_shown(pilot, "passed in")
+    orchestrator.settle()
+
+
+async def test_a_result_that_repeats_what_was_just_said_is_one_word(tmp_path: Path) -> None:
+    def twice(task: Task, sink: Sink, cancel: Cancel) -> Outcome:
+        sink.event(Event(kind=EventKind.TEXT, body="It is so.\nReally."))
+        sink.event(Event(kind=EventKind.RESULT, title="success", body="It is so.\nReally.\n"))
+        return Outcome(ok=True, output="It is so.")
+
+    orchestrator = InProcess(tmp_path, twice)
+    orchestrator.test(make_job(orchestrator.repository, 2).id)
+    async with running(orchestrator, job="words") as pilot:
+        await pilot.press("2")
+        await until_shown(pilot, "result     success ", "Really.")
+        assert shown(pilot).count("It is so.") == 1
+        assert pilot.app.screen.query_one(AttemptView).text.count("It is so.") == 2
+
+
+async def test_the_files_of_a_unit_of_the_batch_are_not_known_and_it_says_why(tmp_path: Path) -> None:
+    orchestrator = InProcess(tmp_path)
+    job = make_job(orchestrator.repository, 1)
+    orchestrator.skip_test(job.id)
+    orchestrator.settle()
+    async with running(orchestrator, job="words") as pilot:
+        await until_shown(pilot, "1 done")
+        await pilot.press("enter")
+        await until_shown(pilot, "try 1 of 1", "4 Prompt v1")
+        await pilot.press("3")
+        await until_shown(pilot, "compared for a test only")
+
+
+@ALL
+async def test_the_output_is_drawn_and_m_shows_it_as_it_came(tmp_path: Path, size: tuple[int, int]) -> None:
+    async with running(job_with_tools(tmp_path), size, job="words") as pilot:
+        await until_shown(
+            pilot, "Found", "• two things in x", "see it (http://nowhere/at)", "structured result"
+        )
+        assert "**" not in shown(pilot)
+        assert '"n": [' in pilot.app.screen.query_one(OutputView).plain
+        await pilot.press("m")
+        await until_shown(pilot, "- **two** things in `x`", "the output as it came")
+
+
+@ALL
+async def test_the_panel_says_what_approving_means(tmp_path: Path, size: tuple[int, int]) -> None:
+    more = {"worker": "claude", "worker_options": {"permission_mode": "bypassPermissions"}, "budget_usd": 2.0}
+    async with running(job_with_tools(tmp_path, **more), size, job="words") as pilot:
+        await until_shown(pilot, "If you approve", "units left 4", "4 × claude", "SKIPS ALL PERMISSION")
+        await until_shown(pilot, "cost", "$1.00 to $4.00", "$2.00: may", "up to 95 %")
+        if size == LARGE:
+            await until_shown(pilot, "a  Let the whole batch run", "r  Put the unit back")
+
+
+@pytest.mark.parametrize("size", [NARROW, SMALL])
+async def test_the_panel_grows_with_what_the_test_gave(tmp_path: Path, size: tuple[int, int]) -> None:
+    go = threading.Event()
+
+    def wait(task: Task, sink: Sink, cancel: Cancel) -> Outcome:
+        assert go.wait(20)
+        return answer(task, sink, cancel)
+
+    orchestrator = InProcess(tmp_path, wait)
+    options = {"permission_mode": "bypassPermissions"}
+    make_job(orchestrator.repository, 3, worker="claude", worker_options=options, budget_usd=0.01)
+    async with running(orchestrator, size) as pilot:
+        await until_shown(pilot, "created")
+        await pilot.press("t")
+        await until_shown(pilot, "The test still runs", "SKIPS ALL PERMISSION")
+        go.set()
+        await until_shown(pilot, "passed in", "up to 95 % could still fail", "SKIPS ALL PERMISSION")
+    orchestrator.settle()
+
+
+async def test_a_panel_that_has_no_room_for_all_says_so(tmp_path: Path) -> None:
+    options = {"allowed_tools": [f"Bash(a long command number {n} *)" for n in range(60)]}
+    orchestrator = job_with_tools(tmp_path, worker="claude", worker_options=options)
+    async with running(orchestrator, (140, 24), job="words") as pilot:
+        await until_shown(pilot, "Each agent", "… more: make the terminal larger")
+
+
+async def test_what_a_running_test_has_cost_so_far_is_said(tmp_path: Path) -> None:
+    def talk(task: Task, sink: Sink, cancel: Cancel) -> Outcome:
+        sink.event(Event(kind=EventKind.RESULT, raw='{"total_cost_usd": 0.25}'))
+        return wait_for_cancel(task, sink, cancel)
+
+    orchestrator = InProcess(tmp_path, talk)
+    make_job(orchestrator.repository, 3, worker="claude")
+    async with running(orchestrator) as pilot:
+        await until_shown(pilot, "created")
+        await pilot.press("t")
+        await until_shown(pilot, "testing 0:0", "$0.25 so far", "c  End the running test")
+        await pilot.press("c")
+    orchestrator.settle()
+
+
+async def test_with_ascii_alone_nothing_else_is_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LC_ALL", "C")
+    async with running(job_with_tools(tmp_path), SMALL, job="words") as pilot:
+        await until_shown(pilot, "- two things in x")
+        for tab, text in (("2", "> Read"), ("3", "v changed"), ("4", "Do 0"), ("5", "took")):
+            await pilot.press(tab)
+            await until_shown(pilot, text)
+            assert shown(pilot).isascii(), shown(pilot)

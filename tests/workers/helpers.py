@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from abp_tui.domain.model import Event, EventKind, Timers
+from abp_tui.workers.cancel import Cancel
 
 OFF = Timers(first_event_s=0, idle_s=0, total_s=0, grace_s=0)
 STANDINS = Path(__file__).parent.parent / "standins"
-TRANSCRIPTS = Path(__file__).parent.parent / "transcripts" / "claude"
+ALL_TRANSCRIPTS = Path(__file__).parent.parent / "transcripts"
+TRANSCRIPTS = ALL_TRANSCRIPTS / "claude"
 
 
 @dataclass
@@ -24,6 +26,8 @@ class Recorder:
 
     told: list[object] = field(default_factory=list)
     worker: object = None
+    answer: Callable[[str, Sequence[str], Cancel], str | None] | None = None
+    asked: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
 
     def batch(self, events: Sequence[Event]) -> None:
         for event in events:
@@ -37,6 +41,11 @@ class Recorder:
 
     def process(self, pid: int) -> None:
         self.told.append(("process", pid))
+
+    def ask(self, text: str, options: Sequence[str], over: Cancel, timeout_s: float = 0) -> str | None:
+        self.asked.append((text, tuple(options)))
+        assert self.answer is not None, "nobody is there to be asked"
+        return self.answer(text, options, over)
 
     @property
     def events(self) -> list[Event]:

@@ -186,6 +186,7 @@ def test_every_option_reaches_the_command_line() -> None:
         disallowed_tools=["WebFetch"],
         tools=[],
         add_dirs=["/a b"],
+        system_prompt="You are brief.",
         append_system_prompt="Be brief.",
         mcp_config=["mcp.json"],
         strict_mcp_config=True,
@@ -197,7 +198,7 @@ def test_every_option_reaches_the_command_line() -> None:
     for part in (
         "-p --output-format stream-json --verbose --session-id sid --permission-mode acceptEdits",
         "--model opus --fallback-model sonnet --effort low --max-turns 3 --max-budget-usd 0.5",
-        "--append-system-prompt Be brief. --settings {} --setting-sources ",
+        "--system-prompt You are brief. --append-system-prompt Be brief. --settings {} --setting-sources ",
         "--allowedTools Read Bash(git log *) --disallowedTools WebFetch --add-dir /a b --mcp-config mcp.json",
         "--tools  --strict-mcp-config --bare",
         '--json-schema {"type": "object"}',

@@ -42,6 +42,32 @@ def test_the_prompt_is_on_stdin() -> None:
     assert outcome.output == "Grüße {not_a_field} \ufffd"
 
 
+def test_the_item_or_nothing_can_be_on_stdin() -> None:
+    given = {"prompt": "the prompt", "payload": {"key": "ü", "n": 1}}
+    assert json.loads(run(["cat"], task=given, stdin="item")[0].output) == given["payload"]
+    assert run(["cat"], task=given, stdin="nothing")[0].output == ""
+
+
+def test_the_folder_that_it_runs_in(tmp_path: Path) -> None:
+    (tmp_path / "in" / "there").mkdir(parents=True)
+    script = tmp_path / "in" / "there" / "mine"
+    script.write_text("#!/bin/sh\npwd\n")
+    script.chmod(0o755)
+    job = {"cwd": str(tmp_path)}
+    assert run(["./mine"], task=job, cwd="in/there")[0].output == f"{script.parent}\n"
+    assert run(["pwd"], task=job, cwd=str(script.parent))[0].output == f"{script.parent}\n"
+    assert run(["pwd"], task=job)[0].output == f"{tmp_path}\n"
+    outcome, _ = run(["pwd"], task=job, cwd="not/there")
+    assert (outcome.failure, "not/there" in outcome.error) == (FailureKind.REFUSED_TO_START, True)
+
+
+def test_check_wants_the_folder(tmp_path: Path) -> None:
+    check(["true"], [], cwd=str(tmp_path))
+    check(["true"], [], cwd="found/from/the/jobs/folder")
+    with pytest.raises(InvalidInput, match="/no/such"):
+        check(["true"], [], cwd="/no/such")
+
+
 def test_the_item_is_in_a_private_file_and_in_the_environment() -> None:
     code = (
         "import json, os; path = os.environ['ABP_ITEM_FILE']; "
@@ -101,6 +127,20 @@ def test_death_by_a_signal_is_told() -> None:
 
 
 @pytest.mark.parametrize(
+    ("end", "kind"),
+    [
+        ("os.kill(os.getpid(), 9)", FailureKind.TRANSIENT),
+        ("os._exit(137)", FailureKind.TRANSIENT),
+        ("os._exit(143)", FailureKind.TRANSIENT),
+        ("os.kill(os.getpid(), 11)", FailureKind.AGENT_ERROR),
+        ("os._exit(1)", FailureKind.AGENT_ERROR),
+    ],
+)
+def test_what_somebody_killed_is_not_the_fault_of_the_program(end: str, kind: FailureKind) -> None:
+    assert run(python(f"import os; {end}"))[0].failure is kind
+
+
+@pytest.mark.parametrize(
     ("timers", "kind"),
     [
         (Timers(first_event_s=0.2), FailureKind.TIMEOUT_FIRST),
@@ -141,13 +181,6 @@ def test_json_lines_become_events() -> None:
     got = [(event.title, event.body) for event in sink.events]
     assert got == [("step", '{"type": "step", "n": 1}'), ("", "[1]"), ("", "plain"), ("", "last")]
     assert (outcome.ok, outcome.output) == (True, "last")
-
-
-def test_with_a_schema_the_output_must_be_json() -> None:
-    schema = {"output_schema": {"type": "object"}}
-    assert run(["echo", '{"a": 1}'], task=schema)[0].result == {"a": 1}
-    outcome, _ = run(["echo", "no"], task=schema)
-    assert (outcome.failure, outcome.output) == (FailureKind.BAD_OUTPUT, "no\n")
 
 
 @pytest.mark.parametrize("value", ["a\0b", "x" * 200_000], ids=["NUL", "too long"])
@@ -220,13 +253,22 @@ def test_check_wants_the_program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 def test_probe_and_permissions() -> None:
     worker = make_worker("command", {"argv": ["true"]})
     assert worker.probe().available
-    assert "true" in worker.permissions()[0]
+    assert worker.permissions() == ["runs true with all the rights of your account"]
+    assert "in /x with" in make_worker("command", {"argv": ["true"], "cwd": "/x"}).permissions()[0]
     assert not make_worker("command", {"argv": ["no-such-program"]}).probe().available
 
 
 @pytest.mark.parametrize(
     "options",
-    [{}, {"argv": []}, {"argv": [""]}, {"argv": ["a"], "shell": True}, {"argv": ["a"], "env": {"A=B": "c"}}],
+    [
+        {},
+        {"argv": []},
+        {"argv": [""]},
+        {"argv": ["a"], "cwd": ""},
+        {"argv": ["a"], "stdin": "both"},
+        {"argv": ["a"], "shell": True},
+        {"argv": ["a"], "env": {"A=B": "c"}},
+    ],
 )
 def test_bad_options(options: dict[str, Any]) -> None:
     with pytest.raises(InvalidInput, match="worker command"):

@@ -117,3 +117,9 @@ def test_no_near_json_raises(data: str) -> None:
 )
 def test_hostile_lines_lose_no_later_line(hostile: str) -> None:
     assert objects(hostile.encode() + b'\n{"type": "z"}\n')[-1] == {"type": "z"}
+
+
+def test_an_object_behind_very_many_broken_pieces_is_found() -> None:
+    result = '{"type":"result","result":"done"}'
+    [line] = JsonLines(types=("result",)).feed(('{"a' * 1000 + result + "\n").encode())
+    assert line.objects == [{"type": "result", "result": "done"}]

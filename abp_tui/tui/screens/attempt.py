@@ -8,6 +8,7 @@ from abp_tui.errors import InvalidInput
 from abp_tui.tui.screens.base import AbpScreen
 from abp_tui.tui.widgets.attempt_view import AttemptView
 from abp_tui.tui.widgets.figures import count
+from abp_tui.tui.widgets.output_view import OutputView
 
 MOST_COPIED = 100_000  # characters: terminals drop what is longer
 
@@ -20,8 +21,21 @@ class AttemptScreen(AbpScreen):
         self.query_one(AttemptView).open(tab)
 
     def action_unfold(self) -> None:
-        """Show long messages whole, or fold them."""
-        self.query_one(AttemptView).conversation.unfold()
+        """Show what is under the cursor whole, or fold it."""
+        if folding := self.query_one(AttemptView).folding:
+            folding.toggle()
+        else:
+            self.tell("nothing is folded here: 2 and 3 have what can be unfolded")
+
+    def action_unfold_all(self) -> None:
+        """Show everything in the tab whole, or fold it."""
+        if folding := self.query_one(AttemptView).folding:
+            folding.toggle_all()
+
+    def action_raw(self) -> None:
+        """Show the output as it came, or drawn."""
+        self.query_one(AttemptView).open("output")
+        self.tell(self.query_one(OutputView).toggle_raw())
 
     def action_copy(self) -> None:
         """Put what the tab shows on the clipboard, by way of the terminal (OSC 52)."""

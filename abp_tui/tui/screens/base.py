@@ -142,9 +142,14 @@ class AbpScreen(Screen[None]):
         bar.where, bar.state = self.where(), self.state()
 
     def _tick(self) -> None:
-        if self.is_current:
+        if self._is_seen():
             self.tick()
             self.query_one(TopBar).state = self.state()
+
+    def _is_seen(self) -> bool:
+        """Whether nothing but dialogs is in front. Textual takes any screen behind one to be current, too."""
+        stack = self.app.screen_stack
+        return next((s for s in reversed(stack) if isinstance(s, AbpScreen)), None) is self
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer only what can be done with the job as it is."""
@@ -160,6 +165,7 @@ def _offers_change(before: JobView | None, now: JobView | None) -> bool:
     return before is None or now is None or _offer(before) != _offer(now)
 
 
-def _offer(job: JobView) -> tuple[str, str, Phase | None, bool, bool]:
+def _offer(job: JobView) -> tuple[str, str, Phase | None, bool, bool, bool]:
     alive = job.executor is not None and job.executor.alive
-    return job.id, job.status, job.phase, job.failed_units + job.suspect_units > 0, alive
+    asks = job.question is not None
+    return job.id, job.status, job.phase, job.failed_units + job.suspect_units > 0, alive, asks

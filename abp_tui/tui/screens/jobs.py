@@ -12,7 +12,7 @@ from abp_tui.tui.commands import bindings
 from abp_tui.tui.screens.base import AbpScreen
 from abp_tui.tui.screens.confirm import ConfirmScreen
 from abp_tui.tui.widgets.figures import count, money
-from abp_tui.tui.widgets.glyphs import DIM, PRIMARY, needs_person
+from abp_tui.tui.widgets.glyphs import DIM, LIMIT, PRIMARY, needs_person
 from abp_tui.tui.widgets.job_list import JobList
 from abp_tui.tui.widgets.job_panel import JobPanel
 from abp_tui.tui.widgets.lines import LineList
@@ -54,9 +54,13 @@ class JobsScreen(AbpScreen):
         jobs = self._snapshot.jobs if self._snapshot else ()
         running = sum(job.phase in (Phase.RUNNING, Phase.TESTING) for job in jobs)
         spent = [job.cost_usd for job in jobs if job.cost_usd is not None]
+        limited = sum(job.phase is Phase.GATED for job in jobs)
         parts: list[tuple[str, str]] = []
         if running:
             parts += [(f"{running} running", PRIMARY)]
+        if limited:
+            parts += [(" · ", DIM)] if parts else []
+            parts += [(f"{limited} at a limit", LIMIT)]
         if shown := money(sum(spent), at_least=any(job.cost_is_floor for job in jobs)) if spent else "":
             parts += [(" · ", DIM)] if parts else []
             parts += [(shown, DIM)]
@@ -78,6 +82,12 @@ class JobsScreen(AbpScreen):
         if first:
             self._begin(jobs, snapshot)
         self._show_highlighted()
+
+    def tick(self) -> None:
+        """Count down until the usage limits are over."""
+        self.query_one(JobList).count_down()
+        if self.job is not None and self.job.phase is Phase.GATED:
+            self.query_one(JobPanel).refresh()
 
     def on_resize(self) -> None:
         """The columns follow the width."""
@@ -136,6 +146,11 @@ class JobsScreen(AbpScreen):
         """Go on."""
         if job := self.job:
             self.act(lambda: self.orchestrator.resume(job.id), self.say("goes on"))
+
+    def action_try(self) -> None:
+        """See whether the usage limit is over."""
+        if job := self.job:
+            self.act(lambda: self.orchestrator.resume(job.id), self.say("tries one unit now"))
 
     def action_retry(self) -> None:
         """Run failed and suspect units again."""

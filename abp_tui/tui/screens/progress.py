@@ -99,7 +99,9 @@ class ProgressScreen(AbpScreen):
             self._read_causes()
 
     def tick(self) -> None:
-        """Count the running units' seconds."""
+        """Count the running units' seconds, and those until a usage limit is over."""
+        if self.job is not None and self.job.phase is Phase.GATED:
+            self.query_one(ProgressHead).refresh()
         strip = self.query_one(RunningStrip)
         if strip.running:
             strip.refresh()
@@ -145,6 +147,10 @@ class ProgressScreen(AbpScreen):
     def action_resume(self) -> None:
         """Go on."""
         self.act(lambda: self.orchestrator.resume(self._number), self.say("goes on"))
+
+    def action_try(self) -> None:
+        """See whether the usage limit is over."""
+        self.act(lambda: self.orchestrator.resume(self._number), self.say("tries one unit now"))
 
     def action_test(self) -> None:
         """Test the unit under the cursor."""
@@ -288,6 +294,8 @@ def _quiet(job: JobView) -> str:
     """What the workers' place says while none works."""
     if job.phase is Phase.REVIEW:
         return "the test waits for you: v opens it"
+    if job.phase is Phase.GATED:
+        return "no agent starts for now: u tries one unit"
     if job.synthesis is UnitStatus.FAILED:
         return "the synthesis failed: G goes to it, R runs it again"
     if job.synthesis is UnitStatus.PENDING and job.status is JobStatus.FAILED:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 from textual import work
 from textual.app import ComposeResult
+from textual.binding import Binding
 from textual.containers import Horizontal
 
 from abp_tui.domain.model import Job, TestResult
 from abp_tui.domain.status import AttemptStatus, JobStatus, Phase, UnitStatus
 from abp_tui.errors import AbpError, NotFound
-from abp_tui.feed import RunningUnit, Snapshot
-from abp_tui.tui.commands import bindings
+from abp_tui.feed import Focus, RunningUnit, Snapshot
+from abp_tui.tui.commands import Command, bindings, commands
 from abp_tui.tui.screens.attempt import AttemptScreen
 from abp_tui.tui.screens.edit_prompt import EditPromptScreen
 from abp_tui.tui.widgets.approve_panel import ApprovePanel
@@ -21,7 +23,10 @@ from abp_tui.tui.widgets.figures import clock, count, money, since, span
 from abp_tui.tui.widgets.glyphs import DIM, JOB_MARKS, PRIMARY, UNIT_MARKS, Mark
 from abp_tui.tui.widgets.text import one_line
 from abp_tui.tui.widgets.top_bar import Parts
-from abp_tui.workers.base import make_worker
+from abp_tui.workers.base import Worker, make_worker
+
+DECISIONS = {f"review.{name}" for name in ("approve", "reject", "edit", "other", "cancel")}
+QUIET_S = 3  # seconds without a word, from which on it is said
 
 
 class ReviewScreen(AttemptScreen):
@@ -38,6 +43,8 @@ class ReviewScreen(AttemptScreen):
         self._seen: tuple[Phase | None, JobStatus] | None = None
         self._attempt_id: int | None = None
         self._draft = ""
+        self._worker: Worker[Any] | None = None
+        self._cost: float | None = None
 
     def body(self) -> ComposeResult:
         """What happened on the left, what approving means on the right."""
@@ -52,8 +59,11 @@ class ReviewScreen(AttemptScreen):
 
     def state(self) -> Parts:
         """How the test goes, or how it went."""
+        if self.job is not None and self.job.question is not None:
+            mark = JOB_MARKS["asks"]
+            return ((f"{mark.sign} {mark.word}", mark.style),)
         if self._under_test is not None:
-            return _going(self._under_test)
+            return _going(self._under_test, self._cost)
         if self._result is not None:
             return _gone(self._result)
         return (("no test yet", DIM),)
@@ -70,13 +80,15 @@ class ReviewScreen(AttemptScreen):
     def take(self, snapshot: Snapshot) -> None:
         """Follow the test; once it has ended, read its result."""
         focus, job = snapshot.focus, self.job
-        self.query_one(ApprovePanel).job = job
+        panel = self.query_one(ApprovePanel)
+        panel.job, panel.keys = job, self._keys()
         if focus is None or job is None or focus.job.id != job.id:
             return
         under_test = job.phase is Phase.TESTING
         self._under_test = focus.running[0] if under_test and focus.running else None
         if self._under_test is not None:
             self._follow(self._under_test.attempt_id)
+        self._count_cost(focus)
         self.query_one(AttemptView).add(focus.attempt_id, focus.events)
         # A quick test may begin and end between two snapshots: its unit has changed all the same.
         if (job.phase, job.status) != self._seen or focus.changed != ():
@@ -94,6 +106,14 @@ class ReviewScreen(AttemptScreen):
         """Put the unit back, and leave."""
         number = self._number
         self.act(lambda: self.orchestrator.reject(number), self._rejected)
+
+    def action_answer(self, number: int) -> None:
+        """Answer what the agent asks with one of its options."""
+        seen = self.job.question if self.job else None
+        self.act(
+            lambda: self.orchestrator.answer(self._number, str(number), seen=seen),
+            lambda question: self.tell(f"answered: {question.answer}"),
+        )
 
     def action_cancel(self) -> None:
         """End the running test."""
@@ -151,15 +171,17 @@ class ReviewScreen(AttemptScreen):
     def _read_permissions(self) -> None:
         job = self.orchestrator.repository.jobs.get(self._number)
         try:
-            words = make_worker(job.worker, job.recipe.worker_options).permissions()
+            worker = make_worker(job.worker, job.recipe.worker_options)
         except AbpError as error:
-            words = [f"not known here: {error.message}"]
-        self.show_from_thread(self._show_permissions, tuple(words))
+            self.show_from_thread(self._show_permissions, (f"not known here: {error.message}",))
+        else:
+            self.show_from_thread(self._show_permissions, tuple(worker.permissions()), worker)
 
     # Back on the app's own thread
 
-    def _show_permissions(self, words: tuple[str, ...]) -> None:
+    def _show_permissions(self, words: tuple[str, ...], worker: Worker[Any] | None = None) -> None:
         self.query_one(ApprovePanel).permissions = words
+        self._worker = worker
 
     def _show_result(self, result: TestResult | None) -> None:
         if result is None or result.attempt.outcome is None:
@@ -175,7 +197,7 @@ class ReviewScreen(AttemptScreen):
 
     def _follow(self, attempt_id: int) -> None:
         if self.query_one(AttemptView).follow(attempt_id):
-            self._attempt_id = attempt_id
+            self._attempt_id, self._cost = attempt_id, None
             self.look()
 
     def _approved(self, job: Job) -> None:
@@ -191,18 +213,33 @@ class ReviewScreen(AttemptScreen):
         self.query_one(AttemptView).open("conversation", by_person=False)
         self.tell(f"{job.name}: testing with prompt version {job.recipe.version}")
 
+    def _count_cost(self, focus: Focus) -> None:
+        if self._worker is not None and focus.attempt_id == self._attempt_id:
+            told = [cost for event in focus.events if (cost := self._worker.cost_at(event)) is not None]
+            self._cost = told[-1] if told else self._cost
+
+    def _keys(self) -> tuple[tuple[str, str], ...]:
+        """What can be decided now, by which key, in a line each."""
+        offered = [c for c in commands("review") if c.id in DECISIONS and self.check_action(c.action, ())]
+        return tuple((self._display(c), c.help) for c in offered)
+
+    def _display(self, command: Command) -> str:
+        key = self.abp.keys.of(command).split(",")[0]
+        return self.app.get_key_display(Binding(key, command.action))
+
     @property
     def _number(self) -> int:
         assert self.job_id is not None, "a review is of a job"
         return self.job_id
 
 
-def _going(running: RunningUnit) -> Parts:
+def _going(running: RunningUnit, cost: float | None) -> Parts:
     now = datetime.now(UTC)
     last = running.last.at if running.last and running.last.at else running.started_at
     idle = since(last, now)
     parts = ((f"● testing {clock(since(running.started_at, now))}", PRIMARY),)
-    return (*parts, (f" · idle {span(idle)}", DIM)) if idle >= 3 else parts
+    details = [f"idle {span(idle)}" if idle >= QUIET_S else "", f"{money(cost)} so far" if cost else ""]
+    return (*parts, *((f" · {detail}", DIM) for detail in details if detail))
 
 
 def _gone(result: TestResult) -> Parts:

@@ -2,54 +2,89 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from textual.content import Content
+from textual.geometry import Size
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from abp_tui.domain.model import TestResult
-from abp_tui.tui.widgets.facts import facts, paragraph, stack
+from abp_tui.domain.model import Question, TestResult
+from abp_tui.tui.widgets.facts import Fact, facts, paragraph, stack
 from abp_tui.tui.widgets.figures import money, roughly, span
-from abp_tui.tui.widgets.glyphs import DIM
+from abp_tui.tui.widgets.glyphs import BAD, BOLD, DIM, WARN
 from abp_tui.tui.widgets.text import one_line
 from abp_tui.views import JobView
 
 WIDE = 50  # cells: wider than a panel beside something
+SHOWN = 4000  # characters of a change
 SPREAD = 2.0  # one unit says no more than the order of magnitude
+SURE = 0.95
+LONG = ("retries", "folder")  # facts that only the full form has room for
 
 
 class ApprovePanel(Widget):
-    """Beside the review. `permissions` are the worker's own words."""
+    """Beside the review. `permissions` are the worker's own words; `keys` are keys with what they do now.
+
+    What the agent asks comes first.
+    """
 
     DEFAULT_CSS = """
-    ApprovePanel { background: $surface; padding: 1 2; overflow-y: auto; }
+    ApprovePanel { background: $surface; padding: 1 2; }
     """
     job: reactive[JobView | None] = reactive(None)
-    result: reactive[TestResult | None] = reactive(None)
-    permissions: reactive[tuple[str, ...]] = reactive(())
+    result: reactive[TestResult | None] = reactive(None, layout=True)
+    permissions: reactive[tuple[str, ...]] = reactive((), layout=True)
+    keys: reactive[tuple[tuple[str, str], ...]] = reactive(())
 
     def render(self) -> Content:
-        """In plain words, in ranges."""
+        """In plain words, in ranges; what there is no room for is left out from the end, and said."""
         if self.job is None:
             return Content()
-        width = self.content_size.width
-        if width > WIDE:
-            return self._in_short(self.job, width)
-        lines = [Content.styled("If you approve", "bold"), Content()]
-        lines += facts(_rows(self.job, self.result), width)
-        if self.permissions:
-            lines += [Content(), Content.styled("Each agent", "bold"), *_bullets(self.permissions, width)]
-        lines += [Content(), *paragraph(_caution(self.result), width, DIM)]
+        width, height = self.content_size
+        lines = self._lines(self.job, width)
+        keys = [] if self.job.question else [Content(), *facts(self.keys, width, label_width=2)]
+        if len(lines) + len(keys) <= height:
+            lines += keys
+        elif len(lines) > height > 1:
+            lines = [*lines[: height - 1], Content.styled("… more: make the terminal larger", DIM)]
         return stack(lines)
 
-    def _in_short(self, job: JobView, width: int) -> Content:
-        """The same below the conversation, where there are few lines."""
-        said = [f"{label} {value}" for label, value in _rows(job, self.result) if value]
-        lines = [Content.styled("If you approve", "bold"), *paragraph(" · ".join(said), width, "")]
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """As high as the short form is, or the question."""
+        if self.job is None:
+            return 1
+        if self.job.question is not None:
+            return len(_question(self.job.question, width))
+        return len(self._in_short(self.job, width))
+
+    def watch_job(self, old: JobView | None, new: JobView | None) -> None:
+        """A question takes another height."""
+        if (old and old.question) != (new and new.question):
+            self.refresh(layout=True)
+
+    def _lines(self, job: JobView, width: int) -> list[Content]:
+        if job.question is not None:
+            return _question(job.question, width)
+        return self._in_short(job, width) if width > WIDE else self._in_full(job, width)
+
+    def _in_full(self, job: JobView, width: int) -> list[Content]:
+        lines = [Content.styled("If you approve", BOLD), *facts(_rows(job, self.result), width)]
         if self.permissions:
-            lines += paragraph("Each agent " + "; ".join(self.permissions), width, "")
-        return stack([*lines, *paragraph(_caution(self.result), width, DIM)])
+            lines += [Content(), Content.styled("Each agent", BOLD)]
+            lines += [line for words in self.permissions for line in _permission(words, width)]
+        return [*lines, Content(), *paragraph(caution(self.result), width)]
+
+    def _in_short(self, job: JobView, width: int) -> list[Content]:
+        """The same below the conversation, where there are few lines."""
+        rows = [(label, value) for label, value, *_ in _rows(job, self.result) if value]
+        said = [f"{label} {value}" for label, value in rows if label not in LONG]
+        lines = paragraph("If you approve: " + " · ".join(said), width, "")
+        loud = [words for words in self.permissions if is_warning(words)]
+        calm = [words for words in self.permissions if not is_warning(words)]
+        for words in loud:
+            lines += paragraph(f"Each agent {words}", width, f"bold {BAD}")
+        if calm:
+            lines += paragraph(("" if loud else "Each agent ") + "; ".join(calm), width, "")
+        return [*lines, *paragraph(caution(self.result), width)]
 
 
 def units_left(job: JobView, result: TestResult | None) -> int:
@@ -75,23 +110,61 @@ def projected_time(job: JobView, result: TestResult | None) -> str:
     return f"{span(rounds * seconds / SPREAD)} to {span(rounds * seconds * SPREAD)}"
 
 
-def _rows(job: JobView, result: TestResult | None) -> list[tuple[str, str]]:
+def could_fail(passed: int) -> float:
+    """The largest share of all units that could fail where so many were tried and all passed.
+
+    At the usual certainty of 95 %: with a larger share, that many passes had been a rare stroke of luck.
+    """
+    return 1.0 - float((1.0 - SURE) ** (1.0 / passed))
+
+
+def is_warning(words: str) -> bool:
+    """Whether a worker says it in capitals: something that a person must not overlook."""
+    first = words.split(" ", 1)[0]
+    return len(first) > 1 and first.isupper()
+
+
+def caution(result: TestResult | None) -> str:
+    """How much the figures are worth."""
+    if result is None:
+        return "The test still runs. What it costs and takes will be shown here."
+    if not result.passed:
+        return "The test did not pass. If you approve, its unit runs again with all the others."
+    return f"One test says little: up to {could_fail(1):.0%} could still fail.".replace("%", " %")
+
+
+def _rows(job: JobView, result: TestResult | None) -> list[Fact]:
     return [
         ("units left", f"{units_left(job, result):,}"),
         ("workers", f"{job.max_workers} \N{MULTIPLICATION SIGN} {one_line(job.worker, 40)}"),
         ("time", projected_time(job, result)),
         ("cost", projected_cost(job, result) if result is not None else ""),
-        ("budget", money(job.budget_usd)),
+        _budget(job, result),
         ("retries", f"up to {job.max_retries} for each unit" if job.max_retries else "none"),
         ("folder", one_line(job.cwd)),
     ]
 
 
-def _bullets(lines: Sequence[str], width: int) -> list[Content]:
-    return [line for text in lines for line in facts([("", one_line(text, 400))], width, label_width=1)]
+def _question(question: Question, width: int) -> list[Content]:
+    """What is asked, the keys that answer it, and below them the change that it is about."""
+    first, _, more = question.text.partition("\n")
+    lines = [Content.styled("The agent asks", "bold"), *paragraph(one_line(first), width, WARN)]
+    options = [(str(n), one_line(option, 200), "bold") for n, option in enumerate(question.options[:9], 1)]
+    lines += facts(options, width, label_width=1)
+    return [*lines, *paragraph(more[:SHOWN], width)]
 
 
-def _caution(result: TestResult | None) -> str:
-    if result is None:
-        return "The test still runs. What it costs and takes will be shown here."
-    return "Rough guesses from one unit: others may take longer, or fail."
+def _budget(job: JobView, result: TestResult | None) -> Fact:
+    """The budget, and whether it may end the batch early."""
+    if job.budget_usd is None:
+        return ("budget", "none: it stops at no sum")
+    spent, cost = job.cost_usd or 0.0, result.cost_usd if result is not None else None
+    highest = spent + units_left(job, result) * (cost or 0.0) * SPREAD
+    if highest > job.budget_usd:
+        return ("budget", f"{money(job.budget_usd)}: may stop before the end", WARN)
+    return ("budget", money(job.budget_usd))
+
+
+def _permission(words: str, width: int) -> list[Content]:
+    style = f"bold {BAD}" if is_warning(words) else ""
+    return facts([("", one_line(words, 400), style)], width, label_width=1)

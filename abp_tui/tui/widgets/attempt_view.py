@@ -1,23 +1,36 @@
-"""An attempt under four tabs: output, conversation, prompt, cost."""
+"""An attempt under five tabs: output, conversation, files changed, prompt, cost."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import ContentSwitcher
 
+from abp_tui.domain.change import FILE, FOLDER, changes_of
 from abp_tui.domain.model import Attempt, Event, WorkUnit
-from abp_tui.domain.status import AttemptStatus
+from abp_tui.domain.status import AttemptStatus, Purpose
 from abp_tui.tui.widgets.conversation import Conversation
 from abp_tui.tui.widgets.figures import money, span
+from abp_tui.tui.widgets.files_view import FilesView
+from abp_tui.tui.widgets.folding import FoldingView
 from abp_tui.tui.widgets.glyphs import BAD, DIM
+from abp_tui.tui.widgets.output_view import OutputView, Piece
 from abp_tui.tui.widgets.tab_line import TabLine
 from abp_tui.tui.widgets.wrapped import TextView, WrappedView
 
-TABS = {"output": "1 Output", "conversation": "2 Conversation", "prompt": "3 Prompt", "cost": "4 Cost"}
+TABS = {
+    "output": "1 Output",
+    "conversation": "2 Conversation",
+    "files": "3 Files",
+    "prompt": "4 Prompt",
+    "cost": "5 Cost",
+}
+SHORT = {"conversation": "2 Talk"}
+ROOMY = 74  # cells: with fewer, the short labels
 
 
 class AttemptView(Vertical):
@@ -36,13 +49,17 @@ class AttemptView(Vertical):
         self._attempt_id: int | None = None
         self.seq: int | None = None
         self._chosen = False
+        self._recorded: list[Event] = []
+        self._version = ""
+        self._behind = 0
 
     def compose(self) -> ComposeResult:
         """The tabs and what is behind them."""
         yield TabLine(tuple(TABS.items()), self._tab)
         with ContentSwitcher(initial=self._tab):
-            yield TextView(id="output")
+            yield OutputView(id="output")
             yield Conversation(id="conversation")
+            yield FilesView(id="files")
             yield TextView(id="prompt")
             yield TextView(id="cost")
 
@@ -62,8 +79,16 @@ class AttemptView(Vertical):
         view = self.query_one(f"#{self.tab}")
         if isinstance(view, Conversation):
             return view.transcript
-        assert isinstance(view, TextView)
+        if isinstance(view, FilesView):
+            return view.text
+        assert isinstance(view, TextView | OutputView)
         return view.text
+
+    @property
+    def folding(self) -> FoldingView[Any] | None:
+        """What can be unfolded in the tab that is shown, if anything."""
+        view = self.query_one(f"#{self.tab}")
+        return view if isinstance(view, FoldingView) else None
 
     def open(self, tab: str, *, by_person: bool = True) -> None:
         """Show a tab; once a person has chosen one, only a person changes it."""
@@ -79,22 +104,36 @@ class AttemptView(Vertical):
         if attempt_id == self._attempt_id:
             return False
         self._attempt_id = attempt_id
+        self._recorded = []
         self.conversation.clear()
-        for name in ("output", "prompt", "cost"):
+        self.query_one(OutputView).show()
+        self.query_one(FilesView).show(None, "the files are compared when the test has ended")
+        for name in ("prompt", "cost"):
             self.query_one(f"#{name}", TextView).show()
+        self._label()
         return True
 
     def add(self, attempt_id: int | None, events: Sequence[Event]) -> None:
         """Take events in, if they are of the attempt shown."""
-        if attempt_id is not None and attempt_id == self._attempt_id:
-            self.conversation.add(events)
+        if attempt_id is None or attempt_id != self._attempt_id:
+            return
+        recorded = [event for event in self.conversation.add(events) if event.ref in (FILE, FOLDER)]
+        if recorded:
+            self._recorded += recorded
+            if changes := changes_of(self._recorded):
+                self.query_one(FilesView).show(changes)
+                self._label()
 
     def show(self, attempt: Attempt, unit: WorkUnit) -> None:
         """Show all that is known of an attempt besides its events."""
         self.seq = unit.seq
-        self.query_one("#output", TextView).show(*output_of(attempt))
+        self._version = f" v{attempt.recipe_version}"
+        self.query_one(OutputView).show(output_of(attempt))
         self.query_one("#prompt", TextView).show((attempt.prompt, ""))
         self.query_one("#cost", TextView).show((cost_of(attempt), ""), ("\nitem", DIM), (item_of(unit), ""))
+        if changes_of(self._recorded) is None:
+            self.query_one(FilesView).show(None, why_no_files(attempt))
+        self._label()
 
     def on_tab_line_chosen(self, message: TabLine.Chosen) -> None:
         """A tab was clicked."""
@@ -104,30 +143,52 @@ class AttemptView(Vertical):
     def on_wrapped_view_behind(self, message: WrappedView.Behind) -> None:
         """Say on the tab how many lines came since a person scrolled up."""
         message.stop()
-        more = f" +{message.lines:,}" if message.lines else ""
-        labels = {**TABS, "conversation": TABS["conversation"] + more}
-        self.query_one(TabLine).choices = tuple(labels.items())
+        self._behind = message.lines
+        self._label()
+
+    def on_resize(self) -> None:
+        """Another width may have room for other labels."""
+        self._label()
+
+    def _label(self) -> None:
+        labels = TABS if self.size.width >= ROOMY else {**TABS, **SHORT}
+        more = {
+            "conversation": f" +{self._behind:,}" if self._behind else "",
+            "files": self.query_one(FilesView).badge,
+            "prompt": self._version,
+        }
+        self.query_one(TabLine).choices = tuple((tab, f"{labels[tab]}{more.get(tab, '')}") for tab in TABS)
 
 
-def output_of(attempt: Attempt) -> list[tuple[str, str]]:
-    """The answer, or why there is none, as styled texts."""
+def output_of(attempt: Attempt) -> list[Piece]:
+    """The answer, or why there is none."""
     outcome = attempt.outcome
     if outcome is None:
         ended = attempt.status is not AttemptStatus.RUNNING
-        return [("it was broken off" if ended else "it still runs: 2 shows its conversation", DIM)]
-    texts = []
+        return [Piece("it was broken off" if ended else "it still runs: 2 shows its conversation", DIM)]
+    pieces = []
     if outcome.error:
         kind = f"{outcome.failure}: " if outcome.failure else ""
-        texts.append((kind + outcome.error + "\n", BAD))
-    texts += [
-        (f"not allowed: {denial.tool} {denial.detail}".rstrip() + "\n", BAD) for denial in outcome.denials
+        pieces.append(Piece(kind + outcome.error + "\n", BAD))
+    pieces += [
+        Piece(f"not allowed: {denial.tool} {denial.detail}".rstrip() + "\n", BAD)
+        for denial in outcome.denials
     ]
     if outcome.output:
-        texts.append((outcome.output, ""))
+        pieces.append(Piece(outcome.output, answer=True))
     if outcome.result is not None:
-        texts.append(("\nstructured result", DIM))
-        texts.append((json.dumps(outcome.result, indent=2, ensure_ascii=False), ""))
-    return texts or [("it said nothing", DIM)]
+        result = json.dumps(outcome.result, indent=2, ensure_ascii=False)
+        pieces += [Piece("\nstructured result", DIM), Piece(result, answer=True)]
+    return pieces or [Piece("it said nothing", DIM)]
+
+
+def why_no_files(attempt: Attempt) -> str:
+    """Why it is not known which files an attempt changed."""
+    if attempt.purpose is not Purpose.TEST:
+        return "compared for a test only: in a batch, several agents change the folder at once"
+    if attempt.status is AttemptStatus.RUNNING:
+        return "the files are compared when the test has ended"
+    return "not known: the test was broken off before its files were compared"
 
 
 def cost_of(attempt: Attempt) -> str:

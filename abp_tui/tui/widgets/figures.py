@@ -17,6 +17,11 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{secs:02}" if hours else f"{minutes}:{secs:02}"
 
 
+def countdown(seconds: float) -> str:
+    """`41:52`, `2h 14m`, `3d 4h`: how long until something, to the second where that is soon."""
+    return clock(seconds) if seconds < 3600 else span(seconds)
+
+
 def span(seconds: float) -> str:
     """`0.4 s`, `42 s`, `12 min`, `1h 28m`, `3d 4h`: a duration in words."""
     if seconds < 1:
@@ -50,7 +55,7 @@ def rate(per_s: float | None) -> str:
 
 
 def roughly(low: float, high: float, unit: str = "") -> str:
-    """A range in two figures: `$37 to $150` says less than it seems to know otherwise."""
+    """A range in two figures: `$0.37 to $1.50`, `$37 to $150`; more would seem to know more than it does."""
     return f"{unit}{_two_figures(low)} to {unit}{_two_figures(high)}"
 
 
@@ -65,4 +70,5 @@ def since(moment: datetime, now: datetime | None = None) -> float:
 
 
 def _two_figures(number: float) -> str:
-    return f"{float(f'{number:.2g}'):,.0f}" if number >= 10 else f"{number:.2g}"
+    rounded = float(f"{number:.2g}")
+    return f"{rounded:,.0f}" if rounded >= 10 else f"{rounded:.2f}" if rounded >= 0.1 else f"{rounded:.2g}"

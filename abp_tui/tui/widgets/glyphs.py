@@ -42,6 +42,7 @@ JOB_MARKS = {
     "enumerating": Mark("enumerating", "○", "o", DIM),
     "created": Mark("created", "○", "o", DIM),
     "testing": Mark("testing", "●", "*", PRIMARY),
+    "asks": Mark("asks you", "?", "?", WARN),
     "review": Mark("review", "◐", "?", WARN),
     "running": Mark("running", "●", "*", PRIMARY),
     "gated": Mark("limit", "‖", "=", LIMIT),
@@ -76,12 +77,14 @@ def job_mark(job: JobView) -> Mark:
     """The mark of a job: its phase, where there is one that says more than its status."""
     if job.stalled:
         return JOB_MARKS["stalled"]
+    if job.question is not None:
+        return JOB_MARKS["asks"]
     return JOB_MARKS[job.phase.value if job.phase else job.status.value.lower()]
 
 
 def needs_person(job: JobView) -> bool:
     """Whether nothing goes on with this job until a person has looked at it."""
-    if job.phase in (Phase.REVIEW, Phase.INTERRUPTED):
+    if job.phase in (Phase.REVIEW, Phase.INTERRUPTED) or job.question is not None:
         return True
     reason = job.pause_reason or ""
     return job.status is JobStatus.PAUSED and bool(reason) and reason not in _BY_A_PERSON

@@ -11,8 +11,8 @@ from abp_tui.domain.status import Phase
 from abp_tui.feed import Pace
 from abp_tui.terminal import speaks_utf8
 from abp_tui.tui.widgets.columns import GAP, Cell, Column, header, lay_out, row
-from abp_tui.tui.widgets.figures import money, rate, span
-from abp_tui.tui.widgets.glyphs import BAD, BOLD, DIM, FAINT, WARN, job_mark
+from abp_tui.tui.widgets.figures import countdown, money, rate, span
+from abp_tui.tui.widgets.glyphs import BAD, BOLD, DIM, FAINT, LIMIT, WARN, job_mark
 from abp_tui.tui.widgets.lines import LineList
 from abp_tui.tui.widgets.text import fit, one_line
 from abp_tui.views import JobView
@@ -90,18 +90,30 @@ class JobList(LineList):
         job, marked = self._shown[index], index == self.cursor
         layout = lay_out(COLUMNS, width)
         cells = self._cells(job, marked, {c.name: w for c, w in layout}.get("bar", 0))
-        if job.phase is not Phase.REVIEW:
-            return row(layout, cells)
-        return self._with_words(layout, cells, _verdict(job))
+        if job.phase is Phase.REVIEW:
+            return self._with_words(layout, cells, f"italic {WARN}", _verdict(job), "approve?")
+        if job.phase is Phase.GATED and job.gate:
+            done, words = f"{job.completed_units:,}/{job.total_units:,}", job.gate.words(countdown)
+            short = words.removeprefix(f"{job.gate.reason}, ")
+            return self._with_words(layout, cells, LIMIT, f"{done}, {one_line(words)}", one_line(short))
+        return row(layout, cells)
 
-    def _with_words(self, layout: list[tuple[Column, int]], cells: dict[str, Cell], words: str) -> Content:
+    def count_down(self) -> None:
+        """Draw the jobs that wait for a usage limit anew: a second has passed."""
+        for index, job in enumerate(self._shown):
+            if job.phase is Phase.GATED:
+                self.redraw(index)
+
+    def _with_words(
+        self, layout: list[tuple[Column, int]], cells: dict[str, Cell], style: str, words: str, short: str
+    ) -> Content:
         """A row with words in place of its figures: they are never cut short by a column."""
         between = [width for column, width in layout if column.name in BETWEEN]
         room = sum(between) + GAP * (len(between) - 1)
         head = [(column, width) for column, width in layout if column.name in ("edge", "name", "status")]
         tail = [(column, width) for column, width in layout if column.name == "cost"]
-        middle = fit(words if cell_len(words) <= room else "approve?", room)
-        parts: list[Content] = [row(head, cells), Content.styled(middle, f"italic {WARN}")]
+        middle = fit(words if cell_len(words) <= room else short, room)
+        parts: list[Content] = [row(head, cells), Content.styled(middle, style)]
         return Content(" " * GAP).join([*parts, *([row(tail, cells)] if tail else [])])
 
     def _cells(self, job: JobView, marked: bool, bar_width: int) -> dict[str, Cell]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from textual.content import Content
@@ -10,8 +11,8 @@ from textual.widget import Widget
 
 from abp_tui.feed import Pace
 from abp_tui.tui.widgets.facts import Fact, facts, paragraph, stack
-from abp_tui.tui.widgets.figures import ago, count, money, rate, span
-from abp_tui.tui.widgets.glyphs import BAD, DIM, GOOD, WARN, job_mark, needs_person
+from abp_tui.tui.widgets.figures import ago, count, countdown, money, rate, span
+from abp_tui.tui.widgets.glyphs import BAD, DIM, GOOD, LIMIT, WARN, job_mark, needs_person
 from abp_tui.tui.widgets.text import one_line
 from abp_tui.views import JobView
 
@@ -46,6 +47,7 @@ def job_facts(job: JobView, pace: Pace) -> list[Fact]:
         ("intent", one_line(job.intent, 300)),
         ("items", f"{source(job)} ({job.total_units:,})"),
         ("prompt", f"version {job.prompt_version}"),
+        ("results", f"JSON: {one_line(json.dumps(job.output_schema), 300)}" if job.output_schema else ""),
         ("folder", one_line(job.cwd)),
         ("done", f"{job.completed_units:,}" if job.completed_units else "", GOOD),
         ("failed", f"{job.failed_units:,}" if job.failed_units else "", BAD),
@@ -56,6 +58,7 @@ def job_facts(job: JobView, pace: Pace) -> list[Fact]:
         ("budget", budget),
         ("synthesis", job.synthesis.lower() if job.synthesis else ""),
         ("waits", one_line(job.waiting or "", 300), WARN),
+        ("limit", one_line(job.gate.words(countdown), 300) if job.gate else "", LIMIT),
         ("executor", executor(job)),
         ("made", ago(job.created_at)),
     ]

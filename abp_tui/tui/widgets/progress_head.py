@@ -8,8 +8,8 @@ from textual.widget import Widget
 
 from abp_tui.feed import Pace
 from abp_tui.tui.widgets.facts import paragraph, stack
-from abp_tui.tui.widgets.figures import money, rate, span
-from abp_tui.tui.widgets.glyphs import BAD, BOLD, DIM, FAINT, GOOD, PRIMARY, WARN, job_mark
+from abp_tui.tui.widgets.figures import countdown, money, rate, span
+from abp_tui.tui.widgets.glyphs import BAD, BOLD, DIM, FAINT, GOOD, LIMIT, PRIMARY, WARN, job_mark
 from abp_tui.tui.widgets.job_list import bar
 from abp_tui.tui.widgets.job_panel import next_step
 from abp_tui.tui.widgets.text import one_line
@@ -61,6 +61,8 @@ class ProgressHead(Widget):
             lines += paragraph(words, width, WARN)
         elif self.job.waiting:
             lines += paragraph(f"waits: {one_line(self.job.waiting)}", width, WARN)
+        elif self.job.phase == "gated" and self.job.gate:
+            lines += paragraph(one_line(self.job.gate.words(countdown)), width, LIMIT)
         return lines
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Generic, TypeVar
 
@@ -31,6 +32,7 @@ class WrappedView(LineView, Generic[Block]):
         super().__init__(id=id)
         self._blocks: list[Block] = []
         self._lines: list[Content] = []
+        self._starts: list[int] = []
         self._built_for = 0
         self._follow = self.following = follow
         self._behind = 0
@@ -60,7 +62,7 @@ class WrappedView(LineView, Generic[Block]):
 
     def clear(self) -> None:
         """Start again with nothing."""
-        self._blocks, self._lines = [], []
+        self._blocks, self._lines, self._starts = [], [], []
         self.following = self._follow
         self._set_behind(0)
         self.measure()
@@ -71,16 +73,51 @@ class WrappedView(LineView, Generic[Block]):
             return
         before = len(self._lines)
         self._blocks.extend(blocks)
-        self._lines.extend(line for block in blocks for line in self.build(block, self._width))
+        self._build_from(len(self._blocks) - len(blocks))
         self.measure()
         if self.following:
             self._to_end()
-        elif self._follow:
+        elif self._follow and self.max_scroll_y:
             self._set_behind(self._behind + len(self._lines) - before)
+
+    def replace(self, index: int, block: Block) -> None:
+        """Put another block in the place of one; what is in view below it stays there."""
+        self._blocks[index] = block
+        start, end = self.lines_of_block(index)
+        lines = self.build_block(index)
+        self._lines[start:end] = lines
+        grown = len(lines) - (end - start)
+        if grown:
+            self._starts[index + 1 :] = [at + grown for at in self._starts[index + 1 :]]
+            self.measure()
+            self.shift(start, grown)
+        else:
+            self.refresh()
+
+    def shift(self, start: int, lines: int) -> None:
+        """The block that starts at a line has become longer by so many."""
+        if self.following:
+            self._to_end()
+        elif start < self.scroll_offset.y:
+            self.scroll_to(y=self.scroll_offset.y + lines, animate=False, immediate=True, force=True)
+
+    def block_at(self, line: int) -> int:
+        """The index of the block that a line is of; -1 where there is none."""
+        return bisect_right(self._starts, line) - 1
+
+    def lines_of_block(self, index: int) -> tuple[int, int]:
+        """The first line of a block, and the one after its last."""
+        after = self._starts[index + 1] if index + 1 < len(self._starts) else len(self._lines)
+        return self._starts[index], after
+
+    def build_block(self, index: int) -> list[Content]:
+        """The lines of the block with this index."""
+        return self.build(self._blocks[index], self._width)
 
     def rebuild(self) -> None:
         """Build all lines anew."""
-        self._lines = [line for block in self._blocks for line in self.build(block, self._width)]
+        self._lines, self._starts = [], []
+        self._build_from(0)
         self._built_for = self.line_width
         self.measure()
         if self.following:
@@ -99,6 +136,11 @@ class WrappedView(LineView, Generic[Block]):
             self.following = at_end
             if at_end:
                 self._set_behind(0)
+
+    def _build_from(self, first: int) -> None:
+        for index in range(first, len(self._blocks)):
+            self._starts.append(len(self._lines))
+            self._lines.extend(self.build_block(index))
 
     def _to_end(self) -> None:
         self.scroll_to(y=self.max_scroll_y, animate=False, immediate=True, force=True)
@@ -137,9 +179,13 @@ class TextView(WrappedView[Text]):
         """The lines of one text."""
         if isinstance(block, Content):
             return [block]
-        text, style = block
-        lines = [Content.styled(line, style) for line in wrap(clean(text[:MOST_CHARACTERS]), width)]
-        left = len(text) - MOST_CHARACTERS
-        if left > 0:
-            lines.append(Content.styled(f"… {left:,} characters more: export shows all", "dim"))
-        return lines
+        return plain_lines(*block, width)
+
+
+def plain_lines(text: str, style: str, width: int) -> list[Content]:
+    """A text as it is, wrapped; of a very long one the beginning, and how much more there is."""
+    lines = [Content.styled(line, style) for line in wrap(clean(text[:MOST_CHARACTERS]), width)]
+    left = len(text) - MOST_CHARACTERS
+    if left > 0:
+        lines.append(Content.styled(f"… {left:,} characters more: export shows all", "dim"))
+    return lines

@@ -1,0 +1,43 @@
+"""Which session of an agent the next attempt of a unit may go on with."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+
+from abp_tui.domain.failure import GOES_ON, FailureKind
+from abp_tui.domain.status import AttemptStatus
+
+_KINDS = ", ".join(f"'{kind}'" for kind in sorted(GOES_ON))
+# Its agent has said something, its machine is this one, and neither a person nor an edit wants it anew.
+_LEFT = (
+    "SELECT a.session_id, a.status, u.failure_kind, u.error FROM attempt a "
+    "JOIN unit u ON u.job_id = a.job_id AND u.seq = a.seq "
+    "WHERE a.job_id = ? AND a.seq = ? AND a.number = ? AND a.recipe_version = ? AND a.host = ? "
+    "AND a.purpose <> 'test' AND NOT a.end_asked "
+    f"AND (a.status = 'INTERRUPTED' OR (a.status = 'FAILED' AND u.failure_kind IN ({_KINDS}))) "
+    "AND EXISTS (SELECT 1 FROM attempt b JOIN event e ON e.attempt_id = b.id "
+    "WHERE b.job_id = a.job_id AND b.seq = a.seq AND b.session_id = a.session_id "
+    "AND e.kind IN ('text', 'thinking', 'tool_call') AND NOT e.is_error)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LeftSession:
+    """A session that can be gone on with, and how its attempt failed; None where it was broken off."""
+
+    id: str
+    failure: FailureKind | None
+    error: str
+
+
+def left_session(
+    connection: sqlite3.Connection, job_id: int, seq: int, number: int, recipe_version: int, host: str
+) -> LeftSession | None:
+    """The session of this attempt of a unit, where an attempt with this recipe on this host may take it."""
+    row = connection.execute(_LEFT, (job_id, seq, number, recipe_version, host)).fetchone()
+    if row is None:
+        return None
+    session_id, status, kind, error = row
+    failed = status == AttemptStatus.FAILED
+    return LeftSession(session_id, FailureKind(kind) if failed else None, error or "" if failed else "")
