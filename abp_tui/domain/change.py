@@ -8,6 +8,7 @@ from enum import StrEnum
 from pydantic import ValidationError
 
 from abp_tui.domain.model import Event, EventKind, Frozen
+from abp_tui.words import counted
 
 FILE = "file changed"
 FOLDER = "folder compared"
@@ -56,8 +57,7 @@ class FolderChanges(Frozen):
             return f"changed files are not known: {self.not_compared}"
         if not self.total:
             return "no file changed"
-        noun = "file" if self.total == 1 else "files"
-        return f"{self.total:,} {noun} changed, +{self.added:,} -{self.removed:,}"
+        return f"{counted(self.total, 'file')} changed, +{self.added:,} -{self.removed:,}"
 
 
 def events_of(changes: FolderChanges) -> list[Event]:

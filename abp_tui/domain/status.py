@@ -114,17 +114,6 @@ UNIT_STEPS: Mapping[UnitStatus, frozenset[UnitStatus]] = MappingProxyType(
     }
 )
 
-ATTEMPT_STEPS: Mapping[AttemptStatus, frozenset[AttemptStatus]] = MappingProxyType(
-    {
-        AttemptStatus.RUNNING: frozenset(
-            {AttemptStatus.COMPLETED, AttemptStatus.FAILED, AttemptStatus.INTERRUPTED}
-        ),
-        AttemptStatus.COMPLETED: frozenset(),
-        AttemptStatus.FAILED: frozenset(),
-        AttemptStatus.INTERRUPTED: frozenset(),
-    }
-)
-
 
 def check_job_step(name: str, old: JobStatus, new: JobStatus) -> None:
     """Raise `IllegalTransition` unless the job called `name` may go from `old` to `new`."""
@@ -136,12 +125,6 @@ def check_unit_step(seq: int, old: UnitStatus, new: UnitStatus) -> None:
     """Raise `IllegalTransition` unless unit `seq` may go from `old` to `new`."""
     if new not in UNIT_STEPS[old]:
         raise IllegalTransition(f"unit {seq} is {old} and can't become {new}", _hint(UNIT_STEPS[old]))
-
-
-def check_attempt_step(attempt_id: int, old: AttemptStatus, new: AttemptStatus) -> None:
-    """Raise `IllegalTransition` unless the attempt may go from `old` to `new`."""
-    if new not in ATTEMPT_STEPS[old]:
-        raise IllegalTransition(f"attempt {attempt_id} is {old} and can't become {new}", "it has ended")
 
 
 def _hint(steps: frozenset[JobStatus] | frozenset[UnitStatus]) -> str:

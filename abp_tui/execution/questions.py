@@ -41,9 +41,9 @@ class OpenQuestions:
     def write(self, journal: Journal, asked: Sequence[Asked]) -> dict[int, Asked]:
         """Within a transaction: write down new questions, and that others are over; returns the new ones."""
         self._withdrawn = [number for number, each in self._open.items() if each.over]
-        journal.withdraw(self._withdrawn)
+        journal.questions.withdraw(self._withdrawn)
         new = [each for each in asked if not each.over]
-        return {journal.ask(each.attempt_id, each.text, each.options): each for each in new}
+        return {journal.questions.ask(each.attempt_id, each.text, each.options): each for each in new}
 
     def written(self, new: dict[int, Asked]) -> None:
         """That transaction has been committed."""
@@ -55,5 +55,5 @@ class OpenQuestions:
         """Look for answers, and bring them to whoever waits."""
         if not self._open:
             return
-        for number, option in journal.answers(list(self._open)):
+        for number, option in journal.questions.answers(list(self._open)):
             self._open.pop(number).answer(option)

@@ -27,8 +27,9 @@ from abp_tui.errors import LeaseLost
 from abp_tui.store.claims import Claim, Finished, GoOn, Orders, Render, Started
 from abp_tui.store.database import BUSY_TIMEOUT_S, Database
 from abp_tui.store.gates import GateRows
-from abp_tui.store.records import dump, load, now
-from abp_tui.store.rows import NAME_CAP, WORDS_CAP, attempt_row, cut, event_row, name, unit_row
+from abp_tui.store.questions import QuestionRows
+from abp_tui.store.records import load, now
+from abp_tui.store.rows import WORDS_CAP, attempt_row, cut, event_row, name, unit_row
 from abp_tui.store.sessions import left_session
 from abp_tui.store.tally import Tally, counted_as
 
@@ -98,6 +99,7 @@ class Journal:
         self._boot_id = boot_id
         self._connection: sqlite3.Connection
         self.gates: GateRows
+        self.questions: QuestionRows
         self._tally: Tally
         self._synchronous = ""
         self._change = 0
@@ -108,6 +110,7 @@ class Journal:
         with self._db.connected() as db:
             self._connection = db.connection()
             self.gates = GateRows(self._connection)
+            self.questions = QuestionRows(self._connection)
             self._connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
             try:
                 yield self
@@ -210,24 +213,6 @@ class Journal:
         events = iter(events)
         while rows := [event_row(event) for event in islice(events, BULK_ROWS)]:
             self._bulk(_EVENT, rows)
-
-    def ask(self, attempt_id: int, text: str, options: Sequence[str]) -> int:
-        """Write down what an attempt asks of a person; returns the question's number."""
-        query = "INSERT INTO question (attempt_id, text, options, asked_at) VALUES (?, ?, ?, ?) RETURNING id"
-        listed = dump([cut(option, NAME_CAP) for option in options])
-        return int(self._rows(query, attempt_id, cut(text, WORDS_CAP), listed, now())[0][0])
-
-    def answers(self, questions: Sequence[int]) -> list[tuple[int, str]]:
-        """Those of these questions that have been answered, with the option that was chosen."""
-        marks = ",".join("?" * len(questions))
-        query = f"SELECT id, answer FROM question WHERE id IN ({marks}) AND answer IS NOT NULL"
-        return [(number, answer) for number, answer in self._rows(query, *questions)]
-
-    def withdraw(self, questions: Iterable[int]) -> None:
-        """Nobody waits for the answers to these questions any more."""
-        rows = ((now(), number) for number in questions)
-        query = "UPDATE question SET answered_at = ? WHERE id = ? AND answered_at IS NULL"
-        self._connection.executemany(query, rows)
 
     def finish(self, ends: Iterable[Finished]) -> list[Finished]:
         """Record how attempts ended; returns those recorded. One that was ended before is left as it is."""

@@ -54,6 +54,16 @@ class Testing(Verbs):
         job, seq = self._prepare_test(job_id, seq)
         return launch_executor(self.repository, job, test_seq=seq)
 
+    def launch_next_test(self, job_id: Ref, after: int) -> Job:
+        """Test, as `launch_test` does, the next waiting unit behind seq `after`, or else the first one."""
+        job = self.repository.jobs.find(job_id)
+        units = self.repository.units
+        waiting = units.page(job.id, after=after, limit=1, status=UnitStatus.PENDING)
+        unit = waiting[0] if waiting else units.first_pending(job.id)
+        if unit is None:
+            raise NotFound("no other unit waits", "approve or reject this one")
+        return self.launch_test(job.id, unit.seq)
+
     def test_result(self, job_id: Ref) -> TestResult | None:
         """The newest test of a job, running or ended; None if there was none."""
         job = self.repository.jobs.find(job_id)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import shutil
@@ -17,10 +16,10 @@ from abp_tui.domain.failure import FailureKind
 from abp_tui.domain.model import Event, EventKind, Outcome, Timers, Usage
 from abp_tui.errors import WorkerUnavailable
 from abp_tui.workers.acp_rules import Rule
+from abp_tui.workers.agent import STDERR_LIMIT, account_of, error_line
 from abp_tui.workers.base import NESTING_MARKS, Probe, Sink, Task, Worker, WorkerOptions
 from abp_tui.workers.cancel import Cancel
-from abp_tui.workers.claude_failure import limit_resets_at
-from abp_tui.workers.claude_stream import ClaudeStream
+from abp_tui.workers.claude_failure import reset_told
 from abp_tui.workers.loose import mapping, whole
 from abp_tui.workers.output import Output
 from abp_tui.workers.process import ASK_FIRST, run_program
@@ -33,8 +32,6 @@ if TYPE_CHECKING:
 
     from abp_tui.workers.acp_talk import Talk
 
-STDERR_LIMIT = 1024 * 1024  # bytes told to the sink
-ERROR_LENGTH = 500  # characters
 
 _STOPS = {
     "max_tokens": (FailureKind.BAD_OUTPUT, "the answer was cut off: the model's limit of tokens is reached"),
@@ -137,8 +134,7 @@ class AcpWorker(Worker[AcpOptions]):
         """A hash of the program and of what in its environment names or proves who somebody is."""
         own = {**os.environ, **self._given()}
         telling = sorted(f"{name}={value}" for name, value in own.items() if _TELLS_WHO.search(name))
-        named = "\0".join([self.options.argv[0], *telling])
-        return hashlib.sha256(named.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+        return account_of([self.options.argv[0], *telling])
 
     def _given(self) -> Mapping[str, str]:
         """The options' variables, as they stand where what they refer to is not set: then nothing runs."""
@@ -205,8 +201,8 @@ def _outcome(talk: Talk, end: ProcessEnd) -> Outcome:
         return Outcome.failed(*_STOPS[stop], **facts)
     if talk.problem is not None:
         if talk.problem.kind is FailureKind.USAGE_LIMIT:
-            facts["resets_at"] = limit_resets_at(ClaudeStream(), talk.problem.words, datetime.now(UTC))
-        return Outcome.failed(talk.problem.kind, _one_line(talk.problem.words), **facts)
+            facts["resets_at"] = reset_told(talk.problem.words, datetime.now(UTC))
+        return Outcome.failed(talk.problem.kind, error_line(talk.problem.words), **facts)
     return Outcome.failed(*_ended_early(talk.stage, end), **facts)
 
 
@@ -224,7 +220,7 @@ def _ended_early(stage: str, end: ProcessEnd) -> tuple[FailureKind, str]:
         kind = FailureKind.REFUSED_TO_START
     if kind is FailureKind.AGENT_ERROR and not end.killed_after_result:
         kind = end.kind()
-    return kind, _one_line(words)
+    return kind, error_line(words)
 
 
 def _usage(answer: PromptResponse | None, cost_usd: float | None) -> Usage:
@@ -241,7 +237,3 @@ def _usage(answer: PromptResponse | None, cost_usd: float | None) -> Usage:
         input_tokens=whole(counts, "input_tokens"),
         output_tokens=whole(counts, "output_tokens"),
     )
-
-
-def _one_line(words: str) -> str:
-    return " ".join(words.split())[:ERROR_LENGTH]

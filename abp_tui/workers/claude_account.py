@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from abp_tui.workers.agent import account_of
 from abp_tui.workers.loose import mapping, text
 
 CONFIG_VARIABLE = "CLAUDE_CONFIG_DIR"
@@ -32,7 +32,7 @@ def account(environment: Mapping[str, str], settings: str | None) -> str:
     own = {**environment, **{name: text(mapping(extra, "env"), name) for name in mapping(extra, "env")}}
     signs = [str(config_folder(environment)), text(extra, "apiKeyHelper")]
     signs += [own.get(name, "") for name in (*PLACES, *KEYS)]
-    return hashlib.blake2b("\0".join(signs).encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
+    return account_of(signs)
 
 
 def login(environment: Mapping[str, str]) -> str:

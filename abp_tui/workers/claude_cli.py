@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,17 +10,17 @@ from typing import Any
 
 from abp_tui import paths
 from abp_tui.domain.model import Outcome
-from abp_tui.errors import WorkerUnavailable
 from abp_tui.workers.base import NESTING_MARKS, Probe, Sink, Task
 from abp_tui.workers.cancel import Cancel
 from abp_tui.workers.claude_account import CONFIG_VARIABLE, account, config_folder, login
 from abp_tui.workers.claude_options import ClaudeOptions, in_words
 from abp_tui.workers.claude_schema import native
 from abp_tui.workers.claude_slots import STATE, ConfigSlots
-from abp_tui.workers.probing import probe_version
+from abp_tui.workers.probing import find_program, probe_program
 from abp_tui.workers.spawn import environment
 from abp_tui.workers.stream_json import StreamJsonWorker
 
+HOW_TO_GET = "npm install -g @anthropic-ai/claude-code, then start it once and log in"
 NO_TASK = Task(prompt="", payload={}, cwd="/")
 
 
@@ -103,25 +102,12 @@ class ClaudeCliWorker(StreamJsonWorker[ClaudeOptions]):
 
     def require(self) -> None:
         """Raise `WorkerUnavailable` where the program is not there."""
-        self._find_program()
-
-    def _find_program(self) -> str:
-        found = shutil.which(self.options.program)
-        if found is None:
-            raise WorkerUnavailable(
-                f"there is no program {self.options.program!r}",
-                "npm install -g @anthropic-ai/claude-code, then start it once and log in",
-            )
-        return found
+        find_program(self.options.program, HOW_TO_GET)
 
     def probe(self) -> Probe:
         """Whether the program is here and starts, and which login it seems to have."""
-        try:
-            found = self._find_program()
-        except WorkerUnavailable as error:
-            return Probe(False, error.message, hint=error.hint)
         own = self.environment(NO_TASK)
-        return probe_version(found, environment(own), login(own))
+        return probe_program(self.options.program, HOW_TO_GET, environment(own), login(own))
 
 
 def _slots(environment: Mapping[str, str]) -> ConfigSlots:

@@ -105,6 +105,11 @@ def limit_resets_at(stream: ClaudeStream, complaint: str, now: datetime) -> date
     for info in (stream.limit, told):
         if moment := words.resets_at(info):
             return moment
+    return reset_told(complaint, now)
+
+
+def reset_told(complaint: str, now: datetime) -> datetime | None:
+    """When a usage limit ends, if the text tells. `now` is aware."""
     if found := _AT_EPOCH.search(complaint):
         return datetime.fromtimestamp(int(found[1]), UTC)
     return _next_clock_time(complaint, now)

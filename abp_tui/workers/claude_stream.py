@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from abp_tui.domain.model import Denial, Event, EventKind, Usage
 from abp_tui.workers import claude_words as words
 from abp_tui.workers.claude_usage import figures_of, usage_of
-from abp_tui.workers.lines import JsonLines, Line
 from abp_tui.workers.loose import Json, as_text, mapping, objects, text
+from abp_tui.workers.message_stream import MessageStream
 
 TYPES = frozenset({"system", "assistant", "user", "result", "rate_limit_event", "stream_event"})
 LINE_CAP = 64 * 1024 * 1024  # bytes: a result holds the whole answer
@@ -20,7 +20,7 @@ _TOOL_CALLS = frozenset({"tool_use", "server_tool_use", "mcp_tool_use"})
 _OF_NO_INTEREST = frozenset({"status", "ui_invalidate", "hook_started", "hook_progress", "hook_response"})
 
 
-class ClaudeStream:
+class ClaudeStream(MessageStream):
     """One run's output: feed it bytes, get events; its results and what led to them are kept.
 
     `done` tells whether a result has arrived and nothing has been said after it. `resumed` says that the
@@ -29,7 +29,7 @@ class ClaudeStream:
 
     def __init__(self, *, resumed: bool = False) -> None:
         self._resumed = resumed
-        self._lines = JsonLines(TYPES, LINE_CAP)
+        super().__init__(TYPES, LINE_CAP)
         self._tools: dict[str, str] = {}
         self._denied: dict[str, Denial] = {}
         self.results: list[Json] = []
@@ -40,14 +40,6 @@ class ClaudeStream:
         self.last_tool = ""
         self.last_text = ""
 
-    def feed(self, data: bytes) -> list[Event]:
-        """The events that `data` completes."""
-        return [event for line in self._lines.feed(data) for event in self._line(line)]
-
-    def close(self) -> list[Event]:
-        """The events of a last line without a newline."""
-        return [event for line in self._lines.close() for event in self._line(line)]
-
     @property
     def denials(self) -> tuple[Denial, ...]:
         """The tool calls that were not let through, each once."""
@@ -57,14 +49,6 @@ class ClaudeStream:
     def usage(self) -> Usage:
         """What this run consumed, as far as it has told."""
         return usage_of(self.results, resumed=self._resumed)
-
-    def _line(self, line: Line) -> Iterator[Event]:
-        if not line.objects:
-            yield Event(kind=EventKind.NOTICE, title="output", body=line.text)
-        for message in line.objects:
-            raw = line.text if len(line.objects) == 1 else json.dumps(message, ensure_ascii=False)
-            for n, event in enumerate(self._message(message)):
-                yield event if n else event.model_copy(update={"raw": raw})
 
     def _message(self, message: Json) -> Iterator[Event]:
         self.session_id = text(message, "session_id") or self.session_id

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import shutil
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import replace
@@ -13,7 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from abp_tui.domain.model import Event, EventKind, Outcome
-from abp_tui.errors import WorkerUnavailable
+from abp_tui.workers.agent import account_of, run_agent
 from abp_tui.workers.base import Probe, Sink, Task, Worker
 from abp_tui.workers.cancel import Cancel
 from abp_tui.workers.codex_options import CodexOptions, in_words
@@ -21,12 +19,13 @@ from abp_tui.workers.codex_outcome import Listener, outcome_of
 from abp_tui.workers.codex_session import used_before
 from abp_tui.workers.item_file import ItemFolder
 from abp_tui.workers.output import to_bytes
-from abp_tui.workers.probing import probe_version
-from abp_tui.workers.process import INTERRUPT, Ending, run_program
+from abp_tui.workers.probing import find_program, probe_program
+from abp_tui.workers.process import INTERRUPT, Ending
 from abp_tui.workers.process_end import StartFailure
 from abp_tui.workers.spawn import environment
 from abp_tui.workers.strict_schema import is_strict
 
+HOW_TO_GET = "npm install -g @openai/codex, then start it once and log in"
 NO_SUCH_SESSION = "no rollout found"
 KEYS = ("CODEX_API_KEY", "OPENAI_API_KEY", "CODEX_ACCESS_TOKEN")
 
@@ -61,19 +60,16 @@ class CodexWorker(Worker[CodexOptions]):
         listener = Listener(sink)
         schema = _native_schema(task.output_schema)
         with self._schemas.holding(schema) if schema else nullcontext() as schema_file:
-            end = run_program(
+            end = run_agent(
                 self.argv(task.session_id, schema_file),
-                cwd=task.cwd,
+                task,
+                sink,
+                cancel,
+                listener,
                 env=environment({**os.environ, **task.env}),
                 stdin=to_bytes(task.words),
-                timers=task.timers,
-                cancel=cancel,
-                on_stdout=listener.stdout,
-                on_stderr=listener.stderr,
-                on_start=sink.process,
                 ending=self.ending,
             )
-        listener.close()
         return outcome_of(listener.stream, end, task.session_id, before)
 
     def argv(self, session_id: str | None, schema_file: str | None) -> list[str]:
@@ -96,7 +92,7 @@ class CodexWorker(Worker[CodexOptions]):
         """Told apart by its folder of credentials, its provider and the keys in the environment."""
         signs = [str(home()), self.options.profile or "", *self.options.config]
         signs += [os.environ.get(name, "") for name in KEYS]
-        return hashlib.blake2b("\0".join(signs).encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
+        return account_of(signs)
 
     def permissions(self) -> list[str]:
         """What the agent may do, the widest first."""
@@ -104,24 +100,11 @@ class CodexWorker(Worker[CodexOptions]):
 
     def require(self) -> None:
         """Raise `WorkerUnavailable` where the program is not there."""
-        self._find_program()
-
-    def _find_program(self) -> str:
-        found = shutil.which(self.options.program)
-        if found is None:
-            raise WorkerUnavailable(
-                f"there is no program {self.options.program!r}",
-                "npm install -g @openai/codex, then start it once and log in",
-            )
-        return found
+        find_program(self.options.program, HOW_TO_GET)
 
     def probe(self) -> Probe:
         """Whether the program is here and starts, and which login it seems to have."""
-        try:
-            found = self._find_program()
-        except WorkerUnavailable as error:
-            return Probe(False, error.message, hint=error.hint)
-        return probe_version(found, environment(os.environ), _login())
+        return probe_program(self.options.program, HOW_TO_GET, environment(os.environ), _login())
 
 
 def _native_schema(schema: Mapping[str, Any] | None) -> bytes | None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from abp_tui.domain.failure import FailureKind
 from abp_tui.domain.model import Event, Outcome
+from abp_tui.workers.agent import COMPLAINT_LENGTH, STDERR_LIMIT, error_line
 from abp_tui.workers.base import Sink
 from abp_tui.workers.codex_failure import classify, limit_resets_at
 from abp_tui.workers.codex_session import usage_since
@@ -15,10 +16,6 @@ from abp_tui.workers.lines import LineSplitter
 from abp_tui.workers.loose import Json
 from abp_tui.workers.output import Output
 from abp_tui.workers.process_end import ProcessEnd
-
-STDERR_LIMIT = 1024 * 1024  # bytes told to the sink
-ERROR_LENGTH = 500  # characters
-COMPLAINT_LENGTH = 10_000  # characters that are looked at for what failed
 
 
 class Listener:
@@ -89,7 +86,7 @@ def outcome_of(
         kind = end.kind()
     if kind is FailureKind.USAGE_LIMIT:
         facts["resets_at"] = limit_resets_at(complaint, datetime.now(UTC))
-    return Outcome.failed(kind, " ".join(complaint.split())[:ERROR_LENGTH], **facts)
+    return Outcome.failed(kind, error_line(complaint), **facts)
 
 
 def _complaint(stream: CodexStream, end: ProcessEnd) -> str:

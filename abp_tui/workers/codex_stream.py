@@ -5,13 +5,12 @@ Tolerant by intent: unknown messages and items become notices, and an item may c
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 
 from abp_tui.domain.model import Denial, Event, EventKind
-from abp_tui.workers.lines import JsonLines, Line
 from abp_tui.workers.loose import Json, as_text, mapping, objects, text, whole
+from abp_tui.workers.message_stream import MessageStream
 
 TYPES = frozenset(
     {
@@ -31,14 +30,14 @@ _RETRY = re.compile(r"reconnecting\b", re.I)
 _REFUSED = re.compile(r"\berror=(.*\b(?:rejected|blocked by)\b.*)")
 
 
-class CodexStream:
+class CodexStream(MessageStream):
     """One run's output: feed it bytes, get events; the thread, the answer and the end are kept.
 
     `done` tells whether the turn has ended, `completed` whether it ended well, and `error` what failed.
     """
 
     def __init__(self) -> None:
-        self._lines = JsonLines(TYPES)
+        super().__init__(TYPES)
         self._started: set[str] = set()
         self._denied: list[Denial] = []
         self.thread_id: str | None = None
@@ -48,14 +47,6 @@ class CodexStream:
         self.usage: Json = {}
         self.last_text = ""
         self.last_tool = ""
-
-    def feed(self, data: bytes) -> list[Event]:
-        """The events that `data` completes."""
-        return [event for line in self._lines.feed(data) for event in self._line(line)]
-
-    def close(self) -> list[Event]:
-        """The events of a last line without a newline."""
-        return [event for line in self._lines.close() for event in self._line(line)]
 
     def complaint(self, line: str) -> Event | None:
         """The event of a line on stderr that tells of a refused change: no message says so."""
@@ -69,14 +60,6 @@ class CodexStream:
     def denials(self) -> tuple[Denial, ...]:
         """What the sandbox or a rule did not let through."""
         return tuple(self._denied)
-
-    def _line(self, line: Line) -> Iterator[Event]:
-        if not line.objects:
-            yield Event(kind=EventKind.NOTICE, title="output", body=line.text)
-        for message in line.objects:
-            raw = line.text if len(line.objects) == 1 else json.dumps(message, ensure_ascii=False)
-            for n, event in enumerate(self._message(message)):
-                yield event if n else event.model_copy(update={"raw": raw})
 
     def _message(self, message: Json) -> Iterator[Event]:
         match message.get("type"):

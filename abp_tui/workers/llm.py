@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import sys
@@ -16,20 +15,19 @@ from pydantic import Field
 from abp_tui.domain.failure import FailureKind
 from abp_tui.domain.model import Event, EventKind, Outcome, Usage
 from abp_tui.errors import WorkerUnavailable
+from abp_tui.workers.agent import STDERR_LIMIT, account_of, error_line, run_agent
 from abp_tui.workers.base import Probe, Sink, Task, Worker, WorkerOptions
 from abp_tui.workers.cancel import Cancel
 from abp_tui.workers.lines import JsonLines
 from abp_tui.workers.loose import Json, as_text, text, whole
 from abp_tui.workers.output import Output
-from abp_tui.workers.process import TERMINATE, Ending, run_program
+from abp_tui.workers.process import TERMINATE, Ending
 from abp_tui.workers.process_end import ProcessEnd, StartFailure
 from abp_tui.workers.spawn import environment
 from abp_tui.workers.value import Value
 
 LIBRARY = "llm"
 CHILD = (sys.executable, "-P", "-m", "abp_tui.workers.llm_child")  # -P: no module out of the job's folder
-STDERR_LIMIT = 1024 * 1024  # bytes told to the sink
-ERROR_LENGTH = 500  # characters
 
 _LOGIN = frozenset({401, 402})
 _PASSES = frozenset({408, 409, 425, 429, *range(500, 600)})
@@ -63,21 +61,18 @@ class LlmWorker(Worker[LlmOptions]):
         """Ask the model, and tell of its answer as it comes."""
         listener = _Listener(sink)
         try:
-            end = run_program(
+            end = run_agent(
                 CHILD,
-                cwd=task.cwd,
+                task,
+                sink,
+                cancel,
+                listener,
                 env=environment({**os.environ, **task.env}),
                 stdin=self._request(task),
-                timers=task.timers,
-                cancel=cancel,
-                on_stdout=listener.stdout,
-                on_stderr=listener.stderr,
-                on_start=sink.process,
                 ending=self.ending,
             )
         except StartFailure as failure:
             return failure.outcome()
-        listener.close()
         return _outcome(listener, end)
 
     def _request(self, task: Task) -> bytes:
@@ -114,7 +109,7 @@ class LlmWorker(Worker[LlmOptions]):
         """Told apart by model, by the name of its key, and by the keys that there are."""
         signs = [self.options.model or "", self.options.key or "", os.environ.get("LLM_USER_PATH", "")]
         signs += [os.environ[name] for name in sorted(os.environ) if name.endswith("_API_KEY")]
-        return hashlib.blake2b("\0".join(signs).encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
+        return account_of(signs)
 
     def permissions(self) -> list[str]:
         """It only answers."""
@@ -189,7 +184,7 @@ def _outcome(listener: _Listener, end: ProcessEnd) -> Outcome:
     if interrupted := end.interruption():
         return Outcome.failed(*interrupted, **facts)
     if listener.failed is not None:
-        said = " ".join(text(listener.failed, "error").split())[:ERROR_LENGTH]
+        said = error_line(text(listener.failed, "error"))
         return Outcome.failed(_kind(listener.failed), said, **facts)
     return Outcome.failed(end.kind(), f"ended without an answer, {end.describe()}", **facts)
 

@@ -1,10 +1,12 @@
-"""Asking a program for its version, bounded: whether it starts at all."""
+"""Finding an agent's program, and asking it for its version, bounded: whether it starts at all."""
 
 from __future__ import annotations
 
 import re
+import shutil
 
 from abp_tui.domain.model import Timers
+from abp_tui.errors import WorkerUnavailable
 from abp_tui.workers.base import Probe
 from abp_tui.workers.cancel import Cancel
 from abp_tui.workers.process import run_program
@@ -14,8 +16,23 @@ from abp_tui.workers.spawn import Environment
 TIMERS = Timers(first_event_s=0, idle_s=0, total_s=20)
 
 
-def probe_version(program: str, env: Environment, detail: str) -> Probe:
-    """Run `program --version`, which is to print its version. `detail` is what else is known of it."""
+def find_program(program: str, how_to_get: str) -> str:
+    """The path of a program; raises `WorkerUnavailable` with `how_to_get` as its hint."""
+    found = shutil.which(program)
+    if found is None:
+        raise WorkerUnavailable(f"there is no program {program!r}", how_to_get)
+    return found
+
+
+def probe_program(program: str, how_to_get: str, env: Environment, detail: str) -> Probe:
+    """Find the program and run its `--version`. `detail` is what else is known of it."""
+    try:
+        return _probe_version(find_program(program, how_to_get), env, detail)
+    except WorkerUnavailable as error:
+        return Probe(False, error.message, hint=error.hint)
+
+
+def _probe_version(program: str, env: Environment, detail: str) -> Probe:
     said = bytearray()
     try:
         with Cancel() as cancel:

@@ -13,6 +13,7 @@ from uuid import uuid4
 from abp_tui.domain.failure import FailureKind
 from abp_tui.domain.model import Event, EventKind, Outcome
 from abp_tui.workers import claude_words as words
+from abp_tui.workers.agent import COMPLAINT_LENGTH, STDERR_LIMIT, error_line, run_agent
 from abp_tui.workers.base import Sink, Task, Worker, WorkerOptions
 from abp_tui.workers.cancel import Cancel
 from abp_tui.workers.claude_failure import classify, limit_resets_at, refusal
@@ -20,15 +21,12 @@ from abp_tui.workers.claude_stream import ClaudeStream
 from abp_tui.workers.claude_usage import cost_told
 from abp_tui.workers.loose import Json, text
 from abp_tui.workers.output import Output, to_bytes
-from abp_tui.workers.process import INTERRUPT, Ending, run_program
+from abp_tui.workers.process import INTERRUPT, Ending
 from abp_tui.workers.process_end import ProcessEnd, StartFailure
 from abp_tui.workers.spawn import environment
 
 OptionsT = TypeVar("OptionsT", bound=WorkerOptions)
 
-STDERR_LIMIT = 1024 * 1024  # bytes told to the sink
-ERROR_LENGTH = 500  # characters
-COMPLAINT_LENGTH = 10_000  # characters that are looked at for what failed
 _LOST = re.compile(r"no conversation found with session|session id \S+ is already in use", re.I)
 
 
@@ -68,21 +66,18 @@ class StreamJsonWorker(Worker[OptionsT]):
         sink.session(session_id)
         listener = _Listener(sink, session_id, resumed=task.session_id is not None)
         try:
-            end = run_program(
+            end = run_agent(
                 self.argv(task, session_id),
-                cwd=task.cwd,
+                task,
+                sink,
+                cancel,
+                listener,
                 env=environment(self.environment(task)),
                 stdin=to_bytes(task.words),
-                timers=task.timers,
-                cancel=cancel,
-                on_stdout=listener.stdout,
-                on_stderr=listener.stderr,
-                on_start=sink.process,
                 ending=self.ending,
             )
         except StartFailure as failure:
             return failure.outcome()
-        listener.close()
         return outcome_of(listener.stream, end, session_id)
 
 
@@ -142,13 +137,13 @@ def outcome_of(stream: ClaudeStream, end: ProcessEnd, session_id: str) -> Outcom
         return Outcome.failed(*interrupted, **facts)
     complaint = _complaint(result, end)
     if end.exit_code and (hint := refusal(stream, end.stderr)):
-        return Outcome.failed(FailureKind.REFUSED_TO_START, f"{_in_one_line(complaint)} ({hint})", **facts)
+        return Outcome.failed(FailureKind.REFUSED_TO_START, f"{error_line(complaint)} ({hint})", **facts)
     kind = classify(stream, complaint)
     if kind is FailureKind.AGENT_ERROR and not result:
         kind = end.kind()
     if kind is FailureKind.USAGE_LIMIT:
         facts["resets_at"] = limit_resets_at(stream, complaint, datetime.now(UTC))
-    return Outcome.failed(kind, _in_one_line(complaint), **facts)
+    return Outcome.failed(kind, error_line(complaint), **facts)
 
 
 def _succeeded(result: Json, end: ProcessEnd) -> bool:
@@ -163,7 +158,3 @@ def _complaint(result: Json, end: ProcessEnd) -> str:
     if result:
         return end.describe()
     return f"ended without a result, {end.describe()}"
-
-
-def _in_one_line(complaint: str) -> str:
-    return " ".join(complaint.split())[:ERROR_LENGTH]

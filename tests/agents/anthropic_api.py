@@ -14,12 +14,12 @@ import json
 import select
 import socket
 import struct
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
+
+from tests.agents.http_api import Handler, ScriptedApi
 
 SESSION_HEADER = "X-Claude-Code-Session-Id"
 SOON_S = 0.3
@@ -157,18 +157,15 @@ def usage_limit(resets_at: int) -> Raw:
     )
 
 
-class AnthropicApi:
+class AnthropicApi(ScriptedApi):
     """The server, in threads of its own, from `with` to its end. `requests` are those for messages."""
 
     def __init__(self) -> None:
+        super().__init__(_Handler)
         self.requests: list[Request] = []
         self.others: list[Request] = []
         self._scripts: dict[str, Script] = {}
         self._played: dict[tuple[str, str], int] = {}
-        self._lock = threading.Lock()
-        self.ended = threading.Event()
-        self._server = _Server(self)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def script(self, *steps: Step | Callable[[Request], Step], marker: str = "") -> None:
         """Answer requests whose messages hold `marker` with these steps; "" is for all others.
@@ -209,59 +206,33 @@ class AnthropicApi:
         places = {marker: said.rfind(marker) for marker in self._scripts if marker and marker in said}
         return max(places, key=places.__getitem__, default="" if "" in self._scripts else None)
 
-    def __enter__(self) -> AnthropicApi:
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
-        return self
 
-    def __exit__(self, *_: object) -> None:
-        self.ended.set()
-        self._server.shutdown()
-        self._server.server_close()
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 64
-
-    def __init__(self, api: AnthropicApi) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.api = api
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Clients that go away are what is tested."""
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: _Server
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Silent."""
+class _Handler(Handler):
+    api: AnthropicApi
 
     def do_HEAD(self) -> None:
-        self.server.api.others.append(self._request())
-        self._send(200, b"", {})
+        self.api.others.append(self._request())
+        self.send(200, b"", {})
 
     do_GET = do_HEAD
 
     def do_POST(self) -> None:
         request = self._request()
         if not request.path.split("?")[0].endswith("/messages"):
-            self.server.api.others.append(request)
+            self.api.others.append(request)
             counts = request.path.split("?")[0].endswith("/count_tokens")
-            self._send(200 if counts else 404, b'{"input_tokens": 1000}' if counts else b"{}", {})
+            self.send(200 if counts else 404, b'{"input_tokens": 1000}' if counts else b"{}", {})
             return
-        step = self.server.api.next_step(request)
+        step = self.api.next_step(request)
         if isinstance(step, Answer):
             self._answer(request, step)
         elif step.drop:
             self._reset()
         else:
-            self._send(step.status, step.content, step.headers)
+            self.send(step.status, step.content, step.headers)
 
     def _request(self) -> Request:
-        content = self.rfile.read(int(self.headers.get("content-length") or 0))
+        content = self.content()
         try:
             body = json.loads(content) if content else {}
         except ValueError:
@@ -269,23 +240,15 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         return Request(self.command, self.path, headers, body if isinstance(body, dict) else {})
 
-    def _send(self, status: int, content: bytes, headers: Mapping[str, str]) -> None:
-        self.send_response(status)
-        for name, value in {**headers, "content-length": str(len(content))}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(content)
-
     def _answer(self, request: Request, step: Answer) -> None:
-        message = _message(str(request.body.get("model")), step, len(self.server.api.requests))
+        message = _message(str(request.body.get("model")), step, len(self.api.requests))
         if request.streams:
             self._stream(message, step)
         elif step.cut:
             self._cut(step)
         else:
             headers = {"content-type": "application/json", **step.headers}
-            self._send(200, json.dumps(message).encode(), headers)
+            self.send(200, json.dumps(message).encode(), headers)
 
     def _stream(self, message: dict[str, Any], step: Answer) -> None:
         self.send_response(200)
@@ -304,9 +267,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _cut(self, step: Answer) -> None:
         self.close_connection = True
         if step.cut == "drop":
-            self.server.api.ended.wait(SOON_S)  # else it comes together with the words
+            self.api.ended.wait(SOON_S)  # else it comes together with the words
             return
-        while not self.server.api.ended.is_set():
+        while not self.api.ended.is_set():
             readable, _, _ = select.select([self.connection], [], [], 0.1)
             with suppress(OSError):
                 if readable and not self.connection.recv(1024):

@@ -10,11 +10,11 @@ apart and answered alike. The last step of the script answers all further reques
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from tests.agents.http_api import Handler, ScriptedApi
 
 ERRAND = {"model_choice": "flash", "complexity_score": 1, "complexity_reasoning": "-", "reasoning": "-"}
 
@@ -51,17 +51,18 @@ def silence() -> Reply:
     return Reply(silent=True)
 
 
-class GeminiApi:
+JSON = {"content-type": "application/json"}
+STREAM = {"content-type": "text/event-stream"}
+
+
+class GeminiApi(ScriptedApi):
     """The server, in threads of its own, from `with` to its end. `requests` are those that offer tools."""
 
     def __init__(self) -> None:
+        super().__init__(_Handler)
         self.requests: list[Mapping[str, Any]] = []
         self.errands: list[str] = []
-        self.ended = threading.Event()
         self._steps: tuple[Reply, ...] = ()
-        self._lock = threading.Lock()
-        self._server = _Server(self)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def script(self, *steps: Reply) -> None:
         """Answer the coming requests with these steps."""
@@ -87,61 +88,37 @@ class GeminiApi:
             self.requests.append(body)
             return self._steps[min(len(self.requests), len(self._steps)) - 1]
 
-    def __enter__(self) -> GeminiApi:
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
-        return self
 
-    def __exit__(self, *_: object) -> None:
-        self.ended.set()
-        self._server.shutdown()
-        self._server.server_close()
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-
-    def __init__(self, api: GeminiApi) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.api = api
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Clients that go away are what is tested."""
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: _Server
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Silent."""
+class _Handler(Handler):
+    api: GeminiApi
 
     def do_GET(self) -> None:
-        self._send(404, b"{}", "application/json")
+        self.send(404, b"{}", JSON)
 
     def do_POST(self) -> None:
-        content = self.rfile.read(int(self.headers.get("content-length") or 0))
+        content = self.content()
         body = json.loads(content or b"{}")
         if ":countTokens" in self.path:
-            self._send(200, b'{"totalTokens": 100}', "application/json")
+            self.send(200, b'{"totalTokens": 100}', JSON)
             return
-        reply = self.server.api.next_step(self.path, body)
+        reply = self.api.next_step(self.path, body)
         if reply.silent:
-            self.server.api.ended.wait(120)
+            self.api.ended.wait(120)
             self.close_connection = True
         elif reply.status != 200:
-            self._send(reply.status, json.dumps({"error": reply.parts[0]}).encode(), "application/json")
+            self.send(
+                reply.status,
+                json.dumps({"error": reply.parts[0]}).encode(),
+                JSON,
+            )
         elif "alt=sse" in self.path:
-            self._send(200, f"data: {json.dumps(_message(reply))}\n\n".encode(), "text/event-stream")
+            self.send(
+                200,
+                f"data: {json.dumps(_message(reply))}\n\n".encode(),
+                STREAM,
+            )
         else:
-            self._send(200, json.dumps(_message(reply)).encode(), "application/json")
-
-    def _send(self, status: int, content: bytes, kind: str) -> None:
-        self.send_response(status)
-        self.send_header("content-type", kind)
-        self.send_header("content-length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
+            self.send(200, json.dumps(_message(reply)).encode(), JSON)
 
 
 def _message(reply: Reply) -> dict[str, Any]:

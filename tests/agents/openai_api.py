@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from typing import Any
+
+from tests.agents.http_api import Handler, ScriptedApi
 
 INPUT_TOKENS, OUTPUT_TOKENS = 100, 10  # what each whole reply says that it took
 
@@ -76,23 +76,15 @@ class Hangs:
 Reply = Item | tuple[Item, ...] | Refuses | Drops | Hangs
 
 
-class OpenAiApi:
+class OpenAiApi(ScriptedApi):
     """The server, as a context manager. `requests` has every body that came, `failed` what went wrong."""
 
     def __init__(self, *replies: Reply) -> None:
+        super().__init__(_Handler)
+        self.url += "/v1"  # what a client puts `/responses` behind
         self.replies = replies
         self.requests: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
-        self.over = threading.Event()
-        self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (_Handler,), {"api": self}))
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-
-    @property
-    def url(self) -> str:
-        """The address that a client puts `/responses` behind."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}/v1"
 
     def take(self, request: dict[str, Any], headers: dict[str, str]) -> Reply:
         """Keep a request; the reply to it."""
@@ -101,24 +93,13 @@ class OpenAiApi:
             self.headers.append(headers)
             return self.replies[min(len(self.requests), len(self.replies)) - 1]
 
-    def __enter__(self) -> OpenAiApi:
-        self._thread.start()
-        return self
 
-    def __exit__(self, *_: object) -> None:
-        self.over.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join(10)
-
-
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Handler):
     api: OpenAiApi
-    protocol_version = "HTTP/1.1"
     numbers = count(1)
 
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        body = self.content()
         if not self.path.endswith("/responses"):
             self._refuse(Refuses(404))
             return
@@ -131,19 +112,10 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._refuse(Refuses(404))
 
-    def log_message(self, format: str, *args: Any) -> None:
-        pass
-
     def _refuse(self, reply: Refuses) -> None:
         error = {"type": reply.code or "error", "code": reply.code or None, "message": reply.message}
         body = json.dumps({"error": {**error, **reply.more}}).encode()
-        self.send_response(reply.status)
-        for name, value in reply.headers.items():
-            self.send_header(name, value)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+        self.send(reply.status, body, {**reply.headers, "content-type": "application/json"})
 
     def _stream(self, reply: Item | tuple[Item, ...] | Drops | Hangs) -> None:
         self.close_connection = True
@@ -159,7 +131,7 @@ class _Handler(BaseHTTPRequestHandler):
             for event in _deltas(number, (reply.text,)):
                 self._send(event)
         if isinstance(reply, Hangs):
-            self.api.over.wait(120)
+            self.api.ended.wait(120)
         for event in (event for n, item in enumerate(items) for event in _item(number, n, item)):
             self._send(event)
         if items:

@@ -5,10 +5,8 @@ from itertools import product
 import pytest
 
 from abp_tui.domain.status import (
-    AttemptStatus,
     JobStatus,
     UnitStatus,
-    check_attempt_step,
     check_job_step,
     check_unit_step,
 )
@@ -35,11 +33,6 @@ PROCESSING PENDING
 COMPLETED PENDING
 FAILED PENDING
 """
-ATTEMPT_ARROWS = """
-RUNNING COMPLETED
-RUNNING FAILED
-RUNNING INTERRUPTED
-"""
 
 
 def arrows(text: str) -> set[tuple[str, ...]]:
@@ -63,15 +56,6 @@ def test_each_pair_of_unit_states(old: UnitStatus, new: UnitStatus) -> None:
     else:
         with pytest.raises(IllegalTransition, match=f"unit 7 is {old} and can't become {new}"):
             check_unit_step(7, old, new)
-
-
-@pytest.mark.parametrize(("old", "new"), [*product(AttemptStatus, repeat=2)])
-def test_each_pair_of_attempt_states(old: AttemptStatus, new: AttemptStatus) -> None:
-    if (old, new) in arrows(ATTEMPT_ARROWS):
-        check_attempt_step(3, old, new)
-    else:
-        with pytest.raises(IllegalTransition, match=f"attempt 3 is {old} and can't become {new}"):
-            check_attempt_step(3, old, new)
 
 
 def test_a_hint_names_all_the_ways_on() -> None:

@@ -311,6 +311,7 @@ def test_settings_of_the_address_count(pg: Server) -> None:
     url = pg.url + "?application_name=mine&options=-c%20work_mem%3D1MB%20-c%20transaction_read_only%3Doff"
     [item] = make_enumerator("sql", {"connection_string": url, "query": query}).items()
     assert (item.payload["a"], item.payload["b"]) == ("1MB", "mine")
+    pg.run("CREATE SEQUENCE IF NOT EXISTS counter")
     writing = make_enumerator("sql", {"connection_string": url, "query": "SELECT nextval('counter')"})
     assert isinstance(writing, SqlEnumerator)
     assert "read" in refused(writing)

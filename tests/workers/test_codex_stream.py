@@ -102,7 +102,7 @@ def test_a_command_that_fails() -> None:
 
 def test_a_change_of_a_file() -> None:
     call, result = replay("file_change", ProcessEnd(exit_code=0))[1][2:4]
-    assert (call.title, call.body) == ("edit", "add /work/b.txt")
+    assert (call.title, call.body) == ("edit", "add /repo/b.txt")
     assert (result.kind, result.body) == (EventKind.TOOL_RESULT, "completed")
 
 

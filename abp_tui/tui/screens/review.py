@@ -11,8 +11,8 @@ from textual.binding import Binding
 from textual.containers import Horizontal
 
 from abp_tui.domain.model import Job, TestResult
-from abp_tui.domain.status import AttemptStatus, JobStatus, Phase, UnitStatus
-from abp_tui.errors import AbpError, NotFound
+from abp_tui.domain.status import AttemptStatus, JobStatus, Phase
+from abp_tui.errors import AbpError
 from abp_tui.feed import Focus, RunningUnit, Snapshot
 from abp_tui.tui.commands import Command, bindings, commands
 from abp_tui.tui.screens.attempt import AttemptScreen
@@ -125,7 +125,7 @@ class ReviewScreen(AttemptScreen):
     def action_other(self) -> None:
         """Test the next unit that waits."""
         after = self._result.unit.seq if self._result else -1
-        self.act(lambda: self._test_next(after), self._retested)
+        self.act(lambda: self.orchestrator.launch_next_test(self._number, after), self._retested)
 
     def action_edit(self) -> None:
         """Edit the prompt, save it as a new version, test the same unit with it."""
@@ -148,15 +148,6 @@ class ReviewScreen(AttemptScreen):
         self.app.push_screen(EditPromptScreen(template, job.prompt_version, fields), save)
 
     # In threads
-
-    def _test_next(self, after: int) -> Job:
-        units = self.orchestrator.repository.units
-        waiting = units.page(self._number, after=after, limit=1, status=UnitStatus.PENDING) or units.page(
-            self._number, limit=1, status=UnitStatus.PENDING
-        )
-        if not waiting:
-            raise NotFound("no other unit waits", "approve or reject this one")
-        return self.orchestrator.launch_test(self._number, waiting[0].seq)
 
     def _save_and_test(self, text: str, version: int, seq: int | None) -> Job:
         self.orchestrator.set_prompt(self._number, text, based_on=version)
