@@ -1,9 +1,26 @@
-"""What the terminal around us can show, as its environment says."""
+"""The terminal around us: what it can show, as its environment says, and what it must never be sent."""
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
+
+_SEQUENCES = re.compile(
+    r"\x1b[\]P^_X].*?(?:\x07|\x1b\\|\x9c|$)"  # OSC, DCS, PM, APC, SOS: up to their end
+    r"|[\x90\x98\x9d\x9e\x9f].*?(?:\x07|\x1b\\|\x9c|$)"
+    r"|(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?"  # CSI
+    r"|\x1b[ -/]*[0-~]?",
+    re.MULTILINE,
+)
+_LINE_ENDS = re.compile("\r\n|\r|\x85|\u2028|\u2029|\x0b|\x0c")
+_HIDDEN = re.compile(
+    "[\x00-\x08\x0e-\x1f\x7f-\x9f"  # C0 and C1
+    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"
+    "\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb"
+    "\U000e0000-\U000e0fff]"  # zero width, bidi, fillers, variation selectors, tags
+)
+_SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 def speaks_utf8(environment: Mapping[str, str] = os.environ) -> bool:
@@ -22,3 +39,11 @@ def colours(environment: Mapping[str, str] = os.environ) -> str:
     if "256color" in term:
         return "256"
     return "16" if term and term != "dumb" else "none"
+
+
+def harmless(text: str) -> str:
+    """Foreign text without anything that moves the cursor, hides, reorders or recolours.
+
+    Tabs stay, and lines end in `\\n`.
+    """
+    return _SURROGATES.sub("\ufffd", _HIDDEN.sub("", _LINE_ENDS.sub("\n", _SEQUENCES.sub("", text))))

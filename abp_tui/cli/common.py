@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from abp_tui.cli.text import clean, one_line
+from abp_tui.cli.text import one_line
 from abp_tui.errors import InvalidInput
+from abp_tui.terminal import harmless
 
 if TYPE_CHECKING:
     from abp_tui.orchestrator import Orchestrator
@@ -73,7 +74,7 @@ def put(line: str) -> None:
 def put_text(text: str) -> None:
     """Foreign text to stdout: whole into a pipe or file, harmless onto a terminal."""
     if text:
-        click.echo(clean(text) if sys.stdout.isatty() else text, nl=not text.endswith("\n"))
+        click.echo(harmless(text) if sys.stdout.isatty() else text, nl=not text.endswith("\n"))
 
 
 def put_json(value: Any) -> None:

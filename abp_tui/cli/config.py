@@ -9,7 +9,7 @@ import click
 
 from abp_tui.cli.common import json_option, put, put_json
 from abp_tui.cli.layout import dim, table
-from abp_tui.cli.text import clean
+from abp_tui.terminal import harmless
 
 
 @click.command()
@@ -31,8 +31,8 @@ def config(as_json: bool) -> None:
     if as_json:
         put_json([asdict(origin) for origin in found])
         return
-    rows = [(o.name, clean(json.dumps(o.value, ensure_ascii=False)), clean(o.source)) for o in found]
+    rows = [(o.name, harmless(json.dumps(o.value, ensure_ascii=False)), harmless(o.source)) for o in found]
     for line in table(("SETTING", "VALUE", "FROM"), rows):
         put(line)
     file = paths.config_path()
-    put(dim(f"file: {clean(str(file))}{'' if file.exists() else ' (not there)'}"))
+    put(dim(f"file: {harmless(str(file))}{'' if file.exists() else ' (not there)'}"))

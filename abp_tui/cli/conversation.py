@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from abp_tui.cli.layout import bold, dim
-from abp_tui.cli.text import clean, one_line
+from abp_tui.cli.text import one_line
 from abp_tui.domain.change import is_recorded_change
 from abp_tui.domain.model import Event, EventKind
 from abp_tui.store.repository import Repository
+from abp_tui.terminal import harmless
 from abp_tui.words import counted
 
 PROMPT_LINES = 12
@@ -25,16 +26,16 @@ def lines_of(event: Event) -> Iterator[str]:
         case EventKind.PROMPT:
             yield from (dim(f"> {line}") for line in _first(event.body, PROMPT_LINES))
         case EventKind.TEXT:
-            yield from clean(event.body).splitlines()
+            yield from harmless(event.body).splitlines()
         case EventKind.THINKING:
-            yield from (dim(f"  {line}") for line in clean(event.body).splitlines())
+            yield from (dim(f"  {line}") for line in harmless(event.body).splitlines())
         case EventKind.TOOL_CALL:
             yield f"{bold('* ' + one_line(event.title))} {one_line(event.body, LINE_CELLS)}".rstrip()
         case EventKind.TOOL_RESULT | EventKind.DIFF:
             mark = "  ! " if event.is_error else "  | "
             yield from (dim(mark + line) for line in _first(event.body, RESULT_LINES))
         case EventKind.NOTICE if event.title == "question":
-            yield from (bold(f"? {line}") for line in clean(event.body).splitlines())
+            yield from (bold(f"? {line}") for line in harmless(event.body).splitlines())
         case EventKind.RESULT:
             if event.is_error:
                 yield f"! {one_line(event.body or event.title)}"
@@ -50,6 +51,6 @@ def events_of(repository: Repository, attempt_id: int, after: int = 0) -> Iterat
 
 
 def _first(text: str, count: int) -> list[str]:
-    lines = clean(text).splitlines()
+    lines = harmless(text).splitlines()
     more = len(lines) - count
     return lines if more <= 0 else [*lines[:count], f"… {counted(more, 'more line')}"]

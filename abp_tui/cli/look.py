@@ -11,7 +11,8 @@ import click
 
 from abp_tui.cli.common import job_argument, json_option, open_repository, put, put_json, say
 from abp_tui.cli.layout import ago, bold, dim, local, money, pairs, span, table, timer_words, tinted
-from abp_tui.cli.text import clean, one_line
+from abp_tui.cli.text import one_line
+from abp_tui.terminal import harmless
 from abp_tui.words import counted
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def show(job: str, as_json: bool) -> None:
         put(line)
     put(bold("prompt"))
     for line in view.prompt_template.splitlines():
-        put(f"  {clean(line)}")
+        put(f"  {harmless(line)}")
 
 
 @click.command()
@@ -199,7 +200,7 @@ def _question_lines(view: JobView) -> Iterator[str]:
     if view.question is None:
         return
     yield bold("the agent asks")
-    for line in clean(view.question.text).splitlines():
+    for line in harmless(view.question.text).splitlines():
         yield f"  {line}"
     for n, option in enumerate(view.question.options, 1):
         yield f"  {bold(str(n))} {one_line(option)}"

@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 
-# Escape sequences whole (CSI, OSC and other strings, two-character ones), then what is left of control
-# characters: C0 but for tab and newline, DEL, C1, marks that turn the direction of text, lone surrogates.
-_ESCAPES = re.compile(
-    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"
-    r"|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?"
-    r"|\x1b[ -/]*[0-~]"
-)
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-
-
-def clean(text: str) -> str:
-    """Foreign text without anything that a terminal would obey; lines and tabs stay."""
-    return _CONTROLS.sub("", _ESCAPES.sub("", text.replace("\r\n", "\n").replace("\r", "\n")))
+from abp_tui.terminal import harmless
 
 
 def one_line(text: str, cells: int = 0) -> str:
     """Foreign text as one harmless line, cut with `…` where it is wider than `cells` (0: never)."""
-    line = " ".join(clean(text).split())
+    line = " ".join(harmless(text).split())
     return cut(line, cells) if cells else line
 
 

@@ -6,30 +6,16 @@ import re
 
 from rich.cells import cell_len, set_cell_size
 
+from abp_tui.terminal import harmless
+
 TAB = "    "
 
-_SEQUENCES = re.compile(
-    r"\x1b[\]P^_X].*?(?:\x07|\x1b\\|\x9c|$)"  # OSC, DCS, PM, APC, SOS: up to their end
-    r"|[\x90\x98\x9d\x9e\x9f].*?(?:\x07|\x1b\\|\x9c|$)"
-    r"|(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?"  # CSI
-    r"|\x1b[ -/]*[0-~]?",
-    re.MULTILINE,
-)
-_LINE_ENDS = re.compile("\r\n|\r|\x85|\u2028|\u2029|\x0b|\x0c")
-_HIDDEN = re.compile(
-    "[\x00-\x08\x0e-\x1f\x7f-\x9f"  # C0 and C1
-    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"
-    "\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb"
-    "\U000e0000-\U000e0fff]"  # zero width, bidi, fillers, variation selectors, tags
-)
-_SURROGATES = re.compile("[\ud800-\udfff]")
 _BLANKS = re.compile(r"\s+")
 
 
 def clean(text: str) -> str:
-    """The text without anything that moves the cursor, hides, reorders or recolours; lines end in `\\n`."""
-    text = _LINE_ENDS.sub("\n", _SEQUENCES.sub("", text)).replace("\t", TAB)
-    return _SURROGATES.sub("\ufffd", _HIDDEN.sub("", text))
+    """The harmless text with its tabs as blanks."""
+    return harmless(text).replace("\t", TAB)
 
 
 def one_line(text: str, limit: int = 500) -> str:
