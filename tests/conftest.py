@@ -31,6 +31,11 @@ def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
     yield home
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Two for each core: most tests wait for processes half of their time."""
+    return 2 * (os.cpu_count() or 1)
+
+
 @pytest.fixture
 def repository(tmp_path: Path) -> Repository:
     return make_repository(tmp_path)

@@ -373,7 +373,7 @@ class StoreMachine(RuleBasedStateMachine):
         for bucket in self.people.jobs.buckets(number):
             width = job.bucket_width
             part = model.units[bucket.n * width : (bucket.n + 1) * width]
-            assert bucket.model_dump() == {"n": bucket.n, **model.counters(part)}
+            assert bucket._asdict() == {"n": bucket.n, **model.counters(part)}
 
     def check_rows(self, number: int, model: ModelJob) -> None:
         for unit, expected in zip(self.people.units.page(number), model.units, strict=True):
