@@ -238,6 +238,7 @@ def test_large_items_are_written_a_few_at_a_time(
     assert len(orchestrator.repository.units.get(job.id, 2).payload["a"]) == 5_000_000
 
 
+@pytest.mark.slow
 def test_few_large_items_are_in_memory_at_a_time(repository: Repository, tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text(json.dumps([{"a": "x" * 2_000_000}] * 101))
     program = """if True:

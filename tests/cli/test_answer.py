@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.cli.driver import Abp
 from tests.workers.helpers import STANDINS, is_alive
 
@@ -16,6 +18,7 @@ def new(abp: Abp, texts: Path, *more: str, scene: str = "permission") -> None:
     abp.quick("new", "docs", *source, "--worker", "acp", *more, "--", sys.executable, AGENT, scene)
 
 
+@pytest.mark.slow
 def test_a_person_answers_the_test_and_the_rules_the_batch(abp: Abp, texts: Path) -> None:
     new(abp, texts)
     testing = abp.start("test", "docs")

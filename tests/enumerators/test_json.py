@@ -217,6 +217,7 @@ def test_an_item_with_too_many_values_is_named_and_the_path_that_was_meant(
         (('{"skipped": "', "some text ", '", "rows": []}'), "rows", "a text beside the items", "take it out"),
     ],
 )
+@pytest.mark.slow
 def test_an_item_with_too_much_text_is_named(
     path: Path, parts: tuple[str, str, str], items_path: str | None, place: str, hint: str
 ) -> None:
@@ -225,6 +226,7 @@ def test_an_item_with_too_much_text_is_named(
     assert hint in error.hint
 
 
+@pytest.mark.slow
 def test_the_whole_document_may_be_larger_and_so_may_what_is_skipped(path: Path) -> None:
     rows = "[" + "[0, 0], " * 700_000 + "0]"
     made = source(path, f'{{"before": {rows}, "rows": {rows}, "after": {rows}}}', items_path="rows")

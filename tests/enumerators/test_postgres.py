@@ -174,6 +174,7 @@ def test_a_row_that_is_too_large_is_not_sent(pg: Server, large: str) -> None:
     assert memory(reset=False) - before < 30_000
 
 
+@pytest.mark.slow
 def test_a_stored_row_that_is_small_only_while_compressed_is_not_sent(pg: Server) -> None:
     pg.run("CREATE TABLE packed AS SELECT repeat('x', 200000000) AS t")
     made = source(pg, "SELECT t FROM packed")
@@ -191,6 +192,7 @@ def test_a_stored_row_that_unfolds_within_the_limit_is_read(pg: Server) -> None:
     assert len(item.payload["t"]) == 60_000_000
 
 
+@pytest.mark.slow
 def test_large_rows_are_in_memory_one_at_a_time(pg: Server) -> None:
     query = "SELECT repeat('x', 10000000) AS t FROM generate_series(1, 30)"
     before = memory()
