@@ -205,6 +205,35 @@ def test_testing_another_unit_rejects_the_earlier_one(repository: Repository, no
     assert repository.jobs.get(job.id).counters.completed == 1
 
 
+def test_the_next_unit_to_test_is_the_next_that_waits_or_else_the_first(
+    repository: Repository, notes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    orchestrator = Orchestrator(repository, InProcessWorker())
+    job = create(orchestrator, notes)
+    monkeypatch.setattr(
+        orchestrator, "launch_test", lambda job_id, seq: orchestrator.test(job_id, seq=seq).job
+    )
+
+    def next_after(seq: int) -> int:
+        orchestrator.launch_next_test(job.id, seq)
+        result = orchestrator.test_result(job.id)
+        assert result is not None
+        return result.unit.seq
+
+    assert [next_after(seq) for seq in (-1, 0, 1, 4, 4)] == [0, 1, 2, 0, 1]
+
+
+def test_where_no_other_unit_waits_the_next_test_is_refused(repository: Repository, tmp_path: Path) -> None:
+    folder = tmp_path / "only"
+    folder.mkdir()
+    (folder / "one.md").write_text("word")
+    orchestrator = Orchestrator(repository, InProcessWorker())
+    job = create(orchestrator, folder, "only")
+    orchestrator.test(job.id)
+    with pytest.raises(NotFound, match="no other unit waits"):
+        orchestrator.launch_next_test(job.id, 0)
+
+
 def test_what_is_out_of_turn_is_refused_and_changes_nothing(repository: Repository, notes: Path) -> None:
     orchestrator = Orchestrator(repository, InProcessWorker())
     job = create(orchestrator, notes)

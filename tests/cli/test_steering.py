@@ -64,6 +64,7 @@ def test_a_killed_executor_is_seen_and_resume_loses_nothing(abp: Abp, texts: Pat
     shown = abp.json("show", "gated")
     assert (shown["status"], shown["phase"], shown["executor"]["alive"]) == ("RUNNING", "interrupted", False)
     assert "abp resume gated" in abp.run("wait", "gated", code=4).stderr
+    assert "abp resume gated" in abp.run("start", "gated", code=2).stderr
     gate.touch()
     abp.run("resume", "gated", "--wait")
     statuses = abp.sql("SELECT status, count(*) FROM attempt GROUP BY 1 ORDER BY 1")

@@ -65,3 +65,13 @@ def test_a_cause_that_a_retry_has_emptied_is_said_to_be_gone(tmp_path: Path) -> 
     orchestrator.settle()
     with pytest.raises(NotFound, match="no unit of job words has ended for cause"):
         orchestrator.retry_cause("words", cause)
+
+
+def test_a_unit_that_waits_to_be_tried_again_is_not_put_back_for_its_last_cause(tmp_path: Path) -> None:
+    orchestrator = ended(tmp_path)
+    job, cause = orchestrator.repository.jobs.find("words"), orchestrator.causes("words")[0]
+    with orchestrator.repository.database.writing() as db:
+        waits = "UPDATE unit SET status = 'PENDING' WHERE job_id = ? AND seq = ?"
+        db.execute_sql(waits, (job.id, cause.first_seq))
+    left = orchestrator.repository.causes.seqs(job.id, cause.fingerprint)
+    assert left == [4, 8, 12, 16, 20]
