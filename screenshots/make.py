@@ -30,6 +30,8 @@ SIZES = ((80, 24), (140, 40))
 TEXTS = Path(abp_tui.__file__).with_name("demo_texts")
 ITEMS = {"base_directory": "texts", "pattern": ["*"]}
 PACE = {"pace_s": 1.0}
+FINDS_DATES = """grep -q . "$1" || { echo "a blank page" >&2; exit 2; }
+grep -E '[0-9]{2}' "$1" || { echo "no date in $1" >&2; exit 1; }"""
 INTENT = "Say in one sentence what {file_path} is about, and count its words."
 
 
@@ -61,7 +63,7 @@ async def tour(folder: Path, repository: Repository, size: tuple[int, int]) -> N
         await pilot.press("n")
         await until(pilot, lambda: isinstance(app.screen, NewJobScreen))
         await fill(pilot, name)
-        await until(pilot, lambda: "Prompt for 01-" in shown(app))
+        await until(pilot, lambda: "Prompt for 01-" in shown(app) and "Create and test" in shown(app))
         picture("new-job")
         await pilot.press("escape")
         job = orchestrator.create_job(name, INTENT, "file", ITEMS, worker="sample", worker_options=PACE)
@@ -83,6 +85,13 @@ async def tour(folder: Path, repository: Repository, size: tuple[int, int]) -> N
         await pilot.press("escape", "escape")
         await pilot.pause(0.5)
         picture("jobs")
+        await pilot.press("G", "enter")
+        await until(pilot, lambda: "find-dates" in shown(app) and "7 failed" in shown(app))
+        await pilot.press("F")
+        await until(
+            pilot, lambda: "what the first of them says" in shown(app) and "Retry these" in shown(app)
+        )
+        picture("failures")
 
 
 async def fill(pilot: Pilot[None], name: str) -> None:
@@ -99,8 +108,19 @@ async def fill(pilot: Pilot[None], name: str) -> None:
 
 
 def prepare(repository: Repository, folder: Path) -> None:
-    """Two jobs for the list: one done, one that waits for a person."""
+    """Jobs for the list: one that has failed in part, one done, one that waits for a person."""
     orchestrator = Orchestrator(repository)
+    failed = orchestrator.create_job(
+        "find-dates",
+        "Find the dates",
+        "file",
+        ITEMS,
+        worker="command",
+        worker_options={"argv": ["sh", "-c", FINDS_DATES, "sh", "{file_path}"]},
+        max_retries=0,
+        cwd=folder,
+    )
+    orchestrator.skip_test(failed.id)
     done = orchestrator.create_job(
         "count-words",
         "Count",
