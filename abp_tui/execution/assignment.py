@@ -27,11 +27,11 @@ class Assignment(Protocol):
     def advance(self, held: Held) -> bool:
         """Where one stage of the work is over, prepare the next; says whether there is more to claim now.
 
-        Asked when no slot is busy, as `settled` is.
+        Asked when nothing is in flight.
         """
 
     def settled(self, held: Held) -> JobStatus | None:
-        """The state the job has now been given if the work is over, else None. Asked when no slot is busy."""
+        """The state the job has now been given if the work is over, else None. Asked as `advance` is."""
 
 
 class WholeJob:

@@ -64,11 +64,11 @@ class Ramp:
         if self._slots is not None:
             self._slots = self._slots + 1 if self._slots < MAX_WORKERS else None
 
-    def room(self, busy: int) -> int | None:
-        """How many more attempts may start beside the `busy` ones; None for any number."""
+    def room(self, in_flight: int) -> int | None:
+        """How many more attempts may start beside the `in_flight` ones; None for any number."""
         if self._begins is not None:
-            self._slots, self._begins = busy + self._begins, None
-        return None if self._slots is None else max(0, self._slots - busy)
+            self._slots, self._begins = in_flight + self._begins, None
+        return None if self._slots is None else max(0, self._slots - in_flight)
 
 
 class Gatekeeper:
@@ -95,10 +95,10 @@ class Gatekeeper:
         """Why the job must be held until a person resumes it, or None."""
         return self._gate.reason if needs_person(self._gate) and not self._for_test else None
 
-    def room(self, busy: int) -> int | None:
-        """How many attempts may start now beside the `busy` ones; None for any number."""
+    def room(self, in_flight: int) -> int | None:
+        """How many attempts may start now beside the `in_flight` ones; None for any number."""
         if self._gate.state is GateState.OPEN:
-            return self._ramp.room(busy)
+            return self._ramp.room(in_flight)
         if self._for_test:
             return None
         return 1 if self._may_try() else 0

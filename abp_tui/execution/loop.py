@@ -88,6 +88,7 @@ class Loop:
         self._budget = Budget(job.budget_usd, *journal.spending())
         self._breaker = Breaker(job.max_failures_in_row)
         self._workers = job.desired_workers
+        self._in_flight = 0  # attempts whose end has not been heard of, also where the pool is done with them
         self.unrecorded = Mail()
         self._questions = OpenQuestions()
         self._dropped = 0
@@ -141,7 +142,7 @@ class Loop:
         wanted = self._wanted()
         if self.unrecorded or wanted or time.monotonic() - self._written >= BEAT_S:
             self._write()
-        if self._pool.busy:
+        if self._in_flight:
             return None
         if self._work.advance(self._held):
             self._nothing_until = 0.0
@@ -201,6 +202,7 @@ class Loop:
         self._waiting = self._short_of
         self._questions.written(asked)
         self._work.taken(claims)
+        self._in_flight += len(claims)
         self._pool.give(claims)
         self.unrecorded, self._dropped = Mail(), 0
         self._outage.over()
@@ -227,6 +229,7 @@ class Loop:
 
     def _draw_consequences(self, end: Finished) -> Finished:
         end = self._gate.consider(end)
+        self._in_flight -= 1
         self._budget.spend(end.outcome.usage.cost_usd, ok=end.outcome.ok)
         if end.unit_status is UnitStatus.PENDING:
             self._nothing_until = 0.0
@@ -245,14 +248,14 @@ class Loop:
         """How many units to claim now: what the pool can use, the gate lets through and the budget allows."""
         if self._hold or self._asked or self._nothing_until is None or time.time() < self._nothing_until:
             return 0
-        room = self._gate.room(self._pool.busy)
+        room = self._gate.room(self._in_flight)
         if self._short_of or room == 0:
             return 0
-        wanted, affordable = self._pool.demand(), self._budget.affordable(self._pool.busy)
+        wanted, affordable = self._pool.demand(), self._budget.affordable(self._in_flight)
         wanted = wanted if room is None else min(wanted, room)
         if affordable is None:
             return wanted
-        if not affordable and not self._pool.busy:
+        if not affordable and not self._in_flight:
             self._hold = f"the budget of ${self._budget.limit_usd:g} is reached; `abp set` raises it"
         return min(wanted, affordable)
 

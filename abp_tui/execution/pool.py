@@ -36,11 +36,6 @@ class WorkerPool:
         self._durations: deque[float] = deque(maxlen=RECENT)
 
     @property
-    def busy(self) -> int:
-        """How many claims are running or about to."""
-        return len(self._given)
-
-    @property
     def running(self) -> frozenset[int]:
         """The attempts that are running or about to."""
         with self._lock:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.driver import Abp, assert_counters_match
+from tests.programs import needs_git
 
 
 @pytest.fixture
@@ -45,6 +46,7 @@ def test_reject_and_a_new_prompt_test_the_same_unit_again(abp: Abp) -> None:
     assert_counters_match(abp, "docs")
 
 
+@needs_git
 @pytest.mark.usefixtures("docs")
 def test_the_files_that_the_test_changed_are_counted(abp: Abp) -> None:
     command = ("sh", "-c", "echo two > made.txt; echo done")

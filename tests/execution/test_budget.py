@@ -10,8 +10,10 @@ from abp_tui.domain.status import JobStatus
 from abp_tui.execution import loop as loop_module
 from abp_tui.execution.budget import Budget
 from abp_tui.execution.executor import JobExecutor
+from abp_tui.execution.mailbox import Mail, Mailbox
 from abp_tui.orchestrator import Orchestrator
 from abp_tui.settings import Settings
+from abp_tui.store.claims import Finished
 from abp_tui.store.repository import Repository
 from abp_tui.workers.base import Sink, Task
 from abp_tui.workers.cancel import Cancel
@@ -129,6 +131,25 @@ def test_what_is_in_flight_is_reserved_and_the_cost_of_the_test_counted(
     assert (paused.pause_reason or "").startswith(f"{REACHED}0.04 is reached")
     assert paused.cost_usd == pytest.approx(0.04)
     assert (paused.counters.completed, paused.counters.pending) == (4, 16)
+
+
+def test_the_cost_of_an_end_that_is_not_heard_of_yet_stays_reserved(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Slots are free a moment before the ends of their units are heard of: here all but one, each time."""
+    collect = Mailbox.collect
+    later: list[Finished] = []
+
+    def one_end_at_a_time(mailbox: Mailbox, timeout: float) -> Mail:
+        mail = collect(mailbox, timeout)
+        later.extend(mail.finished)
+        mail.finished, later[:] = later[:1], later[1:]
+        return mail
+
+    monkeypatch.setattr(Mailbox, "collect", one_end_at_a_time)
+    job = running_job(repository, 20, budget_usd=4.0, desired_workers=8)
+    assert run(repository, job, costing(1.0)).status is JobStatus.PAUSED
+    assert (attempts(repository, job), repository.jobs.get(job.id).cost_usd) == (4, 4.0)
 
 
 def test_what_was_spent_before_a_resume_counts_and_a_raised_budget_goes_on(repository: Repository) -> None:

@@ -18,6 +18,7 @@ from abp_tui.execution.executor import JobExecutor
 from abp_tui.workers.base import Sink, Task
 from abp_tui.workers.cancel import Cancel
 from tests.factories import InProcessWorker, answer, make_job, make_repository
+from tests.programs import needs_git
 
 WHO = {f"GIT_{role}_{what}": "x@y.z" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
 
@@ -61,6 +62,7 @@ def by_path(found: list[FolderChanges]) -> dict[str, FileChange]:
     return {file.path: file for file in found[0].files}
 
 
+@needs_git
 def test_in_a_git_tree_new_changed_deleted_renamed_and_binary_files_are_told(tree: Path) -> None:
     with compared(tree) as found:
         (tree / "kept.txt").write_text("one\n2\nthree\nnot committed\n")
@@ -88,6 +90,7 @@ def test_in_a_git_tree_new_changed_deleted_renamed_and_binary_files_are_told(tre
     assert found[0].summary == "6 files changed, +4 -2"
 
 
+@needs_git
 def test_the_folder_and_its_repository_are_left_as_they_were(tree: Path) -> None:
     def state() -> tuple[str, dict[str, bytes]]:
         own = {str(p): p.read_bytes() for p in (tree / ".git").rglob("*") if p.is_file()}
@@ -106,6 +109,7 @@ def test_the_folder_and_its_repository_are_left_as_they_were(tree: Path) -> None
     assert after[1].keys() == before[1].keys()
 
 
+@needs_git
 def test_nothing_that_the_repository_configures_is_run(tree: Path, tmp_path: Path) -> None:
     trap = tmp_path / "trap"
     trap.write_text(f"#!/bin/sh\ntouch {tmp_path}/sprung\ncat\n")
@@ -120,6 +124,7 @@ def test_nothing_that_the_repository_configures_is_run(tree: Path, tmp_path: Pat
     assert not (tmp_path / "sprung").exists()
 
 
+@needs_git
 def test_a_commit_by_the_agent_hides_nothing(tree: Path) -> None:
     with compared(tree) as found:
         (tree / "kept.txt").write_text("else\n")
@@ -127,6 +132,7 @@ def test_a_commit_by_the_agent_hides_nothing(tree: Path) -> None:
     assert by_path(found)["kept.txt"].removed == 4
 
 
+@needs_git
 def test_only_the_folder_itself_is_compared_with_paths_from_there(tree: Path) -> None:
     (tree / "part").mkdir()
     with compared(tree / "part") as found:
@@ -135,6 +141,7 @@ def test_only_the_folder_itself_is_compared_with_paths_from_there(tree: Path) ->
     assert list(by_path(found)) == ["in.txt"]
 
 
+@needs_git
 @pytest.mark.parametrize("extra", [(), ("--object-format=sha256",)])
 def test_a_repository_without_a_commit(tmp_path: Path, extra: tuple[str, ...]) -> None:
     git(tmp_path, "init", "-q", *extra)
@@ -145,6 +152,7 @@ def test_a_repository_without_a_commit(tmp_path: Path, extra: tuple[str, ...]) -
     assert (by_path(found)["a"].added, by_path(found)["a"].removed) == (1, 1)
 
 
+@needs_git
 def test_a_small_folder_without_git_is_compared_all_the_same(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("1\n")
     with compared(tmp_path) as found:
@@ -156,6 +164,7 @@ def test_a_small_folder_without_git_is_compared_all_the_same(tmp_path: Path) -> 
     assert not (tmp_path / ".git").exists()
 
 
+@needs_git
 def test_an_ignored_folder_of_a_tree_is_compared_as_one_without_git(tree: Path) -> None:
     (tree / "build").mkdir()
     with compared(tree / "build") as found:
@@ -175,6 +184,7 @@ def test_a_large_folder_without_git_is_not_compared_and_says_why(
     assert found[0].summary.startswith("changed files are not known: ")
 
 
+@needs_git
 def test_much_that_git_does_not_know_is_not_read(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(changes, "MOST_BYTES", 1024 * 1024)
     with compared(tree) as found, (tree / "dump").open("wb") as file:
@@ -196,6 +206,7 @@ def test_no_git_on_this_machine_is_said(tmp_path: Path, monkeypatch: pytest.Monk
     assert found[0].not_compared == "git is not installed here"
 
 
+@needs_git
 def test_our_own_database_within_the_folder_is_no_change_of_the_agent(tmp_path: Path) -> None:
     place = tmp_path / "data [1]"
     (place / "logs").mkdir(parents=True)
@@ -205,6 +216,7 @@ def test_our_own_database_within_the_folder_is_no_change_of_the_agent(tmp_path: 
     assert sorted(by_path(found)) == ["data [1]/logs/mine.log", "data [1]/mine.txt"]
 
 
+@needs_git
 def test_long_patches_are_cut_with_a_mark_and_many_files_only_counted(
     tree: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -219,6 +231,7 @@ def test_long_patches_are_cut_with_a_mark_and_many_files_only_counted(
     assert len(folder.files[0].patch) < changes.PATCH_CAP + 100
 
 
+@needs_git
 def test_odd_files_fail_nothing(tree: Path) -> None:
     with compared(tree) as found:
         os.mkfifo(tree / "pipe")
@@ -235,6 +248,7 @@ def test_odd_files_fail_nothing(tree: Path) -> None:
     assert files["\ufffd\ufffd"].added == 1
 
 
+@needs_git
 def test_a_test_records_what_changed_and_a_batch_does_not(tmp_path: Path) -> None:
     def writes(task: Task, sink: Sink, cancel: Cancel) -> Outcome:
         (tmp_path / f"{task.payload['n']}.txt").write_text("done\n")
@@ -257,6 +271,7 @@ def test_a_test_records_what_changed_and_a_batch_does_not(tmp_path: Path) -> Non
     assert (tmp_path / "1.txt").exists()
 
 
+@needs_git
 def test_what_a_cancelled_test_had_changed_is_told_too(tmp_path: Path) -> None:
     def writes(task: Task, sink: Sink, cancel: Cancel) -> Outcome:
         (tmp_path / "half.txt").write_text("done\n")

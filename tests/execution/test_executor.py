@@ -371,7 +371,10 @@ def test_a_test_that_uses_the_budget_up_still_comes_to_review(repository: Reposi
 
 
 def test_a_test_whose_agent_ends_well_though_it_was_stopped_comes_to_review(repository: Repository) -> None:
+    began = threading.Event()
+
     def ends_well(task: Task, sink: Sink, cancel: Cancel) -> Outcome:
+        began.set()
         wait_for_cancel(task, sink, cancel)
         return answer(task, sink, cancel)
 
@@ -379,7 +382,7 @@ def test_a_test_whose_agent_ends_well_though_it_was_stopped_comes_to_review(repo
     executor = JobExecutor(repository, job.id, InProcessWorker(ends_well))
     thread = threading.Thread(target=executor.run_test, args=(0,))
     thread.start()
-    wait_until(lambda: processing(repository, job.id) == 1)
+    assert began.wait(20)
     executor.stop()
     thread.join(20)
     assert repository.jobs.get(job.id).status is JobStatus.TESTING

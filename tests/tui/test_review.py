@@ -18,6 +18,7 @@ from abp_tui.tui.widgets.output_view import OutputView
 from abp_tui.workers.base import Sink, Task
 from abp_tui.workers.cancel import Cancel
 from tests.factories import answer, fail, make_job, wait_for_cancel
+from tests.programs import needs_git
 from tests.tui.screens import LARGE, NARROW, SMALL, InProcess, running, shown, until, until_shown
 
 BOTH = pytest.mark.parametrize("size", [SMALL, LARGE])
@@ -231,6 +232,7 @@ def job_with_tools(tmp_path: Path, **more: Any) -> InProcess:
     return orchestrator
 
 
+@needs_git
 @ALL
 async def test_files_changed_are_listed_with_their_diffs(tmp_path: Path, size: tuple[int, int]) -> None:
     async with running(job_with_tools(tmp_path), size, job="words") as pilot:
@@ -247,6 +249,7 @@ async def test_files_changed_are_listed_with_their_diffs(tmp_path: Path, size: t
         assert "+two\n" in view.text
 
 
+@needs_git
 @ALL
 async def test_a_call_is_a_line_until_it_is_unfolded_with_its_input_and_result(
     tmp_path: Path, size: tuple[int, int]
@@ -391,6 +394,7 @@ async def test_what_a_running_test_has_cost_so_far_is_said(tmp_path: Path) -> No
     orchestrator.settle()
 
 
+@needs_git
 async def test_with_ascii_alone_nothing_else_is_drawn(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 
 from abp_tui.store.repository import Repository
+from tests.programs import needs_tmux
 
 TMUX = shutil.which("tmux")
-pytestmark = pytest.mark.skipif(TMUX is None, reason="tmux is not installed")
+pytestmark = needs_tmux
 ROOT = Path(__file__).parents[2]
 
 
