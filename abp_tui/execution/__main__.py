@@ -86,7 +86,10 @@ def _obey_signals(executor: JobExecutor) -> None:
     def stop(_signal: int, _frame: FrameType | None) -> None:
         executor.stop()
 
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    def go_on(_signal: int, _frame: FrameType | None) -> None:
+        """Nothing. Its agents would inherit it if the signal were ignored."""
+
+    signal.signal(signal.SIGHUP, go_on)
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
 

@@ -24,6 +24,7 @@ class Terminal:
         self.pid, self._master = pty.fork()
         if self.pid == 0:
             os.chdir(abp.folder)
+            signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it would be ignored
             os.execve(sys.executable, [*PYTHON, *arguments], {**abp.env, "TERM": "xterm", **env})
 
     def type(self, text: str) -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import sys
 from pathlib import Path
 
 import psutil
@@ -41,6 +43,21 @@ def test_it_leads_a_session_of_its_own_and_reads_nothing(repository: Repository,
     assert process.cwd() == str(tmp_path)
     process.terminate()
     wait_until(lambda: repository.jobs.get(job_id).status is JobStatus.PAUSED)
+
+
+def test_a_closed_terminal_is_nothing_to_it_and_as_usual_to_its_agents(
+    repository: Repository, tmp_path: Path
+) -> None:
+    says = "import signal, time; print(signal.getsignal(signal.SIGHUP).name, flush=True); time.sleep({})"
+    job_id = job_of_commands(repository, tmp_path, sys.executable, "-c", says.format(60))
+    job = launch_executor(repository, repository.jobs.get(job_id))
+    (attempt,) = wait_until(lambda: [a for a in repository.attempts.running(job_id) if a.pid])
+    said = wait_until(lambda: [e.body for e in repository.attempts.events(attempt.id) if e.kind == "text"])
+    assert said == ["SIG_DFL"]
+    assert job.lease is not None
+    os.kill(job.lease.pid, signal.SIGHUP)
+    repository.units.ask_end(job_id, 0)
+    wait_until(lambda: repository.jobs.get(job_id).status is JobStatus.FAILED)
 
 
 def test_modules_in_the_jobs_folder_are_not_imported(repository: Repository, tmp_path: Path) -> None:
