@@ -19,7 +19,7 @@ from abp_tui.tui.screens.confirm import ConfirmScreen
 from abp_tui.tui.screens.failures import FailuresScreen
 from abp_tui.tui.screens.log import LogScreen
 from abp_tui.tui.screens.unit import UnitScreen
-from abp_tui.tui.widgets.figures import count, since, span
+from abp_tui.tui.widgets.figures import count, span
 from abp_tui.tui.widgets.glyphs import DIM, job_mark
 from abp_tui.tui.widgets.lines import LineList
 from abp_tui.tui.widgets.progress_head import ProgressHead
@@ -79,7 +79,7 @@ class ProgressScreen(AbpScreen):
         mark = job_mark(job)
         parts = [(str(mark), mark.style)]
         if job.started_at is not None:
-            parts += [(f" {span(since(job.started_at, job.finished_at))}", DIM)]
+            parts += [(f" {span(job.time_worked())}", DIM)]
         return (*parts, (f" · {count(job.max_workers, 'worker')}", DIM))
 
     def take(self, snapshot: Snapshot) -> None:
