@@ -7,9 +7,8 @@ from abp_tui.domain.pace import INTERVAL_S, INTERVALS, PaceMeter
 
 def test_ends_are_counted_by_interval_and_the_one_that_is_not_over_waits() -> None:
     meter = PaceMeter(100.0, 0)
-    seen = [
-        meter.pace(at, ended, 100, 1000.0).recent for at, ended in ((101, 3), (109, 4), (110, 4), (131, 9))
-    ]
+    looks = ((101, 3), (109, 4), (110, 4), (131, 9))
+    seen = [meter.pace(at, ended, 100, 1000.0).recent for at, ended in looks]
     assert seen == [(), (), (4,), (4, 0, 0)]
     assert meter.pace(140.0, 9, 100, 1000.0).recent == (4, 0, 0, 5)
 

@@ -70,17 +70,17 @@ def _bar(job: JobView, width: int) -> Content:
 
 
 def _figures(job: JobView, pace: Pace, width: int) -> list[Content]:
-    """Counts, rate, time left and cost: on one line where they fit; the past rate gives way first."""
-    counts = _counts(job)
+    """Counts, rate, time left and cost: on one line if they fit. The past rate and the worker give way."""
+    counts, worker = _counts(job), one_line(job.worker, 40)
     for intervals in (INTERVALS, INTERVALS // 2):
-        beside = [*counts, ("      ", ""), *_money(job, pace, intervals)]
+        beside = [*counts, ("      ", ""), *_money(job, pace, intervals, worker)]
         if _cells(beside) <= width:
             return [Content.assemble(*beside)]
-    for intervals in (INTERVALS, INTERVALS // 2, 0):
-        below = _money(job, pace, intervals)
+    for intervals, shown in ((INTERVALS, worker), (INTERVALS // 2, worker), (INTERVALS // 2, ""), (0, "")):
+        below = _money(job, pace, intervals, shown)
         if _cells(below) <= width:
             break
-    return [Content.assemble(*counts), Content.assemble(*below)]
+    return [Content.assemble(*counts), *([Content.assemble(*below)] if below else [])]
 
 
 def _counts(job: JobView) -> Parts:
@@ -98,7 +98,7 @@ def _counts(job: JobView) -> Parts:
     return parts[:-1]
 
 
-def _money(job: JobView, pace: Pace, intervals: int) -> Parts:
+def _money(job: JobView, pace: Pace, intervals: int, worker: str) -> Parts:
     parts: Parts = []
     if pace.per_s:
         if intervals:  # of one width from the first second on: nothing beside it moves
@@ -110,8 +110,7 @@ def _money(job: JobView, pace: Pace, intervals: int) -> Parts:
         parts += [(money(job.cost_usd, at_least=job.cost_is_floor), BOLD)]
         parts += [(f" of {money(job.budget_usd)}", DIM)] if job.budget_usd else []
         parts += [GAP]
-    parts += [(one_line(job.worker, 40), DIM)]
-    return parts
+    return [*parts, (worker, DIM)] if worker else parts[:-1]
 
 
 def _cells(parts: Parts) -> int:
