@@ -222,6 +222,7 @@ COMMANDS: tuple[Command, ...] = (
         when=_open_ended,
     ),
     Command("progress.filter", "f", "Filter", "Show only units in one state, one after the other", "cycle"),
+    Command("progress.search", "slash", "Find", "Show only units that hold a text", "search"),
     Command("progress.retry", "R", "Retry", "Run failed and suspect units again", "retry", when=_retryable),
     Command(
         "progress.waive",

@@ -7,7 +7,7 @@ from pathlib import Path
 from textual import work
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
-from textual.widgets import Static
+from textual.widgets import Input, Static
 
 from abp_tui.domain.model import Cause
 from abp_tui.domain.status import JobStatus, Phase, UnitStatus
@@ -64,6 +64,9 @@ class ProgressScreen(AbpScreen):
             yield RunningStrip()
         with Vertical(id="units"):
             yield TabLine(id="filters")
+            with Horizontal(id="search"):
+                yield Input(placeholder="part of a name, an answer or an error", id="sought", compact=True)
+                yield Static(id="found", markup=False)
             yield Static(id="titles", markup=False)
             yield UnitList(UnitRows(self.orchestrator.repository.units, self._number))
 
@@ -91,6 +94,7 @@ class ProgressScreen(AbpScreen):
         units.set_total(focus.job.total_units, synthesis=focus.job.synthesis is not None)
         units.take(focus.changed)
         units.set_running(focus.running)
+        self._show_found()
         self._show_head(focus)
         self._show_filters(focus.job)
         failures = (focus.job.failed_units, focus.job.suspect_units)
@@ -132,6 +136,37 @@ class ProgressScreen(AbpScreen):
     def on_tab_line_chosen(self, message: TabLine.Chosen) -> None:
         """A filter was clicked."""
         self._filter(message.choice)
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Search while typing."""
+        self.query_one(UnitList).search(event.value)
+        self._show_found()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Keep what was found and go to the list; of nothing, all units."""
+        if event.value:
+            self.query_one(UnitList).focus()
+        else:
+            self.action_back()
+
+    def on_unit_list_searched(self, message: UnitList.Searched) -> None:
+        """Say how many were found."""
+        self._show_found()
+
+    def action_search(self) -> None:
+        """Ask for a text that units hold."""
+        self.add_class("-searching")
+        self.query_one("#sought", Input).focus()
+        self._show_found()
+
+    def action_back(self) -> None:
+        """Show all units again where a text is searched for; else go back."""
+        if not self.has_class("-searching"):
+            super().action_back()
+            return
+        self.remove_class("-searching")
+        self.query_one("#sought", Input).value = ""
+        self.query_one(UnitList).focus()
 
     def action_open(self) -> None:
         """Open the unit under the cursor."""
@@ -253,6 +288,16 @@ class ProgressScreen(AbpScreen):
     def _filter(self, name: str) -> None:
         self.query_one("#filters", TabLine).taken = name
         self.query_one(UnitList).filter(name)
+
+    def _show_found(self) -> None:
+        if not self.has_class("-searching"):
+            return
+        units = self.query_one(UnitList)
+        words = ""
+        if self.query_one("#sought", Input).value:
+            found = f"{units.line_count:,} found" if units.rows.text else "searching"
+            words = found if units.searched >= 1 else f"{found}, {units.searched:.0%} searched"
+        self.query_one("#found", Static).update(words)
 
     def _show_head(self, focus: Focus) -> None:
         head = self.query_one(ProgressHead)
