@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 
 import pytest
 
-from abp_tui.domain.model import Bucket, Outcome
+from abp_tui.domain.model import Bucket, Event, EventKind, Outcome
 from abp_tui.domain.status import JobStatus
 from abp_tui.tui.screens.confirm import ConfirmScreen
 from abp_tui.tui.screens.log import LogScreen
@@ -312,3 +313,59 @@ async def test_a_paused_job_says_how_long_it_worked_not_how_long_it_rested(
         db.execute_sql("UPDATE job SET started_at = started_at - 90000, worked_s = 720")
     async with running(orchestrator, size, job="words") as pilot:
         await until_shown(pilot, "‖ paused 12 min")
+
+
+@pytest.mark.parametrize("size", [NARROW, SMALL])
+async def test_t_follows_a_running_unit_and_t_leaves_it(tmp_path: Path, size: tuple[int, int]) -> None:
+    speaks = threading.Event()
+
+    def talk(task: Task, sink: Sink, cancel: Cancel) -> Outcome:
+        if task.payload["n"] not in (2, 4):
+            return answer(task, sink, cancel)
+        sink.event(Event(kind=EventKind.TEXT, body="\n".join(f"line {n}" for n in range(12))))
+        sink.event(Event(kind=EventKind.TEXT, body="\n".join(f"more {n}" for n in range(12))))
+        assert speaks.wait(60)
+        sink.event(Event(kind=EventKind.TEXT, body="the newest\nof all lines"))
+        return wait_for_cancel(task, sink, cancel)
+
+    orchestrator = InProcess(tmp_path, talk)
+    job = make_job(orchestrator.repository, 6)
+    orchestrator.skip_test(job.id)
+    async with running(orchestrator, size, job="words") as pilot:
+        await until_shown(pilot, "4 done", "2 running")
+        await pilot.press("j", "j", "j", "t")
+        await until(pilot, lambda: isinstance(pilot.app.screen, UnitScreen))
+        await until_shown(pilot, "item-4", "running", "more 11")
+        await pilot.press("g")
+        await until(pilot, lambda: "more 11" not in shown(pilot))
+        speaks.set()
+        await until_shown(pilot, " +2 ")
+        await pilot.press("G")
+        await until_shown(pilot, "of all lines")
+        await until(pilot, lambda: " +2 " not in shown(pilot))
+        await pilot.press("t")
+        await until_shown(pilot, "words › progress")
+        assert pilot.app.screen.query_one(UnitList).seq == 4, "the cursor went to what was followed"
+        await pilot.press("G", "t")
+        await until_shown(pilot, "item-2", "of all lines")
+        await pilot.press("escape")
+        orchestrator.stop(job.id)
+        await until_shown(pilot, "paused")
+        await pilot.press("t")
+        await until_shown(pilot, "no unit runs at this moment")
+    orchestrator.settle()
+
+
+async def test_left_and_right_go_from_cell_to_cell_of_the_map(tmp_path: Path) -> None:
+    orchestrator = InProcess(tmp_path)
+    make_job(orchestrator.repository, 5000)
+    async with running(orchestrator, SMALL, job="words") as pilot:
+        await until_shown(pilot, "All 5,000", "item-1")
+        cells, units = pilot.app.screen.query_one(UnitMap), pilot.app.screen.query_one(UnitList)
+        width = cells.units_per_bucket * cells.per_cell
+        await pilot.press("right", "right", "j", "left")
+        await until(pilot, lambda: units.seq == width)
+        await pilot.press("left", "left")
+        await until(pilot, lambda: units.seq == 0)
+        await pilot.press("G", "right")
+        await until(pilot, lambda: units.seq == 4999)

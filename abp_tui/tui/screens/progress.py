@@ -174,6 +174,24 @@ class ProgressScreen(AbpScreen):
         if seq is not None:
             self.app.push_screen(UnitScreen(self._number, seq))
 
+    def action_tail(self) -> None:
+        """Follow the unit under the cursor, or else the next one that runs."""
+        units = self.query_one(UnitList)
+        running = sorted(unit.seq for unit in self.query_one(RunningStrip).running)
+        if not running:
+            self.tell("no unit runs at this moment: enter opens the one under the cursor")
+            return
+        here = units.seq or 0
+        seq = next((seq for seq in running if seq >= here), running[0])
+        units.go_to(seq)
+        self.app.push_screen(UnitScreen(self._number, seq, tail=True))
+
+    def action_cell(self, by: int) -> None:
+        """To another cell of the map."""
+        if self.job is not None:
+            seq = self.query_one(UnitMap).beside(by)
+            self.query_one(UnitList).go_to(max(0, min(seq, self.job.total_units - 1)))
+
     def action_pause(self) -> None:
         """Let running units finish and start no more."""
         words = self.say("pauses once its running units are done")

@@ -24,14 +24,15 @@ STYLES = {
 
 
 class UnitScreen(AttemptScreen):
-    """Follows the newest attempt until a person picks another."""
+    """Follows the newest attempt until a person picks another. With `tail` it starts with what is said."""
 
     BINDINGS = bindings("unit")
     SCOPES = ("unit", "lists", "screen", "app")
     AUTO_FOCUS = "Conversation"
 
-    def __init__(self, job_id: int, seq: int) -> None:
+    def __init__(self, job_id: int, seq: int, *, tail: bool = False) -> None:
         super().__init__(job_id)
+        self._tail = tail
         self._number = job_id
         self._seq = seq
         self._unit: WorkUnit | None = None
@@ -105,7 +106,7 @@ class UnitScreen(AttemptScreen):
         first = self._unit is None
         self._unit, self._attempts = unit, attempts
         attempt, view = self._attempt, self.query_one(AttemptView)
-        if first and attempt is not None and attempt.status is not AttemptStatus.RUNNING:
+        if first and not self._tail and attempt is not None and attempt.status is not AttemptStatus.RUNNING:
             view.open("output", by_person=False)  # what came of it, or why nothing did
         if attempt is not None:
             if view.follow(attempt.id):
