@@ -120,6 +120,8 @@ class ProgressScreen(AbpScreen):
         """The columns follow the width."""
         self.call_after_refresh(self._show_titles)
         self.call_after_refresh(self._give_room)
+        if self.job is not None:
+            self._show_filters(self.job)
 
     def on_line_list_moved(self, message: LineList.Moved) -> None:
         """Show on the map where the cursor is."""
@@ -338,7 +340,9 @@ class ProgressScreen(AbpScreen):
     def _show_filters(self, job: JobView) -> None:
         tabs = self.query_one("#filters", TabLine)
         shown = {name: job.total_units if not name else getattr(job, f"{name}_units") for name in FILTERS}
-        tabs.choices = tuple((name, f"{FILTERS[name]} {shown[name]:,}") for name in FILTERS)
+        whole = tuple((name, f"{FILTERS[name]} {shown[name]:,}") for name in FILTERS)
+        fits = sum(len(label) + 2 for _, label in whole) <= self.size.width - 2
+        tabs.choices = whole if fits else tuple(FILTERS.items())  # the head has the numbers, too
         self._show_titles()
 
     def _show_titles(self) -> None:
