@@ -274,7 +274,7 @@ def answer_fives(task: Task, sink: Sink, cancel: Cancel) -> Outcome:
     return (answer if task.payload["n"] < 5 else wait_for_cancel)(task, sink, cancel)
 
 
-@pytest.mark.parametrize(("locale", "signs"), [("C.UTF-8", "█▃▅"), ("C", "#-+")])
+@pytest.mark.parametrize(("locale", "signs"), [("C.UTF-8", "█▃▄▅"), ("C", "#:-=")])
 async def test_the_rate_of_the_last_minutes_is_there_when_the_screen_opens(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, locale: str, signs: str
 ) -> None:
@@ -295,11 +295,14 @@ async def test_the_rate_of_the_last_minutes_is_there_when_the_screen_opens(
     orchestrator.settle()
 
 
-def test_a_sparkline_has_a_cell_for_each_number_and_something_in_all_but_nought() -> None:
-    line = sparkline([0, 1, 1000, 500])
-    assert (len(line), line[0], line[2]) == (4, " ", "█")
-    assert " " not in line[1:]
-    assert sparkline([0, 0]) == "" == sparkline([])
+def test_a_sparkline_has_a_cell_for_each_number_and_more_than_its_base_for_all_but_nought(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    assert sparkline([0, 1, 1000, 500]) == "▁▂█▅"
+    assert (sparkline([0, 0]), sparkline([])) == ("▁▁", "")
+    monkeypatch.setenv("LC_ALL", "C")
+    assert sparkline([0, 1, 1000, 500]) == "_.#="
 
 
 @BOTH

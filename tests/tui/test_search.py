@@ -12,7 +12,7 @@ from abp_tui.tui.screens.jobs import JobsScreen
 from abp_tui.tui.screens.progress import ProgressScreen
 from abp_tui.tui.screens.unit import UnitScreen
 from abp_tui.tui.widgets.unit_list import UnitList
-from tests.tui.screens import NARROW, SMALL, running, shown, until, until_shown
+from tests.tui.screens import NARROW, SMALL, lines, running, shown, until, until_shown
 from tests.tui.test_progress import finished
 
 
@@ -30,6 +30,7 @@ async def test_units_are_searched_while_typing_and_esc_shows_all(
         await pilot.press("slash", *"item-7")
         await until(pilot, lambda: shown_units(pilot) == [7])
         await until_shown(pilot, "1 found")
+        assert lines(pilot)[-1].strip() == "esc Back", "all other keys are letters"
         await pilot.press("enter", "enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, UnitScreen))
         await until_shown(pilot, "item-7")

@@ -155,6 +155,12 @@ class ProgressScreen(AbpScreen):
         """Say how many were found."""
         self._show_found()
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """While a text is typed there is only a way back: all other keys are letters of it."""
+        if isinstance(self.focused, Input):
+            return action == "back"
+        return super().check_action(action, parameters)
+
     def action_search(self) -> None:
         """Ask for a text that units hold."""
         self.add_class("-searching")

@@ -78,6 +78,12 @@ class UnitScreen(AttemptScreen):
         if changed or self._unit is None or (attempt and attempt.status is AttemptStatus.RUNNING):
             self._read()
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Other attempts are offered where there are some."""
+        if action == "attempt":
+            return len(self._attempts) > 1
+        return super().check_action(action, parameters)
+
     def action_attempt(self, by: int) -> None:
         """Show the attempt before or after."""
         attempt = self._attempt
@@ -104,7 +110,10 @@ class UnitScreen(AttemptScreen):
 
     def _show(self, unit: WorkUnit, attempts: list[Attempt]) -> None:
         first = self._unit is None
+        others = len(self._attempts) > 1
         self._unit, self._attempts = unit, attempts
+        if others != (len(attempts) > 1):
+            self.refresh_bindings()
         attempt, view = self._attempt, self.query_one(AttemptView)
         if first and not self._tail and attempt is not None and attempt.status is not AttemptStatus.RUNNING:
             view.open("output", by_person=False)  # what came of it, or why nothing did

@@ -57,10 +57,10 @@ def rate(per_s: float | None) -> str:
 
 
 def sparkline(numbers: Sequence[int]) -> str:
-    """A cell for each number, as high as it is beside the greatest; nothing but blanks for 0."""
-    levels = " ▁▂▃▄▅▆▇█" if speaks_utf8() else " .:-=+*#"
-    most = max(numbers, default=0)
-    return "".join(levels[-(-number * (len(levels) - 1) // most)] for number in numbers) if most else ""
+    """A cell for each number, as high as it is beside the greatest; the base line for 0."""
+    levels = "▁▂▃▄▅▆▇█" if speaks_utf8() else "_.:-=+*#"
+    most = max(numbers, default=0) or 1
+    return "".join(levels[-(-number * (len(levels) - 1) // most)] for number in numbers)
 
 
 def roughly(low: float, high: float, unit: str = "") -> str:

@@ -102,7 +102,8 @@ def _money(job: JobView, pace: Pace, intervals: int, worker: str) -> Parts:
     parts: Parts = []
     if pace.per_s:
         if intervals:  # of one width from the first second on: nothing beside it moves
-            parts += [(sparkline(pace.recent[-intervals:]).rjust(intervals) + " ", PRIMARY)]
+            known = pace.recent[-intervals:]
+            parts += [(sparkline((0,) * (intervals - len(known))), FAINT), (sparkline(known) + " ", PRIMARY)]
         parts += [(rate(pace.per_s), DIM), GAP]
     if pace.left_s:
         parts += [(f"{span(pace.left_s)} left", ""), GAP]
