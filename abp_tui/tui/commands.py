@@ -82,8 +82,8 @@ def _testable(job: JobView) -> bool:
     return job.status is JobStatus.CREATED or _in_review(job)
 
 
-def _beyond_tests(job: JobView) -> bool:
-    return not _testable(job)
+def _followable(job: JobView) -> bool:
+    return not _testable(job) and not job.status.ended
 
 
 def _tested(job: JobView) -> bool:
@@ -223,7 +223,7 @@ COMMANDS: tuple[Command, ...] = (
         "Tail",
         "Follow a running unit live: that under the cursor, else the next",
         "tail",
-        when=_beyond_tests,
+        when=_followable,
     ),
     Command(
         "progress.end_unit",
