@@ -149,13 +149,11 @@ class Feed:
 
     def _look_again(self, before: tuple[JobView, ...]) -> Snapshot | None:
         """A snapshot if an executor has died or stalled in silence, else None."""
-        if not any(job.executor for job in before):
+        held = [job for job in before if job.executor]
+        if not held:
             return None
-        jobs = self._jobs()
-        return self._read() if jobs != before else None
-
-    def _jobs(self) -> tuple[JobView, ...]:
-        return tuple(view_job(job, self._witness.judge) for job in self._repository.jobs.all())
+        now = [view_job(job, self._witness.judge) for job in self._repository.jobs.held()]
+        return self._read() if now != held else None
 
     def _read(self) -> Snapshot:
         jobs = self._repository.jobs.all()

@@ -58,6 +58,10 @@ class Jobs:
         """All jobs, newest first."""
         return list(self._select(None))
 
+    def held(self) -> list[Job]:
+        """The jobs that an executor holds, newest first."""
+        return list(self._select(JobRow.executor.is_null(False)))
+
     def buckets(self, job_id: int) -> list[Bucket]:
         """The map of all units: how many are in which state, range by range."""
         query = f"SELECT {', '.join(Bucket._fields)} FROM bucket WHERE job_id = ? ORDER BY n"
