@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from abp_tui.domain.model import Bucket, Event, Job, UnitLine
+from abp_tui.domain.pace import WINDOW_S, Pace, PaceMeter
 from abp_tui.domain.status import Phase
 from abp_tui.liveness import Witness
 from abp_tui.store.repository import Repository
@@ -24,7 +24,6 @@ DEBOUNCE_MS = 20
 SETTLE_S = 0.3  # the first snapshot is drawn before the watching begins: to load it takes as long as to draw
 MAX_CHANGED = 500
 MAX_EVENTS = 2_000
-PACE_WINDOW_S = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +35,6 @@ class RunningUnit:
     key: str
     started_at: datetime
     last: Event | None
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How fast a job goes: ended units per second of late, and the seconds left at that rate."""
-
-    per_s: float | None = None
-    left_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +75,7 @@ class Feed:
         self._last_change = -1
         self._last_event = 0
         self._asked = False
-        self._samples: deque[tuple[float, int]] = deque()
+        self._meter: PaceMeter | None = None
         self._buckets: tuple[Bucket, ...] = ()
 
     def look_at(self, job_id: int | None, attempt_id: int | None = None) -> None:
@@ -92,7 +83,7 @@ class Feed:
         with self._lock:
             if job_id != self._job_id:
                 self._last_change = -1
-                self._samples.clear()
+                self._meter = None
             if attempt_id != self._attempt_id:
                 self._last_event = 0
             self._job_id, self._attempt_id, self._asked = job_id, attempt_id, True
@@ -158,13 +149,11 @@ class Feed:
 
     def _look_again(self, before: tuple[JobView, ...]) -> Snapshot | None:
         """A snapshot if an executor has died or stalled in silence, else None."""
-        if not any(job.executor for job in before):
+        held = [job for job in before if job.executor]
+        if not held:
             return None
-        jobs = self._jobs()
-        return self._read() if jobs != before else None
-
-    def _jobs(self) -> tuple[JobView, ...]:
-        return tuple(view_job(job, self._witness.judge) for job in self._repository.jobs.all())
+        now = [view_job(job, self._witness.judge) for job in self._repository.jobs.held()]
+        return self._read() if now != held else None
 
     def _read(self) -> Snapshot:
         jobs = self._repository.jobs.all()
@@ -217,18 +206,17 @@ class Feed:
         return tuple(found)
 
     def _pace(self, job: JobView) -> Pace:
-        if job.phase is not Phase.RUNNING or job.started_at is None:
-            self._samples.clear()
+        if job.phase is not Phase.RUNNING or job.running_since is None:
+            self._meter = None
             return Pace()
-        now, ended = time.monotonic(), job.ended_units
-        self._samples.append((now, ended))
-        while now - self._samples[0][0] > PACE_WINDOW_S:
-            self._samples.popleft()
-        began, ended_then = self._samples[0]
-        seconds, done = now - began, ended - ended_then
-        if seconds < 5 or done < 2:  # too little seen: the mean since the start
-            seconds, done = (datetime.now(UTC) - job.started_at).total_seconds(), ended
-        if done <= 0 or seconds <= 0:
-            return Pace()
-        per_s = done / seconds
-        return Pace(per_s, (job.total_units - ended) / per_s)
+        now = time.monotonic()
+        if self._meter is None:
+            self._meter = PaceMeter(now, job.ended_units, self._ends(job, now))
+        return self._meter.pace(now, job.ended_units, job.total_units, job.time_worked())
+
+    def _ends(self, job: JobView, now: float) -> Iterator[float]:
+        """When units ended since the job was last set to work, on this process's clock."""
+        clock = datetime.now(UTC)
+        after = max(clock - timedelta(seconds=WINDOW_S), job.running_since or clock)
+        for end in self._repository.attempts.final_ends(int(job.id[1:]), after):
+            yield now - (clock - end).total_seconds()

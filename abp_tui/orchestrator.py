@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abp_tui.domain.model import Job
 from abp_tui.errors import LeaseHeld
-from abp_tui.execution.launch import executor_log
 from abp_tui.execution.lease import lease_lives
 from abp_tui.paths import results_path
 from abp_tui.store.spill import spill_paths
@@ -25,6 +24,8 @@ class Orchestrator(Making, Testing, Steering):
 
     def remove(self, job_id: Ref) -> Job:
         """Delete a job with all its results and return what it was; raises `LeaseHeld` while it is run."""
+        from abp_tui.execution.launch import executor_log
+
         job = self.repository.jobs.find(job_id)
         if lease_lives(job):
             raise LeaseHeld(f"job {job.name} is being run", "stop it first")

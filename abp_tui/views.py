@@ -95,12 +95,23 @@ class JobView(View):
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    worked_s: float = Field(description="Seconds its batch was at work before `running_since`.")
+    running_since: datetime | None = Field(description="Since when it has been at work; null while it rests.")
     executor: ExecutorView | None
 
     @property
     def stalled(self) -> bool:
         """Whether the executor lives but does not answer, and does not say why."""
         return self.executor is not None and self.executor.state is Liveness.STALLED and not self.waiting
+
+    def time_worked(self, now: datetime | None = None) -> float:
+        """Seconds its batch has been at work until now, or until its executor was last heard of."""
+        if self.running_since is None:
+            return self.worked_s
+        until = now or datetime.now(UTC)
+        if self.phase is Phase.INTERRUPTED and self.executor is not None:
+            until = self.executor.heartbeat_at
+        return self.worked_s + max(0.0, (until - self.running_since).total_seconds())
 
     @property
     def retryable(self) -> bool:
@@ -206,5 +217,5 @@ def _view_executor(lease: Lease, judge: Callable[[Lease], Liveness]) -> Executor
 _SAME = (
     "name intent status cost_usd cost_is_floor budget_usd prompt_template enumerator_type enumerator_config "
     "worker cwd max_workers max_retries max_failures_in_row pause_reason waiting question "
-    "post_processing_prompt synthesis created_at started_at finished_at"
+    "post_processing_prompt synthesis created_at started_at finished_at worked_s running_since"
 ).split()

@@ -160,6 +160,8 @@ class Job(Frozen):
     waived_at: datetime | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
+    worked_s: float = 0.0
+    running_since: datetime | None = None
 
     @property
     def ref(self) -> str:

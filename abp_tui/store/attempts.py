@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from peewee import fn
 
@@ -12,6 +13,15 @@ from abp_tui.errors import NotFound
 from abp_tui.store.database import Database
 from abp_tui.store.records import attempt_from, event_from
 from abp_tui.store.tables import AttemptRow, EventRow
+
+MOST_LOOKED_AT = 4_000
+
+# It walks back from the newest attempt: no index says which have ended of late, and none is worth its writes.
+_FINAL_ENDS = f"""
+SELECT a.ended_at FROM attempt AS a CROSS JOIN unit AS u ON u.job_id = a.job_id AND u.seq = a.seq
+WHERE a.id > (SELECT max(id) FROM attempt) - {MOST_LOOKED_AT} AND a.job_id = ? AND a.ended_at > ?
+AND u.attempts = a.number AND u.kind = 'item' AND u.status IN ('COMPLETED', 'FAILED')
+"""
 
 
 class Attempts:
@@ -54,6 +64,12 @@ class Attempts:
         query = EventRow.select().where(EventRow.id.in_(newest.group_by(EventRow.attempt)))
         events = [event_from(row) for row in self._db.rows(query)]
         return {event.attempt_id: event for event in events if event.attempt_id is not None}
+
+    def final_ends(self, job_id: int, after: datetime) -> list[datetime]:
+        """When the items of a job ended for good after a moment, as far as the newest attempts tell."""
+        with self._db.connected() as db:
+            rows = db.execute_sql(_FINAL_ENDS, (job_id, after.timestamp()))
+            return [datetime.fromtimestamp(at, UTC) for (at,) in rows]
 
     def _all(self, where: object) -> list[Attempt]:
         query = AttemptRow.select().where(where).order_by(AttemptRow.id)

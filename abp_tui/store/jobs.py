@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from peewee import JOIN, IntegrityError, fn
+from peewee import JOIN, SQL, IntegrityError, fn
 
 from abp_tui.domain.model import Bucket, Job, Question, Recipe
 from abp_tui.domain.status import Desired, JobStatus, UnitKind, check_job_step
@@ -20,7 +20,7 @@ from abp_tui.store.recipes import recipe_columns
 from abp_tui.store.records import dump, job_from, now, recipe_from
 from abp_tui.store.removal import delete_rows, give_back
 from abp_tui.store.spill import read_trouble
-from abp_tui.store.tables import GateRow, JobRow, RecipeRow, UnitRow
+from abp_tui.store.tables import WORKED_UNTIL, GateRow, JobRow, RecipeRow, UnitRow
 from abp_tui.store.tally import bucket_width
 
 ID_FORM = re.compile(r"j?(\d{1,15})", re.ASCII)
@@ -57,6 +57,10 @@ class Jobs:
     def all(self) -> list[Job]:
         """All jobs, newest first."""
         return list(self._select(None))
+
+    def held(self) -> list[Job]:
+        """The jobs that an executor holds, newest first."""
+        return list(self._select(JobRow.executor.is_null(False)))
 
     def buckets(self, job_id: int) -> list[Bucket]:
         """The map of all units: how many are in which state, range by range."""
@@ -250,9 +254,13 @@ def _stamps(new: JobStatus) -> dict[str, Any]:
     """The columns that say when a state was reached."""
     if new is JobStatus.RUNNING:
         first = fn.COALESCE(JobRow.started_at, now())
-        return {"started_at": first, "finished_at": None, "pause_reason": None, "desired": Desired.RUN}
+        began = {"started_at": first, "finished_at": None, "running_since": now()}
+        return {**began, "pause_reason": None, "desired": Desired.RUN}
+    rested = {"worked_s": SQL(WORKED_UNTIL, (now(),)), "running_since": None}
     if new.ended:
-        return {"finished_at": now()}
+        return {**rested, "finished_at": now()}
+    if new is JobStatus.PAUSED:
+        return rested
     if new is JobStatus.TESTING:
         return {"desired": Desired.RUN}
     return {}

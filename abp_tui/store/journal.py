@@ -31,6 +31,7 @@ from abp_tui.store.questions import QuestionRows
 from abp_tui.store.records import load, now
 from abp_tui.store.rows import WORDS_CAP, attempt_row, cut, event_row, name, unit_row
 from abp_tui.store.sessions import left_session
+from abp_tui.store.tables import WORKED_UNTIL
 from abp_tui.store.tally import Tally, counted_as
 
 BUSY_TIMEOUT_MS = 1000  # short, because its executor has more to do than to wait
@@ -257,10 +258,10 @@ class Journal:
         """Give the job its state and the lease back, in one step; `said` goes to its log."""
         self.log(said)
         self._connection.execute(
-            "UPDATE job SET status = ?, pause_reason = ?, waiting = NULL, finished_at = ?, "
-            "executor = NULL, host = NULL, boot_id = NULL, pid = NULL, pid_started = NULL, beat_at = NULL, "
-            "beat_clock = NULL WHERE id = ?",
-            (status, reason and cut(reason, WORDS_CAP), now() if status.ended else None, self._job_id),
+            f"UPDATE job SET worked_s = {WORKED_UNTIL}, running_since = NULL, "
+            "status = ?, pause_reason = ?, waiting = NULL, finished_at = ?, executor = NULL, host = NULL, "
+            "boot_id = NULL, pid = NULL, pid_started = NULL, beat_at = NULL, beat_clock = NULL WHERE id = ?",
+            (now(), status, reason and cut(reason, WORDS_CAP), now() if status.ended else None, self._job_id),
         )
 
     def move(self, status: JobStatus, said: str) -> None:

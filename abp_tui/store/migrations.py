@@ -45,7 +45,25 @@ def index_causes(db: SqliteDatabase) -> None:
     db.execute_sql(CAUSE_INDEX)
 
 
-MIGRATIONS: tuple[Migration, ...] = (create_tables, add_breaker_and_waiting, add_gates_of_jobs, index_causes)
+def add_time_worked(db: SqliteDatabase) -> None:
+    """Version 5: how long a job has been at work; of jobs from before, up to what was last heard of them."""
+    db.execute_sql("ALTER TABLE job ADD COLUMN worked_s REAL NOT NULL DEFAULT 0")
+    db.execute_sql("ALTER TABLE job ADD COLUMN running_since REAL")
+    db.execute_sql("UPDATE job SET running_since = started_at WHERE status = 'RUNNING'")
+    last = "coalesce(finished_at, (SELECT max(at) FROM log WHERE log.job_id = job.id), started_at)"
+    db.execute_sql(
+        f"UPDATE job SET worked_s = max(0, {last} - started_at) "
+        "WHERE status <> 'RUNNING' AND started_at IS NOT NULL"
+    )
+
+
+MIGRATIONS: tuple[Migration, ...] = (
+    create_tables,
+    add_breaker_and_waiting,
+    add_gates_of_jobs,
+    index_causes,
+    add_time_worked,
+)
 
 
 def migrate(path: Path, application_id: int, steps: tuple[Migration, ...] = MIGRATIONS) -> None:

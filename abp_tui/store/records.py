@@ -70,7 +70,7 @@ _COUNTERS = ("total", "pending", "processing", "completed", "failed", "suspect")
 _SAME = (
     "id name intent status enumerator_type worker cwd max_workers max_retries max_failures_in_row budget_usd "
     "cost_usd change bucket_width desired desired_workers pause_reason waiting created_at ready_at "
-    "approved_at waived_at started_at finished_at"
+    "approved_at waived_at started_at finished_at worked_s running_since"
 ).split()
 
 

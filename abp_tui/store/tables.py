@@ -21,6 +21,9 @@ JSON_LIST = [SQL("DEFAULT '[]'")]
 JSON_OBJECT = [SQL("DEFAULT '{}'")]
 ZERO = [SQL("DEFAULT 0")]
 
+WORKED_UNTIL = "worked_s + max(0, coalesce(? - running_since, 0))"
+"""A job's `worked_s` once it rests from a moment on; `running_since` is set by the same update."""
+
 
 class Meta(Model):
     """Facts about the database itself."""
@@ -83,6 +86,8 @@ class JobRow(Model):
     waived_at = DoubleField(null=True)
     started_at = DoubleField(null=True)
     finished_at = DoubleField(null=True)
+    worked_s = DoubleField(constraints=ZERO)
+    running_since = DoubleField(null=True)
 
     class Meta:
         table_name = "job"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from array import array
 from collections.abc import Iterator, Sequence
 from itertools import chain
@@ -24,6 +25,12 @@ CHUNK = 500
 _ITEMS = "job_id = ? AND seq > ? AND seq < (SELECT total FROM job WHERE id = ?)"
 _OF_STATUS = f"SELECT seq FROM unit INDEXED BY unitrow_job_id_status_seq WHERE {_ITEMS} AND status = ?"
 _DOUBTFUL = f"SELECT seq FROM unit INDEXED BY unit_cause WHERE {_ITEMS} AND status = ? AND {DOUBTFUL}"
+
+_SEARCH = """
+SELECT seq FROM unit WHERE job_id = ? AND {where}
+AND (seq = ? OR key LIKE ? ESCAPE '\\' OR error LIKE ? ESCAPE '\\' OR output LIKE ? ESCAPE '\\') ORDER BY seq
+"""
+SEARCHED_AT_ONCE = 2_000  # units: so often a search can be ended
 
 _CHANGED = "SELECT seq FROM unit INDEXED BY unit_changed WHERE job_id = ? AND changed > ? LIMIT ?"
 
@@ -105,6 +112,28 @@ class Units:
         with self._db.connected() as db:
             return array("q", chain.from_iterable(db.execute_sql(query.sql, query.params)))
 
+    def search(self, job_id: int, text: str, state: str = "") -> Iterator[tuple[array[int], float]]:
+        """The numbers of units whose key, error or output holds a text, or whose number it is.
+
+        Letters of ASCII match in either case. It goes through the units in order, only through those counted
+        as `state` if there is one, and gives what it found a piece at a time, each with the share looked at.
+        """
+        among = self.seqs_in(job_id, state) if state else range(self._rows_of(job_id))
+        pattern = "%" + re.sub(r"([\\%_])", r"\\\1", text) + "%"
+        values = (int(text) if text.isdecimal() and len(text) < 16 else -1, pattern, pattern, pattern)
+        for start in range(0, len(among), SEARCHED_AT_ONCE):
+            piece = among[start : start + SEARCHED_AT_ONCE]
+            where, numbers = _among_piece(piece)
+            with self._db.connected() as db:
+                found = db.execute_sql(_SEARCH.format(where=where), (job_id, *numbers, *values))
+                yield array("q", chain.from_iterable(found)), (start + len(piece)) / len(among)
+
+    def _rows_of(self, job_id: int) -> int:
+        """How many units a job has, the synthesis step among them."""
+        last = UnitRow.select(fn.MAX(UnitRow.seq).alias("last")).where(_of(job_id))
+        row = self._db.row(last)
+        return 0 if row is None or row["last"] is None else row["last"] + 1
+
     def synthesis(self, job_id: int) -> WorkUnit | None:
         """The unit of the synthesis step, if the job has one."""
         query = UnitRow.select().join(JobRow, on=(JobRow.id == UnitRow.job) & (JobRow.total == UnitRow.seq))
@@ -161,6 +190,13 @@ def _in_order(query: str, *values: Any) -> SQL:
 
 def _among(query: SQL) -> Any:
     return UnitRow.seq.in_(SQL(f"({query.sql})", query.params))
+
+
+def _among_piece(seqs: Sequence[int]) -> tuple[str, tuple[int, ...]]:
+    """The condition that a unit is one of these, which are in order, and its values."""
+    if isinstance(seqs, range):
+        return "seq BETWEEN ? AND ?", (seqs[0], seqs[-1])
+    return f"seq IN ({','.join('?' * len(seqs))})", tuple(seqs)
 
 
 def _put_back(db: SqliteDatabase, job_id: int, seqs: Sequence[int]) -> int:

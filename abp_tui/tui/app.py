@@ -80,6 +80,11 @@ class AbpApp(App[None]):
         """Colours of ours that themes may change."""
         return {"limit": "#b48ead"}
 
+    def get_key_display(self, binding: Binding) -> str:
+        """A key as the last line names it: in words where its sign is none of ASCII and must be."""
+        shown = super().get_key_display(binding)
+        return shown if shown.isascii() or speaks_utf8() else binding.key
+
     def get_line_filters(self) -> Sequence[LineFilter]:
         """What lines go through before they are drawn."""
         filters = super().get_line_filters()

@@ -82,6 +82,10 @@ def _testable(job: JobView) -> bool:
     return job.status is JobStatus.CREATED or _in_review(job)
 
 
+def _followable(job: JobView) -> bool:
+    return not _testable(job) and not job.status.ended
+
+
 def _tested(job: JobView) -> bool:
     return job.status in (JobStatus.CREATED, JobStatus.TESTING)
 
@@ -197,11 +201,13 @@ COMMANDS: tuple[Command, ...] = (
     Command("review.raw", "m", "Raw", "Show the output as it came, or as Markdown or JSON", "raw", False),
     Command("review.copy", "y", "Copy", "Copy what the tab shows to the clipboard", "copy", False),
     Command("review.save", "s", "Save", "Save what the tab shows to a file", "save", False),
-    Command("progress.open", "enter", "Open", "Open the unit", "open"),
     Command(
         "progress.pause", "space", "Pause", "Let running units finish, start no more", "pause", when=_runs
     ),
     Command("progress.resume", "space", "Resume", "Go on with the job", "resume", when=_rests),
+    Command(
+        "progress.stop", "S", "Stop", "End the running agents now; their units wait again", "stop", when=_runs
+    ),
     Command(
         "progress.try",
         "u",
@@ -211,7 +217,37 @@ COMMANDS: tuple[Command, ...] = (
         when=_gated,
     ),
     Command("progress.test", "t", "Test", "Test the unit under the cursor", "test", when=_testable),
+    Command(
+        "progress.tail",
+        "t",
+        "Tail",
+        "Follow a running unit live: that under the cursor, else the next",
+        "tail",
+        when=_followable,
+    ),
+    Command(
+        "progress.end_unit",
+        "K",
+        "End",
+        "End the agent of the unit under the cursor; the others go on",
+        "end_unit",
+        when=_runs,
+    ),
     Command("progress.review", "v", "Review", "Open the test review", "review", when=_tested),
+    Command("progress.retry", "R", "Retry", "Run failed and suspect units again", "retry", when=_retryable),
+    Command("progress.failures", "F", "Causes", "Failed and doubtful units by cause", "failures"),
+    Command(
+        "progress.waive",
+        "W",
+        "Waive",
+        "Run the synthesis without the items that failed",
+        "waive",
+        when=_waivable,
+    ),
+    Command("progress.search", "slash", "Find", "Show only units that hold a text", "search"),
+    Command("progress.filter", "f", "Filter", "Show only units in one state, one after the other", "cycle"),
+    Command("progress.export", "x", "Export", "Write the results to a JSON-lines file", "export"),
+    Command("progress.open", "enter", "Open", "Open the unit", "open"),
     Command("progress.more", "plus,equals_sign", "Worker", "One worker more", "workers(1)", when=_open_ended),
     Command(
         "progress.fewer",
@@ -221,34 +257,12 @@ COMMANDS: tuple[Command, ...] = (
         "workers(-1)",
         when=_open_ended,
     ),
-    Command("progress.filter", "f", "Filter", "Show only units in one state, one after the other", "cycle"),
-    Command("progress.retry", "R", "Retry", "Run failed and suspect units again", "retry", when=_retryable),
-    Command(
-        "progress.waive",
-        "W",
-        "Waive",
-        "Run the synthesis without the items that failed",
-        "waive",
-        when=_waivable,
-    ),
-    Command(
-        "progress.end_unit",
-        "K",
-        "End unit",
-        "End the agent of the unit under the cursor; the others go on",
-        "end_unit",
-        False,
-        when=_runs,
-    ),
+    Command("progress.log", "l", "Log", "What happened to this job", "log"),
     Command(
         "progress.retry_unit", "r", "Retry unit", "Run the unit under the cursor again", "retry_unit", False
     ),
-    Command("progress.failures", "F", "Failures", "Failed and doubtful units by cause", "failures"),
-    Command("progress.export", "x", "Export", "Write the results to a JSON-lines file", "export"),
-    Command("progress.log", "l", "Log", "What happened to this job", "log"),
-    Command(
-        "progress.stop", "S", "Stop", "End the running agents now; their units wait again", "stop", when=_runs
-    ),
+    Command("progress.cell_right", "right", "Next cell", "To the next cell of the map", "cell(1)", False),
+    Command("progress.cell_left", "left", "Cell before", "To the cell before on the map", "cell(-1)", False),
     Command("failures.open", "enter", "Open", "Open the first unit of this cause", "open"),
     Command(
         "failures.retry_cause",
@@ -261,13 +275,6 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "failures.retry", "R", "Retry all", "Run all failed and suspect units again", "retry", when=_retryable
     ),
-    Command("unit.older", "left_square_bracket", "Try before", "Show the attempt before", "attempt(-1)"),
-    Command("unit.newer", "right_square_bracket", "Next try", "Show the attempt after", "attempt(1)"),
-    Command("unit.output", "1", "Output", "What the agent answered", "tab('output')"),
-    Command("unit.talk", "2", "Talk", "All that was said and done", "tab('conversation')"),
-    Command("unit.files", "3", "Files", "The files that the test changed", "tab('files')"),
-    Command("unit.prompt", "4", "Prompt", "The prompt as it was sent", "tab('prompt')"),
-    Command("unit.cost", "5", "Cost", "Cost, tokens, turns, times", "tab('cost')"),
     Command(
         "unit.unfold",
         "o,enter",
@@ -275,12 +282,20 @@ COMMANDS: tuple[Command, ...] = (
         "Show the call, message or file under the cursor whole, or fold it",
         "unfold",
     ),
+    Command("unit.copy", "y", "Copy", "Copy what the tab shows to the clipboard", "copy"),
+    Command("unit.save", "s", "Save", "Save what the tab shows to a file", "save"),
+    Command("unit.older", "left_square_bracket", "Try before", "Show the attempt before", "attempt(-1)"),
+    Command("unit.newer", "right_square_bracket", "Next try", "Show the attempt after", "attempt(1)"),
+    Command("unit.output", "1", "Output", "What the agent answered", "tab('output')", False),
+    Command("unit.talk", "2", "Talk", "All that was said and done", "tab('conversation')", False),
+    Command("unit.files", "3", "Files", "The files that the test changed", "tab('files')", False),
+    Command("unit.prompt", "4", "Prompt", "The prompt as it was sent", "tab('prompt')", False),
+    Command("unit.cost", "5", "Cost", "Cost, tokens, turns, times", "tab('cost')", False),
     Command(
         "unit.unfold_all", "O", "Unfold all", "Show all of them whole, or fold them", "unfold_all", False
     ),
     Command("unit.raw", "m", "Raw", "Show the output as it came, or as Markdown or JSON", "raw", False),
-    Command("unit.copy", "y", "Copy", "Copy what the tab shows to the clipboard", "copy", False),
-    Command("unit.save", "s", "Save", "Save what the tab shows to a file", "save", False),
+    Command("unit.leave", "t", "Leave", "Back to the units, as t there follows one", "back", False),
     Command(
         "edit.save", "ctrl+s", "Save and test", "Save a new version and test with it", "save", priority=True
     ),

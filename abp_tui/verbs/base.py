@@ -9,9 +9,6 @@ from abp_tui.domain.model import Job
 from abp_tui.domain.prompt import PromptSynthesizer
 from abp_tui.domain.status import Desired, JobStatus
 from abp_tui.errors import AbpError, IllegalTransition
-from abp_tui.execution.executor import recovered_journal
-from abp_tui.execution.gate import gate_scope
-from abp_tui.execution.launch import launch_executor
 from abp_tui.execution.lease import lease_lives, take_lease
 from abp_tui.liveness import Liveness, judge
 from abp_tui.settings import Settings, load_settings
@@ -63,6 +60,8 @@ class Verbs:
         """Put back what a dead executor left behind, as this process; nothing where nobody died."""
         if job.lease is None and not self.repository.attempts.running(job.id):
             return
+        from abp_tui.execution.executor import recovered_journal  # as all that runs units: when it is needed
+
         lease = take_lease(self.repository, job)
         try:
             with recovered_journal(self.repository, job.id, lease):
@@ -86,6 +85,8 @@ class Verbs:
 
     def _try_login(self, job: Job) -> None:
         """A person wants it to run: where its account needed a login, one unit may see whether it has one."""
+        from abp_tui.execution.gate import gate_scope
+
         worker = self._worker or make_worker(job.worker, job.recipe.worker_options)
         # The account as it is here may be another than the one that an earlier executor ran under.
         for scope in {gate_scope(worker), *([job.gate.scope] if job.gate else [])}:
@@ -94,6 +95,8 @@ class Verbs:
     def _launch(self, job: Job, *, force: bool = False) -> Job:
         if self._worker is not None:
             return job
+        from abp_tui.execution.launch import launch_executor
+
         return launch_executor(self.repository, job, force=force)
 
     def _ask(self, job: Job, desired: Desired) -> Job:

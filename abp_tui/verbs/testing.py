@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 from abp_tui.creation import check_prompt
 from abp_tui.domain.model import Job, Question, Recipe, TestResult
 from abp_tui.domain.prompt import PromptTemplate
 from abp_tui.domain.status import JobStatus, Phase, UnitStatus
 from abp_tui.errors import IllegalTransition, InvalidInput, NotFound
-from abp_tui.execution.executor import JobExecutor
-from abp_tui.execution.launch import launch_executor
 from abp_tui.execution.lease import lease_lives
-from abp_tui.execution.loop import Callbacks
 from abp_tui.verbs.base import Ref, Verbs, next_step
 from abp_tui.views import view_job
+
+if TYPE_CHECKING:
+    from abp_tui.execution.loop import Callbacks
 
 
 class Testing(Verbs):
@@ -43,6 +44,8 @@ class Testing(Verbs):
 
         A test that waits for review is rejected first if another unit is named.
         """
+        from abp_tui.execution.executor import JobExecutor  # faces that run nothing themselves start without
+
         job, seq = self._prepare_test(job_id, seq)
         JobExecutor(self.repository, job.id, self._worker, callbacks).run_test(seq)
         result = self.test_result(job.id)
@@ -51,6 +54,8 @@ class Testing(Verbs):
 
     def launch_test(self, job_id: Ref, seq: int | None = None) -> Job:
         """Run one unit as `test` does, but in a detached process: follow it in the store."""
+        from abp_tui.execution.launch import launch_executor
+
         job, seq = self._prepare_test(job_id, seq)
         return launch_executor(self.repository, job, test_seq=seq)
 

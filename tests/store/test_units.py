@@ -8,6 +8,7 @@ from peewee import SqliteDatabase
 
 from abp_tui.domain.status import UNIT_STEPS, UnitStatus, check_unit_step
 from abp_tui.errors import IllegalTransition, NotFound
+from abp_tui.store import units
 from abp_tui.store.repository import Repository
 from tests.factories import assert_counters_match, make_job
 
@@ -130,3 +131,32 @@ def test_nothing_that_a_list_asks_for_walks_all_units(repository: Repository) ->
 
 def plan_of(db: SqliteDatabase, query: str) -> list[str]:
     return [row[3] for row in db.execute_sql(f"EXPLAIN QUERY PLAN {query}").fetchall()]
+
+
+def found(repository: Repository, text: str, state: str = "") -> list[int]:
+    return [seq for seqs, _ in repository.units.search(1, text, state) for seq in seqs]
+
+
+def test_a_text_is_searched_for_in_names_answers_and_errors_and_numbers_are_units(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(units, "SEARCHED_AT_ONCE", 4)
+    make_job(repository, 12)
+    with repository.database.writing() as db:
+        db.execute_sql("UPDATE unit SET output = 'All WELL' WHERE seq = 3")
+        db.execute_sql("UPDATE unit SET error = '100% broken' WHERE seq IN (5, 9)")
+        db.execute_sql("UPDATE unit SET key = 'a_b\\c' WHERE seq = 7")
+    assert found(repository, "well") == [3]
+    assert found(repository, "100%") == [5, 9]
+    assert found(repository, "m-1") == [1, 10, 11]
+    assert found(repository, "_") == [7]
+    assert found(repository, "\\") == [7]
+    assert found(repository, "%") == [5, 9]
+    assert found(repository, "4") == [4]
+    assert found(repository, "x' OR 1=1 --") == []
+    shares = [share for _, share in repository.units.search(1, "item")]
+    assert shares == [4 / 12, 8 / 12, 1.0]
+    end_units(repository, 1, "FAILED", range(9, 12))
+    assert found(repository, "item", "failed") == [9, 10, 11]
+    assert found(repository, "100%", "failed") == [9]
+    assert found(repository, "item", "suspect") == []

@@ -1,21 +1,34 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 
 import pytest
 
-from abp_tui.domain.model import Bucket, Outcome
+from abp_tui.domain.model import Bucket, Event, EventKind, Outcome
 from abp_tui.domain.status import JobStatus
 from abp_tui.tui.screens.confirm import ConfirmScreen
 from abp_tui.tui.screens.log import LogScreen
 from abp_tui.tui.screens.unit import UnitScreen
+from abp_tui.tui.widgets.figures import sparkline
 from abp_tui.tui.widgets.unit_list import UnitList
 from abp_tui.tui.widgets.unit_map import UnitMap, cell_state
 from abp_tui.workers.base import Sink, Task
 from abp_tui.workers.cancel import Cancel
 from tests.factories import answer, fail, make_job, wait_for_cancel
-from tests.tui.screens import LARGE, SMALL, InProcess, lines, running, shown, until, until_shown
+from tests.tui.screens import (
+    LARGE,
+    NARROW,
+    SMALL,
+    InProcess,
+    lines,
+    running,
+    shown,
+    until,
+    until_shown,
+    wait_for,
+)
 
 BOTH = pytest.mark.parametrize("size", [SMALL, LARGE])
 
@@ -247,3 +260,115 @@ async def test_what_a_tab_shows_is_copied_and_saved_whole(
         assert "text\nI was asked: Do 1" in (tmp_path / "words-unit1-conversation.txt").read_text()
         await pilot.press("s")
         await until(pilot, (tmp_path / "words-unit1-conversation-2.txt").exists)
+
+
+def end_ago(orchestrator: InProcess, *seconds: float) -> None:
+    """The first units ended so long ago, and the job has been at work since before that."""
+    with orchestrator.repository.database.writing() as db:
+        for seq, ago in enumerate(seconds):
+            db.execute_sql("UPDATE attempt SET ended_at = ended_at - ? WHERE seq = ?", (ago, seq))
+        db.execute_sql("UPDATE job SET running_since = running_since - 1000, change = change + 1")
+
+
+def answer_fives(task: Task, sink: Sink, cancel: Cancel) -> Outcome:
+    return (answer if task.payload["n"] < 5 else wait_for_cancel)(task, sink, cancel)
+
+
+@pytest.mark.parametrize(("locale", "signs"), [("C.UTF-8", "█▃▄▅"), ("C", "#:-=")])
+async def test_the_rate_of_the_last_minutes_is_there_when_the_screen_opens(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, locale: str, signs: str
+) -> None:
+    monkeypatch.setenv("LC_ALL", locale)
+    orchestrator = InProcess(tmp_path, answer_fives)
+    job = make_job(orchestrator.repository, 9)
+    orchestrator.skip_test(job.id)
+    wait_for(lambda: orchestrator.status("words").completed_units == 5)
+    end_ago(orchestrator, 250, 100, 100, 60, 100)
+    for size in (NARROW, SMALL, LARGE):
+        async with running(orchestrator, size, job="words") as pilot:
+            await until_shown(pilot, "5 done", "/min", "left")
+            head = next(line for line in lines(pilot) if "/min" in line)
+            line = head.partition("/min")[0].strip().rpartition(" ")[0]  # before the rate in figures
+            assert signs[0] in line, head
+            assert set(line) & set(signs[1:]), head
+    orchestrator.stop(job.id)
+    orchestrator.settle()
+
+
+def test_a_sparkline_has_a_cell_for_each_number_and_more_than_its_base_for_all_but_nought(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    assert sparkline([0, 1, 1000, 500]) == "▁▂█▅"
+    assert (sparkline([0, 0]), sparkline([])) == ("▁▁", "")
+    monkeypatch.setenv("LC_ALL", "C")
+    assert sparkline([0, 1, 1000, 500]) == "_.#="
+
+
+@BOTH
+async def test_a_paused_job_says_how_long_it_worked_not_how_long_it_rested(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    orchestrator = InProcess(tmp_path)
+    job = make_job(orchestrator.repository, 9, status=JobStatus.RUNNING)
+    orchestrator.repository.jobs.move(job.id, JobStatus.PAUSED, pause_reason="paused by a person")
+    with orchestrator.repository.database.writing() as db:
+        db.execute_sql("UPDATE job SET started_at = started_at - 90000, worked_s = 720")
+    async with running(orchestrator, size, job="words") as pilot:
+        await until_shown(pilot, "‖ paused 12 min")
+
+
+@pytest.mark.parametrize("size", [NARROW, SMALL])
+async def test_t_follows_a_running_unit_and_t_leaves_it(tmp_path: Path, size: tuple[int, int]) -> None:
+    speaks = threading.Event()
+
+    def talk(task: Task, sink: Sink, cancel: Cancel) -> Outcome:
+        if task.payload["n"] not in (2, 4):
+            return answer(task, sink, cancel)
+        sink.event(Event(kind=EventKind.TEXT, body="\n".join(f"line {n}" for n in range(12))))
+        sink.event(Event(kind=EventKind.TEXT, body="\n".join(f"more {n}" for n in range(12))))
+        assert speaks.wait(60)
+        sink.event(Event(kind=EventKind.TEXT, body="the newest\nof all lines"))
+        return wait_for_cancel(task, sink, cancel)
+
+    orchestrator = InProcess(tmp_path, talk)
+    job = make_job(orchestrator.repository, 6)
+    orchestrator.skip_test(job.id)
+    async with running(orchestrator, size, job="words") as pilot:
+        await until_shown(pilot, "4 done", "2 running")
+        await pilot.press("j", "j", "j", "t")
+        await until(pilot, lambda: isinstance(pilot.app.screen, UnitScreen))
+        await until_shown(pilot, "item-4", "running", "more 11")
+        await pilot.press("g")
+        await until(pilot, lambda: "more 11" not in shown(pilot))
+        speaks.set()
+        await until_shown(pilot, " +2 ")
+        await pilot.press("G")
+        await until_shown(pilot, "of all lines")
+        await until(pilot, lambda: " +2 " not in shown(pilot))
+        await pilot.press("t")
+        await until_shown(pilot, "words › progress")
+        assert pilot.app.screen.query_one(UnitList).seq == 4, "the cursor went to what was followed"
+        await pilot.press("G", "t")
+        await until_shown(pilot, "item-2", "of all lines")
+        await pilot.press("escape")
+        orchestrator.stop(job.id)
+        await until_shown(pilot, "paused")
+        await pilot.press("t")
+        await until_shown(pilot, "no unit runs at this moment")
+    orchestrator.settle()
+
+
+async def test_left_and_right_go_from_cell_to_cell_of_the_map(tmp_path: Path) -> None:
+    orchestrator = InProcess(tmp_path)
+    make_job(orchestrator.repository, 5000)
+    async with running(orchestrator, SMALL, job="words") as pilot:
+        await until_shown(pilot, "All 5,000", "item-1")
+        cells, units = pilot.app.screen.query_one(UnitMap), pilot.app.screen.query_one(UnitList)
+        width = cells.units_per_bucket * cells.per_cell
+        await pilot.press("right", "right", "j", "left")
+        await until(pilot, lambda: units.seq == width)
+        await pilot.press("left", "left")
+        await until(pilot, lambda: units.seq == 0)
+        await pilot.press("G", "right")
+        await until(pilot, lambda: units.seq == 4999)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from array import array
+
 import pytest
 
 from abp_tui.domain.model import UnitLine
@@ -16,7 +18,7 @@ def failed_rows(repository: Repository) -> UnitRows:
     end_units(repository, job.id, "FAILED", range(2, 7, 2))
     rows = UnitRows(repository.units, job.id)
     rows.items = 10
-    rows.show("failed", rows.read_seqs("failed"))
+    rows.show("failed", "", rows.read_seqs("failed"))
     return rows
 
 
@@ -45,7 +47,7 @@ def test_a_changed_unit_is_sorted_in_or_out(
 
 def test_a_doubtful_unit_is_no_completed_one(repository: Repository) -> None:
     rows = failed_rows(repository)
-    rows.show("suspect", rows.read_seqs("suspect"))
+    rows.show("suspect", "", rows.read_seqs("suspect"))
     done = UnitLine(seq=1, key="k", status=UnitStatus.COMPLETED)
     assert not rows.sort_in(done)
     assert rows.sort_in(done.model_copy(update={"verdict": Verdict.SUSPECT}))
@@ -60,3 +62,24 @@ def test_a_page_has_its_units_also_when_they_are_in_another_state_by_now(reposit
         (4, UnitStatus.PENDING),
         (6, UnitStatus.FAILED),
     ]
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (UnitLine(seq=3, key="The Key", status=UnitStatus.PENDING), [2, 3]),
+        (UnitLine(seq=3, key="k", status=UnitStatus.FAILED, note="a lost key"), [2, 3]),
+        (UnitLine(seq=3, key="k", status=UnitStatus.COMPLETED), [2]),
+        (
+            UnitLine(seq=2, key="k", status=UnitStatus.COMPLETED),
+            [2],
+        ),  # was found in what it said
+    ],
+)
+def test_a_changed_unit_joins_those_found_if_it_holds_the_text(
+    repository: Repository, line: UnitLine, expected: list[int]
+) -> None:
+    rows = failed_rows(repository)
+    rows.show("", "key", array("q", [2]))
+    rows.sort_in(line)
+    assert shown(rows) == expected

@@ -21,6 +21,7 @@ class Dialog(ModalScreen[T]):
     """A question or a text in a box. Only its own keys work while it is open."""
 
     SCOPE = ""
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (80, "-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]
 
     def keys(self) -> Content:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -14,8 +15,10 @@ from abp_tui.tui.commands import SCOPES, bindings, commands
 from abp_tui.tui.keys import Keys
 from abp_tui.tui.screens.dialog import Dialog
 from abp_tui.tui.widgets.glyphs import DIM, JOB_MARKS, MAP_MARKS, UNIT_MARKS, Mark
-from abp_tui.tui.widgets.lines import LineView
+from abp_tui.tui.widgets.text import wrap
+from abp_tui.tui.widgets.wrapped import WrappedView
 
+HEAD = 20
 KEY_WORDS = {
     "escape": "esc",
     "space": "space",
@@ -27,25 +30,37 @@ KEY_WORDS = {
 }
 
 
-class HelpText(LineView):
-    """The help as lines that scroll."""
+@dataclass(frozen=True, slots=True)
+class HelpLine:
+    """A title, or a key or sign with what it means."""
 
-    def __init__(self, lines: list[Content]) -> None:
-        super().__init__()
-        self._lines = lines
+    head: str
+    style: str
+    text: str = ""
+    text_style: str = ""
 
-    @property
-    def line_count(self) -> int:
-        """How many lines there are."""
-        return len(self._lines)
 
-    def line(self, index: int, width: int) -> Content:
-        """One line."""
-        return self._lines[index]
+BLANK = HelpLine("", "")
 
-    def on_resize(self) -> None:
-        """Let it scroll as far as it must."""
-        self.measure()
+
+class HelpText(WrappedView[HelpLine]):
+    """The help as lines that scroll, each wrapped beside its key."""
+
+    def __init__(self, lines: Sequence[HelpLine]) -> None:
+        super().__init__(follow=False)
+        self._help = lines
+
+    def on_mount(self) -> None:
+        """Show it from its beginning."""
+        self.append(self._help)
+
+    def build(self, block: HelpLine, width: int) -> list[Content]:
+        """The key, and its meaning with a hanging indent."""
+        if not block.text:
+            return [Content.styled(line, block.style) for line in wrap(block.head, width)]
+        first, *more = wrap(block.text, max(10, width - HEAD))
+        head = Content.assemble((f"  {block.head}".ljust(HEAD), block.style), (first, block.text_style))
+        return [head, *(Content.assemble(" " * HEAD, (line, block.text_style)) for line in more)]
 
 
 class HelpScreen(Dialog[None]):
@@ -66,15 +81,15 @@ class HelpScreen(Dialog[None]):
             yield Static(self.keys(), classes="keys")
 
 
-def help_lines(first: tuple[str, ...], keys: Keys) -> list[Content]:
+def help_lines(first: tuple[str, ...], keys: Keys) -> list[HelpLine]:
     """The whole help, the scopes named first at its beginning."""
     here = [scope for scope in first if scope not in ("app", "screen")]
     others = [scope for scope in SCOPES if scope not in (*here, "app", "screen")]
-    lines: list[Content] = []
+    lines: list[HelpLine] = []
     for scopes in (*((scope,) for scope in here), ("app", "screen"), *((scope,) for scope in others)):
-        lines += [Content.styled(SCOPES[scopes[0]], "bold"), *_commands(scopes, keys), Content()]
-    lines += [Content.styled("The map of all units: a cell is a unit or a range of them", "bold")]
-    lines += [*_signs(MAP_MARKS.values()), Content(), Content.styled("Signs", "bold")]
+        lines += [HelpLine(SCOPES[scopes[0]], "bold"), *_commands(scopes, keys), BLANK]
+    lines += [HelpLine("The map of all units: a cell is a unit or a range of them", "bold")]
+    lines += [*_signs(MAP_MARKS.values()), BLANK, HelpLine("Signs", "bold")]
     return [*lines, *_signs([*JOB_MARKS.values(), *UNIT_MARKS.values()])]
 
 
@@ -83,16 +98,11 @@ def key_words(keys: str) -> str:
     return " ".join(KEY_WORDS.get(key) or key_to_character(key) or key for key in keys.split(","))
 
 
-def _commands(scopes: Iterable[str], keys: Keys) -> list[Content]:
-    return [
-        Content.assemble((f"  {key_words(keys.of(command)):<18}", "bold $text-accent"), command.help)
-        for command in commands(*scopes)
-    ]
+def _commands(scopes: Iterable[str], keys: Keys) -> list[HelpLine]:
+    style = "bold $text-accent"
+    return [HelpLine(key_words(keys.of(command)), style, command.help) for command in commands(*scopes)]
 
 
-def _signs(marks: Iterable[Mark]) -> list[Content]:
+def _signs(marks: Iterable[Mark]) -> list[HelpLine]:
     unique = {mark.word: mark for mark in marks}
-    return [
-        Content.assemble((f"  {mark.sign}", mark.style), " " * 17, (mark.word, DIM))
-        for mark in unique.values()
-    ]
+    return [HelpLine(mark.sign, mark.style, mark.word, DIM) for mark in unique.values()]

@@ -7,7 +7,7 @@ from pathlib import Path
 from textual import work
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
-from textual.widgets import Static
+from textual.widgets import Input, Static
 
 from abp_tui.domain.model import Cause
 from abp_tui.domain.status import JobStatus, Phase, UnitStatus
@@ -19,7 +19,7 @@ from abp_tui.tui.screens.confirm import ConfirmScreen
 from abp_tui.tui.screens.failures import FailuresScreen
 from abp_tui.tui.screens.log import LogScreen
 from abp_tui.tui.screens.unit import UnitScreen
-from abp_tui.tui.widgets.figures import count, since, span
+from abp_tui.tui.widgets.figures import count, span
 from abp_tui.tui.widgets.glyphs import DIM, job_mark
 from abp_tui.tui.widgets.lines import LineList
 from abp_tui.tui.widgets.progress_head import ProgressHead
@@ -64,6 +64,9 @@ class ProgressScreen(AbpScreen):
             yield RunningStrip()
         with Vertical(id="units"):
             yield TabLine(id="filters")
+            with Horizontal(id="search"):
+                yield Input(placeholder="part of a name, an answer or an error", id="sought", compact=True)
+                yield Static(id="found", markup=False)
             yield Static(id="titles", markup=False)
             yield UnitList(UnitRows(self.orchestrator.repository.units, self._number))
 
@@ -79,7 +82,7 @@ class ProgressScreen(AbpScreen):
         mark = job_mark(job)
         parts = [(str(mark), mark.style)]
         if job.started_at is not None:
-            parts += [(f" {span(since(job.started_at, job.finished_at))}", DIM)]
+            parts += [(f" {span(job.time_worked())}", DIM)]
         return (*parts, (f" · {count(job.max_workers, 'worker')}", DIM))
 
     def take(self, snapshot: Snapshot) -> None:
@@ -91,6 +94,7 @@ class ProgressScreen(AbpScreen):
         units.set_total(focus.job.total_units, synthesis=focus.job.synthesis is not None)
         units.take(focus.changed)
         units.set_running(focus.running)
+        self._show_found()
         self._show_head(focus)
         self._show_filters(focus.job)
         failures = (focus.job.failed_units, focus.job.suspect_units)
@@ -116,6 +120,8 @@ class ProgressScreen(AbpScreen):
         """The columns follow the width."""
         self.call_after_refresh(self._show_titles)
         self.call_after_refresh(self._give_room)
+        if self.job is not None:
+            self._show_filters(self.job)
 
     def on_line_list_moved(self, message: LineList.Moved) -> None:
         """Show on the map where the cursor is."""
@@ -133,11 +139,66 @@ class ProgressScreen(AbpScreen):
         """A filter was clicked."""
         self._filter(message.choice)
 
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Search while typing."""
+        self.query_one(UnitList).search(event.value)
+        self._show_found()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Keep what was found and go to the list; of nothing, all units."""
+        if event.value:
+            self.query_one(UnitList).focus()
+        else:
+            self.action_back()
+
+    def on_unit_list_searched(self, message: UnitList.Searched) -> None:
+        """Say how many were found."""
+        self._show_found()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """While a text is typed there is only a way back: all other keys are letters of it."""
+        if isinstance(self.focused, Input):
+            return action == "back"
+        return super().check_action(action, parameters)
+
+    def action_search(self) -> None:
+        """Ask for a text that units hold."""
+        self.add_class("-searching")
+        self.query_one("#sought", Input).focus()
+        self._show_found()
+
+    def action_back(self) -> None:
+        """Show all units again where a text is searched for; else go back."""
+        if not self.has_class("-searching"):
+            super().action_back()
+            return
+        self.remove_class("-searching")
+        self.query_one("#sought", Input).value = ""
+        self.query_one(UnitList).focus()
+
     def action_open(self) -> None:
         """Open the unit under the cursor."""
         seq = self.query_one(UnitList).seq
         if seq is not None:
             self.app.push_screen(UnitScreen(self._number, seq))
+
+    def action_tail(self) -> None:
+        """Follow the unit under the cursor, or else the next one that runs."""
+        units = self.query_one(UnitList)
+        running = sorted(unit.seq for unit in self.query_one(RunningStrip).running)
+        if not running:
+            self.tell("no unit runs at this moment: enter opens the one under the cursor")
+            return
+        here = units.seq or 0
+        seq = next((seq for seq in running if seq >= here), running[0])
+        units.go_to(seq)
+        self.app.push_screen(UnitScreen(self._number, seq, tail=True))
+
+    def action_cell(self, by: int) -> None:
+        """To another cell of the map."""
+        if self.job is not None:
+            seq = self.query_one(UnitMap).beside(by)
+            self.query_one(UnitList).go_to(max(0, min(seq, self.job.total_units - 1)))
 
     def action_pause(self) -> None:
         """Let running units finish and start no more."""
@@ -254,6 +315,16 @@ class ProgressScreen(AbpScreen):
         self.query_one("#filters", TabLine).taken = name
         self.query_one(UnitList).filter(name)
 
+    def _show_found(self) -> None:
+        if not self.has_class("-searching"):
+            return
+        units = self.query_one(UnitList)
+        words = ""
+        if self.query_one("#sought", Input).value:
+            found = f"{units.line_count:,} found" if units.rows.text else "searching"
+            words = found if units.searched >= 1 else f"{found}, {units.searched:.0%} searched"
+        self.query_one("#found", Static).update(words)
+
     def _show_head(self, focus: Focus) -> None:
         head = self.query_one(ProgressHead)
         head.job, head.pace = focus.job, focus.pace
@@ -275,7 +346,9 @@ class ProgressScreen(AbpScreen):
     def _show_filters(self, job: JobView) -> None:
         tabs = self.query_one("#filters", TabLine)
         shown = {name: job.total_units if not name else getattr(job, f"{name}_units") for name in FILTERS}
-        tabs.choices = tuple((name, f"{FILTERS[name]} {shown[name]:,}") for name in FILTERS)
+        whole = tuple((name, f"{FILTERS[name]} {shown[name]:,}") for name in FILTERS)
+        fits = sum(len(label) + 2 for _, label in whole) <= self.size.width - 2
+        tabs.choices = whole if fits else tuple(FILTERS.items())  # the head has the numbers, too
         self._show_titles()
 
     def _show_titles(self) -> None:

@@ -24,14 +24,15 @@ STYLES = {
 
 
 class UnitScreen(AttemptScreen):
-    """Follows the newest attempt until a person picks another."""
+    """Follows the newest attempt until a person picks another. With `tail` it starts with what is said."""
 
     BINDINGS = bindings("unit")
     SCOPES = ("unit", "lists", "screen", "app")
     AUTO_FOCUS = "Conversation"
 
-    def __init__(self, job_id: int, seq: int) -> None:
+    def __init__(self, job_id: int, seq: int, *, tail: bool = False) -> None:
         super().__init__(job_id)
+        self._tail = tail
         self._number = job_id
         self._seq = seq
         self._unit: WorkUnit | None = None
@@ -77,6 +78,12 @@ class UnitScreen(AttemptScreen):
         if changed or self._unit is None or (attempt and attempt.status is AttemptStatus.RUNNING):
             self._read()
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Other attempts are offered where there are some."""
+        if action == "attempt":
+            return len(self._attempts) > 1
+        return super().check_action(action, parameters)
+
     def action_attempt(self, by: int) -> None:
         """Show the attempt before or after."""
         attempt = self._attempt
@@ -103,9 +110,12 @@ class UnitScreen(AttemptScreen):
 
     def _show(self, unit: WorkUnit, attempts: list[Attempt]) -> None:
         first = self._unit is None
+        others = len(self._attempts) > 1
         self._unit, self._attempts = unit, attempts
+        if others != (len(attempts) > 1):
+            self.refresh_bindings()
         attempt, view = self._attempt, self.query_one(AttemptView)
-        if first and attempt is not None and attempt.status is not AttemptStatus.RUNNING:
+        if first and not self._tail and attempt is not None and attempt.status is not AttemptStatus.RUNNING:
             view.open("output", by_person=False)  # what came of it, or why nothing did
         if attempt is not None:
             if view.follow(attempt.id):

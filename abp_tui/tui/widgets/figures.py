@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from abp_tui.terminal import speaks_utf8
 from abp_tui.words import counted
 
 count = counted
@@ -52,6 +54,13 @@ def rate(per_s: float | None) -> str:
         return f"{per_s:,.0f}/s"
     per_min = per_s * 60
     return f"{per_min:.1f}/min" if per_min < 10 else f"{per_min:,.0f}/min"
+
+
+def sparkline(numbers: Sequence[int]) -> str:
+    """A cell for each number, as high as it is beside the greatest; the base line for 0."""
+    levels = "▁▂▃▄▅▆▇█" if speaks_utf8() else "_.:-=+*#"
+    most = max(numbers, default=0) or 1
+    return "".join(levels[-(-number * (len(levels) - 1) // most)] for number in numbers)
 
 
 def roughly(low: float, high: float, unit: str = "") -> str:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from rich.cells import cell_len
 from textual.content import Content
 
+from abp_tui.domain.pace import Pace
 from abp_tui.domain.status import Phase
-from abp_tui.feed import Pace
 from abp_tui.terminal import speaks_utf8
 from abp_tui.tui.widgets.columns import GAP, Cell, Column, header, lay_out, row
 from abp_tui.tui.widgets.figures import countdown, money, rate, span

@@ -9,7 +9,7 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from abp_tui.feed import Pace
+from abp_tui.domain.pace import Pace
 from abp_tui.tui.widgets.facts import Fact, facts, paragraph, stack
 from abp_tui.tui.widgets.figures import ago, count, countdown, money, rate, span
 from abp_tui.tui.widgets.glyphs import BAD, DIM, GOOD, LIMIT, WARN, job_mark, needs_person

@@ -51,6 +51,10 @@ class LineView(ScrollView, can_focus=True):
         """The cells a line has."""
         return self.scrollable_content_region.width
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Nothing is scrolled sideways: screens may have a use for these keys."""
+        return action not in ("scroll_left", "scroll_right")
+
     def measure(self) -> None:
         """Take a new number of lines to the scrollbar, and draw anew."""
         self.virtual_size = Size(0, self.line_count)

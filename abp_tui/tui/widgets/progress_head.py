@@ -6,9 +6,9 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from abp_tui.feed import Pace
+from abp_tui.domain.pace import INTERVALS, Pace
 from abp_tui.tui.widgets.facts import paragraph, stack
-from abp_tui.tui.widgets.figures import countdown, money, rate, span
+from abp_tui.tui.widgets.figures import countdown, money, rate, span, sparkline
 from abp_tui.tui.widgets.glyphs import BAD, BOLD, DIM, FAINT, GOOD, LIMIT, PRIMARY, WARN, job_mark
 from abp_tui.tui.widgets.job_list import bar
 from abp_tui.tui.widgets.job_panel import next_step
@@ -48,12 +48,7 @@ class ProgressHead(Widget):
         if self.job is None:
             return []
         width = self.content_size.width or self.app.size.width - 4
-        counts, money_line = _counts(self.job), _money(self.job, self.pace)
-        lines = [_bar(self.job, width)]
-        if _cells(counts) + _cells(money_line) + 6 <= width:
-            lines.append(Content.assemble(*counts, ("      ", ""), *money_line))
-        else:
-            lines += [Content.assemble(*counts), *([Content.assemble(*money_line)] if money_line else [])]
+        lines = [_bar(self.job, width), *_figures(self.job, self.pace, width)]
         if self.job.pause_reason or self.job.phase == "interrupted":
             lines += paragraph(next_step(self.job), width, WARN)
         elif self.job.stalled:
@@ -74,6 +69,20 @@ def _bar(job: JobView, width: int) -> Content:
     )
 
 
+def _figures(job: JobView, pace: Pace, width: int) -> list[Content]:
+    """Counts, rate, time left and cost: on one line if they fit. The past rate and the worker give way."""
+    counts, worker = _counts(job), one_line(job.worker, 40)
+    for intervals in (INTERVALS, INTERVALS // 2):
+        beside = [*counts, ("      ", ""), *_money(job, pace, intervals, worker)]
+        if _cells(beside) <= width:
+            return [Content.assemble(*beside)]
+    for intervals, shown in ((INTERVALS, worker), (INTERVALS // 2, worker), (INTERVALS // 2, ""), (0, "")):
+        below = _money(job, pace, intervals, shown)
+        if _cells(below) <= width:
+            break
+    return [Content.assemble(*counts), *([Content.assemble(*below)] if below else [])]
+
+
 def _counts(job: JobView) -> Parts:
     shown = (
         (job.completed_units, "done", GOOD),
@@ -89,9 +98,12 @@ def _counts(job: JobView) -> Parts:
     return parts[:-1]
 
 
-def _money(job: JobView, pace: Pace) -> Parts:
+def _money(job: JobView, pace: Pace, intervals: int, worker: str) -> Parts:
     parts: Parts = []
     if pace.per_s:
+        if intervals:  # of one width from the first second on: nothing beside it moves
+            known = pace.recent[-intervals:]
+            parts += [(sparkline((0,) * (intervals - len(known))), FAINT), (sparkline(known) + " ", PRIMARY)]
         parts += [(rate(pace.per_s), DIM), GAP]
     if pace.left_s:
         parts += [(f"{span(pace.left_s)} left", ""), GAP]
@@ -99,8 +111,7 @@ def _money(job: JobView, pace: Pace) -> Parts:
         parts += [(money(job.cost_usd, at_least=job.cost_is_floor), BOLD)]
         parts += [(f" of {money(job.budget_usd)}", DIM)] if job.budget_usd else []
         parts += [GAP]
-    parts += [(one_line(job.worker, 40), DIM)]
-    return parts
+    return [*parts, (worker, DIM)] if worker else parts[:-1]
 
 
 def _cells(parts: Parts) -> int:

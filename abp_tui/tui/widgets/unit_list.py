@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from array import array
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from textual import work
 from textual.content import Content
+from textual.message import Message
+from textual.strip import Strip
+from textual.visual import Visual
 from textual.worker import Worker, WorkerState
 
 from abp_tui.domain.model import EventKind, UnitLine
@@ -17,7 +21,7 @@ from abp_tui.tui.widgets.conversation import tool_words
 from abp_tui.tui.widgets.figures import clock, money, since
 from abp_tui.tui.widgets.glyphs import BOLD, DIM, UNIT_MARKS, unit_state
 from abp_tui.tui.widgets.lines import LineList
-from abp_tui.tui.widgets.text import one_line
+from abp_tui.tui.widgets.text import fit, one_line
 from abp_tui.tui.widgets.unit_rows import PAGE, UnitRows
 
 COLUMNS = (
@@ -30,9 +34,14 @@ COLUMNS = (
     Column("last", "last", 10, grow=3, drop=4),
 )
 
+SHOW_FOUND_S = 0.25
+
 
 class UnitList(LineList):
-    """The units of a job, all or in one state."""
+    """The units of a job: all, or those in one state, or those that hold a text."""
+
+    class Searched(Message):
+        """More of the units were searched for a text."""
 
     def __init__(self, rows: UnitRows, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -40,7 +49,10 @@ class UnitList(LineList):
         self._at_work: Mapping[int, RunningUnit] = {}
         self._wanted: set[int] = set()
         self._reading = False
-        self._meanwhile: list[UnitLine] | None = None  # what changed since units in a state are being read
+        self._meanwhile: list[UnitLine] | None = None  # what changed since those to be shown are being read
+        self._selection = 0
+        self._chosen = ("", "")
+        self.searched = 1.0
 
     @property
     def line_count(self) -> int:
@@ -91,8 +103,8 @@ class UnitList(LineList):
         if changed is None:
             self.rows.forget()
             self.refresh()
-            if self.rows.state:
-                self._select()
+            if self.rows.state and not (self.rows.text and self._meanwhile is not None):
+                self._select(self.rows.state, self.rows.text, chosen=False)
             return
         for line in changed:
             index = self.rows.change(line)
@@ -103,8 +115,29 @@ class UnitList(LineList):
         self._sort_in(changed)
 
     def filter(self, state: str) -> None:
-        """Show only units in a state, or all."""
-        self._select(state)
+        """Show only units in a state, or all; of them those that hold the text that is searched for."""
+        self._select(state, self._chosen[1])
+
+    def search(self, text: str) -> None:
+        """Show only units that hold a text, or all; of them those in the state that is filtered for."""
+        self._select(self._chosen[0], text)
+
+    def nothing(self) -> str:
+        """Why the list is empty, and which key shows more."""
+        if self.rows.text:
+            sought = fit(one_line(self.rows.text), 16).rstrip()
+            return f"nothing holds {sought}" + (" so far" if self.searched < 1 else ": esc shows all")
+        if self.rows.state:
+            return f"no unit is {UNIT_MARKS[self.rows.state].word} now: f shows the next state"
+        return ""
+
+    def render_line(self, y: int) -> Strip:
+        """A unit; of none, the words why."""
+        words = self.nothing() if y == 1 and not self.line_count else ""
+        if not words or self.line_width <= 0:
+            return super().render_line(y)
+        line = Content.styled(words, DIM).truncate(self.line_width, ellipsis=True)
+        return Visual.to_strips(self, line, self.line_width, 1, self.visual_style, pad=True)[0]
 
     def go_to(self, seq: int) -> None:
         """Put the cursor on a unit."""
@@ -136,7 +169,7 @@ class UnitList(LineList):
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """Tell the screen what went wrong in one of its threads."""
         if event.state is WorkerState.ERROR:
-            self._reading, self._meanwhile = False, None
+            self._reading, self._meanwhile, self.searched = False, None, 1.0
             self.screen.post_message(event)
 
     def _want(self, page: int) -> None:
@@ -161,24 +194,44 @@ class UnitList(LineList):
         if lines:
             self.refresh()
 
-    def _select(self, state: str | None = None) -> None:
-        wanted = self.rows.state if state is None else state
+    def _select(self, state: str, text: str, *, chosen: bool = True) -> None:
+        """Find out which units to show; one that is not `chosen` by a person is that of now, read anew."""
         self._meanwhile = []
-        self._read_seqs(wanted, state is not None)
+        self._selection += 1
+        if chosen:
+            self._chosen, self.searched = (state, text), 0.0
+        self._read_seqs(self._selection, state, text, chosen)
 
     @work(thread=True, group="seqs", exclusive=True, exit_on_error=False)
-    def _read_seqs(self, state: str, chosen: bool) -> None:
-        seqs = self.rows.read_seqs(state)
-        self.app.call_from_thread(self._have_selected, state, seqs, chosen)
+    def _read_seqs(self, selection: int, state: str, text: str, chosen: bool) -> None:
+        if not text:
+            seqs = self.rows.read_seqs(state)
+            self.app.call_from_thread(self._have_selected, selection, state, text, seqs, 1.0)
+            return
+        found: array[int] = array("q")
+        shown_at = time.monotonic()
+        for more, share in self.rows.search(state, text):
+            if selection != self._selection:
+                return  # another one is wanted by now
+            found += more
+            if chosen and share < 1 and time.monotonic() - shown_at > SHOW_FOUND_S:
+                self.app.call_from_thread(self._have_selected, selection, state, text, found[:], share)
+                shown_at = time.monotonic()
+        self.app.call_from_thread(self._have_selected, selection, state, text, found, 1.0)
 
-    def _have_selected(self, state: str, seqs: array[int] | None, chosen: bool) -> None:
-        meanwhile, self._meanwhile = self._meanwhile, None
-        if not chosen and state != self.rows.state:
+    def _have_selected(
+        self, selection: int, state: str, text: str, seqs: array[int] | None, share: float
+    ) -> None:
+        if selection != self._selection or not self.is_attached:
             return
         here = self.seq
-        self.rows.show(state, seqs)
+        self.searched = share
+        self.rows.show(state, text, seqs)
         self._stand_on(here)
-        self._sort_in(meanwhile or ())
+        self._sort_in(self._meanwhile or ())
+        if share >= 1:
+            self._meanwhile = None
+        self.post_message(self.Searched())
 
     def _sort_in(self, changed: Sequence[UnitLine]) -> None:
         """Let units that changed join or leave those shown, the cursor staying on its own."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from abp_tui.domain.model import UnitLine
 from abp_tui.store.tally import counted_as
@@ -15,7 +15,10 @@ MOST_KEPT = 4_000
 
 
 class UnitRows:
-    """All units of a job, or those in one state. `read_page` and `read_seqs` are for threads."""
+    """All units of a job, or those in one state, or that hold a text.
+
+    `read_page`, `read_seqs` and `search` are for threads.
+    """
 
     def __init__(self, units: Units, job_id: int) -> None:
         self._units = units
@@ -23,6 +26,7 @@ class UnitRows:
         self._seqs: array[int] | None = None
         self._kept: dict[int, UnitLine] = {}
         self.state = ""
+        self.text = ""
         self.items = 0
         self.synthesis = False
 
@@ -41,13 +45,17 @@ class UnitRows:
         """The unit in a row, if it has been read."""
         return self._kept.get(self.seq_at(index))
 
-    def show(self, state: str, seqs: array[int] | None) -> None:
-        """Show only the units in a state, or all where it is empty."""
-        self.state, self._seqs = state, seqs
+    def show(self, state: str, text: str, seqs: array[int] | None) -> None:
+        """Show only the units in a state that hold a text; all where both are empty."""
+        self.state, self.text, self._seqs = state, text, seqs
 
     def read_seqs(self, state: str) -> array[int] | None:
         """The numbers of the units in a state; None for all."""
         return self._units.seqs_in(self._job_id, state) if state else None
+
+    def search(self, state: str, text: str) -> Iterator[tuple[array[int], float]]:
+        """The numbers of those in a state that hold a text, as they are found, and the share looked at."""
+        return self._units.search(self._job_id, text, state)
 
     def read_page(self, page: int) -> list[UnitLine]:
         """The units of a page of rows."""
@@ -69,17 +77,27 @@ class UnitRows:
         return self.index_of(line.seq)
 
     def sort_in(self, line: UnitLine) -> bool:
-        """Let a changed unit join or leave those in the state shown; says whether it did."""
+        """Let a changed unit join or leave those that are shown; says whether it did."""
         if self._seqs is None:
             return False
         index = bisect_left(self._seqs, line.seq)
         there = index < len(self._seqs) and self._seqs[index] == line.seq
-        belongs = line.seq < self.items and counted_as(line.status, line.verdict) == self.state
+        belongs = self._belongs(line) and (there or self._holds(line))
         if belongs and not there:
             self._seqs.insert(index, line.seq)
         elif there and not belongs:
             del self._seqs[index]
         return there != belongs
+
+    def _belongs(self, line: UnitLine) -> bool:
+        if not self.state:
+            return True
+        return line.seq < self.items and counted_as(line.status, line.verdict) == self.state
+
+    def _holds(self, line: UnitLine) -> bool:
+        """Whether what is known of a unit holds the text; of what it said that is the beginning."""
+        text = self.text.lower()
+        return text in line.key.lower() or text in line.note.lower() or text == str(line.seq)
 
     def forget(self) -> None:
         """Read everything anew when it is next drawn."""

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import pytest
+
+from abp_tui.domain.pace import INTERVAL_S, INTERVALS, PaceMeter
+
+
+def test_ends_are_counted_by_interval_and_the_one_that_is_not_over_waits() -> None:
+    meter = PaceMeter(100.0, 0)
+    looks = ((101, 3), (109, 4), (110, 4), (131, 9))
+    seen = [meter.pace(at, ended, 100, 1000.0).recent for at, ended in looks]
+    assert seen == [(), (), (4,), (4, 0, 0)]
+    assert meter.pace(140.0, 9, 100, 1000.0).recent == (4, 0, 0, 5)
+
+
+def test_the_rate_is_of_late_and_what_is_left_follows_from_it() -> None:
+    meter = PaceMeter(1000.0, 500)
+    pace = meter.pace(1020.0, 540, 740, 10_000.0)
+    assert (pace.per_s, pace.left_s) == (2.0, 100.0)
+
+
+def test_with_too_little_seen_it_is_the_mean_since_the_start() -> None:
+    pace = PaceMeter(1000.0, 50).pace(1002.0, 51, 151, 510.0)
+    assert (pace.per_s, pace.left_s) == (0.1, 1000.0)
+    assert PaceMeter(0.0, 0).pace(3.0, 0, 9, 3.0).per_s is None
+
+
+def test_what_ended_before_the_first_look_counts_from_the_first_end_that_is_known() -> None:
+    now = 1000.0
+    meter = PaceMeter(now, 800, [now - 5000, now - 60, now - 50, now - 45, now - 15])
+    pace = meter.pace(now, 800, 830, 90_000.0)
+    assert pace.recent == (0, 2, 0, 0, 1, 0)
+    assert pace.per_s == 3 / 60
+
+
+def test_units_put_back_are_no_ends_and_old_intervals_are_forgotten() -> None:
+    meter = PaceMeter(0.0, 10)
+    assert meter.pace(5.0, 4, 10, 100.0).recent == ()
+    assert meter.pace(9.0, 6, 10, 100.0).recent == ()
+    assert meter.pace(10.0, 6, 10, 100.0).recent == (2,)
+    late = meter.pace(INTERVAL_S * (INTERVALS + 5), 7, 10, 1000.0)
+    assert late.recent == (0,) * INTERVALS
+    assert len(meter._counts) <= INTERVALS + 1
+
+
+@pytest.mark.parametrize("total", [7, 8])
+def test_nothing_is_left_at_the_end(total: int) -> None:
+    assert PaceMeter(0.0, 0).pace(7.0, 7, total, 7.0).left_s == total - 7
