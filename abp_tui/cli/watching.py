@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-import shutil
-import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from abp_tui.cli.common import say
 from abp_tui.cli.conversation import events_of
+from abp_tui.cli.progress import Line
 from abp_tui.cli.summary import REASON_CELLS, exit_code, gate_words, next_step, summary
-from abp_tui.cli.text import cut, one_line
+from abp_tui.cli.text import one_line
 from abp_tui.domain.model import Event, Job
 from abp_tui.domain.status import Phase
 from abp_tui.liveness import Witness
@@ -94,7 +93,7 @@ def wait_for(repository: Repository, ref: str | int, seconds: float | None = Non
 
     Ctrl-C leaves the job alone and returns 130.
     """
-    progress = Progress()
+    progress = Line()
     job_id = repository.jobs.find(ref).id
     try:
         view = _settled(repository, job_id, seconds, progress)
@@ -117,27 +116,7 @@ def is_run(view: JobView) -> bool:
     return view.executor is not None and view.executor.alive
 
 
-class Progress:
-    """One line on stderr that says how far a job is; nothing where that is no terminal."""
-
-    def __init__(self) -> None:
-        self._shown = sys.stderr.isatty()
-
-    def show(self, view: JobView) -> None:
-        """Write the line anew."""
-        if self._shown:
-            columns = shutil.get_terminal_size().columns
-            say(f"\r\x1b[2K{cut(summary(view), columns - 1)}", nl=False)
-
-    def clear(self) -> None:
-        """Make room for what is said next."""
-        if self._shown:
-            say("\r\x1b[2K", nl=False)
-
-
-def _settled(
-    repository: Repository, job_id: int, seconds: float | None, progress: Progress
-) -> JobView | None:
+def _settled(repository: Repository, job_id: int, seconds: float | None, progress: Line) -> JobView | None:
     """The job once it goes no further without a person; None after `seconds`."""
     lost_at: float | None = None
     witness = Witness()
@@ -151,5 +130,5 @@ def _settled(
         lost_at = None
         if view.question is not None or (not is_run(view) and view.phase is not Phase.ENUMERATING):
             return view
-        progress.show(view)
+        progress.write(summary(view))
     return None
