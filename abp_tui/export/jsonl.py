@@ -6,7 +6,7 @@ from typing import Any, BinaryIO
 
 from abp_tui.domain.model import WorkUnit
 from abp_tui.export.table import Table, as_json, plain
-from abp_tui.views import view_unit
+from abp_tui.export.units import record_of
 
 
 def require() -> None:
@@ -23,7 +23,7 @@ def write(tables: list[Table], file: BinaryIO, safe: bool) -> None:
 
 def json_line(unit: WorkUnit) -> str:
     """A unit as one line of JSON, without its end."""
-    return plain(as_json(view_unit(unit).model_dump(mode="json")))
+    return plain(as_json(record_of(unit)))
 
 
 def _line(record: dict[str, Any]) -> bytes:

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from abp_tui.domain.model import Job
+from abp_tui.domain.model import Job, WorkUnit
 from abp_tui.errors import InvalidInput
 from abp_tui.export.schemas import properties
 from abp_tui.export.table import Column, Kind, Table, Wanted, kind_of, of, picked
 from abp_tui.store.repository import Repository
-from abp_tui.views import UnitView, view_unit
+from abp_tui.views import UnitView
 
 MOST_COLUMNS = 1000
 
@@ -52,8 +52,15 @@ def units_table(repository: Repository, job: Job, wanted: Wanted, *, flat: bool,
 
 
 def _records(repository: Repository, job: Job, wanted: Wanted) -> Iterator[dict[str, Any]]:
-    for unit in repository.units.stream(job.id, state=wanted.state):
-        yield view_unit(unit).model_dump(mode="json")
+    return map(record_of, repository.units.stream(job.id, state=wanted.state))
+
+
+def record_of(unit: WorkUnit) -> dict[str, Any]:
+    """What a `UnitView` of it has, in plain types; without making one, which takes half the time of all."""
+    record = {name: getattr(unit, name) for name in KINDS}
+    for name in ("status", "verdict", "failure_kind"):
+        record[name] = record[name] and record[name].value
+    return record
 
 
 def _flat(repository: Repository, job: Job, ours: list[Column], fold: bool) -> list[Column]:

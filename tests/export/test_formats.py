@@ -267,7 +267,7 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path, form: str) -> None:
     repository = make_repository(tmp_path)
     job = make_job(repository, 200, status=JobStatus.RUNNING)
     run(repository, job, fail)
-    with pytest.raises(InvalidInput, match="No space|is full"):
+    with pytest.raises(InvalidInput, match=r"No space|is full"):
         export(repository, job.id, Path("/dev/full"), form)
 
 
