@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from signal import SIGHUP, SIGTERM
 from typing import Any
 
 import click
 
-from abp_tui.cli.common import job_argument, open_orchestrator, say
+from abp_tui.cli.common import ended_as_by_ctrl_c, job_argument, open_orchestrator, say
 from abp_tui.cli.layout import STATES
 from abp_tui.cli.progress import Bar
 from abp_tui.errors import InvalidInput
@@ -67,7 +68,7 @@ def export(job: str, output: str, form: str | None, fields: str | None, **given:
     found = orchestrator.repository.jobs.find(job)
     counters = found.counters
     total = None if wanted.of_attempts else getattr(counters, wanted.state or "total")
-    with Bar("written", total) as bar:
+    with ended_as_by_ctrl_c(SIGTERM, SIGHUP), Bar("written", total) as bar:
         written = orchestrator.export(found.id, target or sys.stdout.buffer, form, wanted, bar.show)
     if target:
         noun = "attempt" if wanted.of_attempts else "unit"

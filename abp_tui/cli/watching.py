@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from abp_tui.cli.common import say
+from abp_tui.cli.common import LEFT, say
 from abp_tui.cli.conversation import events_of
 from abp_tui.cli.progress import Line
 from abp_tui.cli.summary import REASON_CELLS, exit_code, gate_words, next_step, summary
@@ -28,7 +28,6 @@ STARTING_S = 5.0  # from RUNNING until the executor, a fresh interpreter on a bu
 DEAD_S = 0.5
 
 TIMED_OUT = 124
-LEFT = 130
 
 
 def after_launch(orchestrator: Orchestrator, job: Job, wait: bool) -> int:
