@@ -24,6 +24,7 @@ VERBS = {
     "abp_tui.cli.sources": "sources",
     "abp_tui.cli.config": "config",
     "abp_tui.cli.doctor": "doctor",
+    "abp_tui.cli.notify": "notify",
     "abp_tui.cli.demo": "demo",
 }
 ATTRIBUTE_OF = {"set": "set_"}  # where Python has the name already

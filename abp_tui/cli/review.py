@@ -21,7 +21,7 @@ from abp_tui.cli.common import (
 )
 from abp_tui.cli.layout import dim, money, span
 from abp_tui.cli.text import one_line
-from abp_tui.cli.watching import after_launch, follow_test
+from abp_tui.cli.watching import after_launch, follow_test, ring
 
 if TYPE_CHECKING:
     from abp_tui.domain.model import Event, TestResult
@@ -127,6 +127,7 @@ def run_test(orchestrator: Orchestrator, ref: str, seq: int | None, as_json: boo
 
     repository = orchestrator.repository
     before = repository.attempts.latest_test(repository.jobs.find(ref).id)
+    asked_for = orchestrator.status(ref)
     job = orchestrator.launch_test(ref, seq)
     try:
         with ended_as_by_ctrl_c():
@@ -134,6 +135,7 @@ def run_test(orchestrator: Orchestrator, ref: str, seq: int | None, as_json: boo
     except KeyboardInterrupt as interrupt:
         say(f"abp: left; the test goes on. `abp wait {job.name}` waits for it, `abp stop {job.name}` ends it")
         return code_of(interrupt)
+    ring(asked_for, view)
     result = orchestrator.test_result(job.id)
     if result is None or view.phase is Phase.INTERRUPTED or view.status is JobStatus.CREATED:
         when = "" if view.gate is None else " once that is mended"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from abp_tui.domain.model import Event, Job
 from abp_tui.domain.status import Phase
 from abp_tui.liveness import Witness
 from abp_tui.store.repository import Repository
+from abp_tui.terminal import attention
 from abp_tui.views import JobView, view_job
 from abp_tui.words import counted
 
@@ -93,7 +95,8 @@ def wait_for(repository: Repository, ref: str | int, seconds: float | None = Non
     Ctrl-C leaves the job alone and returns 130.
     """
     progress = Line()
-    job_id = repository.jobs.find(ref).id
+    before = view_job(repository.jobs.find(ref))
+    job_id = int(before.id[1:])
     try:
         view = _settled(repository, job_id, seconds, progress)
     except KeyboardInterrupt:
@@ -104,10 +107,23 @@ def wait_for(repository: Repository, ref: str | int, seconds: float | None = Non
     if view is None:
         say(f"abp: not ended within {seconds:g} s; the job goes on")
         return TIMED_OUT
+    ring(before, view)
     say(summary(view))
     if step := next_step(view):
         say(step)
     return exit_code(view)
+
+
+def ring(before: JobView, after: JobView) -> None:
+    """Ring the terminal where something has come about that a person wants to be told."""
+    if not (sys.stderr and sys.stderr.isatty()):
+        return
+    from abp_tui.notify import notice_of, occasion_of
+    from abp_tui.settings import load_settings
+
+    occasion, wanted = occasion_of(after), load_settings().notify
+    if wanted.bell and occasion in wanted.on and occasion is not occasion_of(before):
+        say(attention(notice_of(after, occasion).text), nl=False)
 
 
 def is_run(view: JobView) -> bool:

@@ -56,8 +56,13 @@ class Watch:
 
     def until_the_end(self, hear: Callable[[], bytes | None]) -> None:
         """Look as long as `hear` says nothing; then once more, unless it says that the job is not ours."""
-        while (heard := hear()) is None:
-            self.look(WHILE_IT_RUNS)
+        with self._repository.kept_open():  # data_version compares within a connection
+            seen = -1
+            while (heard := hear()) is None:
+                version = self._repository.database.data_version()
+                if version != seen:
+                    self.look(WHILE_IT_RUNS)
+                seen = version
         if heard != NOT_OURS:
             self._told = None
             self.look(AT_ITS_END)

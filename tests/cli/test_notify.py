@@ -15,7 +15,10 @@ from typing import Any
 
 import pytest
 
+from abp_tui.notify import Notice
+from abp_tui.notify.channels import Desktop, Undelivered
 from tests.cli.driver import Abp
+from tests.cli.test_terminal import Terminal
 from tests.waiting import wait_until
 
 
@@ -210,3 +213,48 @@ def test_settings_that_are_wrong_by_now_end_no_job(abp: Abp, texts: Path) -> Non
         timeout=60,
     )
     assert done.returncode == 0 and "nobody is notified" in done.stderr
+
+
+def test_a_terminal_that_waits_is_rung(abp: Abp, texts: Path) -> None:
+    gate = abp.new_gated(texts)
+    terminal = Terminal(abp, "start", "gated", "--skip-test", "--wait", TERM_PROGRAM="WezTerm")
+    abp.until(lambda: terminal.says("0 of 3 done"), "it waits")
+    assert not terminal.says("\a")
+    gate.touch()
+    assert terminal.ended() == 0
+    assert terminal.says("\x1b]9;gated has completed (3 of 3 units done)\x1b\\\a")
+    again = Terminal(abp, "wait", "gated")
+    assert again.ended() == 0 and not again.says("\a")  # nothing has come about
+
+
+def test_the_app_rings_while_it_is_open_unless_it_is_told_not_to(abp: Abp, texts: Path) -> None:
+    gate = abp.new_gated(texts)
+    abp.run("start", "gated", "--skip-test")
+    configure(abp, "[notify]\nbell = false\n")
+    silent = Terminal(abp, TERM_PROGRAM="WezTerm")
+    del abp.env["ABP_CONFIG"]
+    rung = Terminal(abp, TERM_PROGRAM="WezTerm")
+    for terminal in (silent, rung):
+        abp.until(lambda terminal=terminal: terminal.says("gated"), "the jobs are shown")
+    gate.touch()
+    abp.until(lambda: silent.says("completed") and rung.says("\x1b]9;gated has completed"), "it rings")
+    for terminal in (silent, rung):
+        terminal.type("q")
+        assert terminal.ended() == 0
+    assert not silent.says("\x1b]9;")
+
+
+def test_notify_tries_every_way_and_says_which_fails(abp: Abp, texts: Path, hook: Hook) -> None:
+    new_words(abp, texts)
+    assert "no way is set" in abp.run("notify", "words", code=2).stderr
+    configure(abp, f'[notify]\nwebhook = "{hook.url}"\ncommand = ["no-such-program-1"]\n')
+    said = abp.run("notify", "words", code=1).stderr
+    assert "webhook: sent" in said and "no-such-program-1" in said
+    assert hook.got[0]["name"] == "words"
+
+
+def test_a_missing_library_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    notice = Notice.model_construct(name="n", text="t")
+    monkeypatch.setitem(sys.modules, "desktop_notifier", None)
+    with pytest.raises(Undelivered, match=r"abp-tui\[desktop\]"):
+        Desktop(1.0).send(notice)

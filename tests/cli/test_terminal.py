@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pty
 import select
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
 
@@ -23,6 +26,7 @@ class Terminal:
         self.said = b""
         self.pid, self._master = pty.fork()
         if self.pid == 0:
+            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
             os.chdir(abp.folder)
             os.execve(sys.executable, [*PYTHON, *arguments], {**abp.env, "TERM": "xterm", **env})
 
