@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import re
 import tomllib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -20,10 +22,61 @@ from pydantic_settings import (
 
 from abp_tui import paths
 from abp_tui.domain.model import Timers
+from abp_tui.domain.secrecy import MASK
+from abp_tui.domain.status import Occasion
 from abp_tui.errors import InvalidInput
 from abp_tui.plugins import explain, suggest
 
 PREFIX = "ABP_"
+
+
+class NotifySettings(BaseModel):
+    """Who is told when a job needs a person or has ended."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    on: tuple[Occasion, ...] = Field(
+        default=tuple(Occasion), description=f"The occasions: {', '.join(Occasion)}."
+    )
+    bell: bool = Field(default=True, description="Ring the terminal that shows or awaits the job.")
+    desktop: bool = Field(default=False, description="A notification of the desktop.")
+    command: tuple[str, ...] = Field(
+        default=(), description="A program and its arguments; it reads the notice as JSON."
+    )
+    webhook: SecretStr | None = Field(
+        default=None, description="An http or https address that the notice is posted to as JSON."
+    )
+    timeout_s: float = Field(
+        default=10.0, gt=0, le=60, description="Seconds that a command, or a try of a webhook, may take."
+    )
+
+    @field_validator("command")
+    @classmethod
+    def _has_a_program(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if value and not value[0].strip():
+            raise ValueError("the program's name is empty")
+        return value
+
+    @field_validator("webhook")
+    @classmethod
+    def _is_web_address(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not re.match(r"https?://[^/\s]", value.get_secret_value()):
+            raise ValueError("it must begin with https:// or http://")
+        return value
+
+    @property
+    def goes_out(self) -> bool:
+        """Whether anything is sent, beside the bell of a terminal that is there anyway."""
+        return bool(self.command or self.webhook or self.desktop)
+
+    def shown(self) -> dict[str, Any]:
+        """The values as they may be seen: of a webhook the host alone, of a command the program."""
+        values = self.model_dump(mode="json")
+        if self.webhook is not None:
+            values["webhook"] = _only_host(self.webhook.get_secret_value())
+        if len(self.command) > 1:
+            values["command"] = [self.command[0], MASK]
+        return values
 
 
 class Settings(BaseSettings):
@@ -54,6 +107,10 @@ class Settings(BaseSettings):
         default_factory=dict, description="Keys of the screens: the id of a binding, and its keys."
     )
 
+    notify: NotifySettings = Field(
+        default_factory=NotifySettings, description="Who is told when a job needs a person or has ended."
+    )
+
     @property
     def database(self) -> Path:
         """The database file."""
@@ -79,7 +136,7 @@ def load_settings() -> Settings:
     except ValidationError as error:
         raise InvalidInput(f"{_where(error)}: {explain(error)}", "mend or unset it") from None
     except SettingsError as error:
-        raise InvalidInput(f"{PREFIX}KEYS is not JSON: {error.__cause__}", "mend or unset it") from None
+        raise InvalidInput(f"{_unread(error)} is not JSON: {error.__cause__}", "mend or unset it") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,21 +153,45 @@ def origins() -> list[Origin]:
     """Every setting with where its value comes from; raises `InvalidInput` as `load_settings` does."""
     settings, path = load_settings(), paths.config_path()
     in_file = _read(path)
-    found = []
+    found: list[Origin] = []
     for name, field in Settings.model_fields.items():
+        if name == "notify":
+            found += _notify_origins(settings.notify, path, in_file.get(name, {}))
+            continue
         source = f"{path}{_line_of(path, name)}" if name in in_file else "default"
         source = _variable(name) if _is_set(_variable(name)) else source
         found.append(Origin(name, getattr(settings, name), source, field.description or ""))
     return found
 
 
+def _notify_origins(settings: NotifySettings, path: Path, in_file: Any) -> Iterator[Origin]:
+    """A row for each setting of the table."""
+    values, by_variable = settings.shown(), settings.model_fields_set if _is_set(_variable("notify")) else ()
+    for name, field in NotifySettings.model_fields.items():
+        source = f"{path}{_line_of(path, 'notify', name)}" if name in in_file else "default"
+        source = _variable("notify") if name in by_variable and name not in in_file else source
+        yield Origin(f"notify.{name}", values[name], source, field.description or "")
+
+
 def _where(error: ValidationError) -> str:
     """The variable that holds the first wrong value if one does, else the file with the line."""
-    name = str(error.errors()[0]["loc"][0])
-    if _is_set(_variable(name)):
-        return _variable(name)
+    steps = [str(step) for step in error.errors()[0]["loc"]]
+    if _is_set(_variable(steps[0])):
+        return _variable(steps[0])
     path = paths.config_path()
-    return f"{path}{_line_of(path, name)}"
+    return f"{path}{_line_of(path, *steps[:2])}"
+
+
+def _unread(error: SettingsError) -> str:
+    """The variable that pydantic could not read, which it names as a field only."""
+    field = re.search(r'field "(\w+)"', str(error))
+    return _variable(field[1]) if field else f"a variable {PREFIX}*"
+
+
+def _only_host(url: str) -> str:
+    """An address without what may be secret in it: all but its host."""
+    address = urlsplit(url)
+    return f"{address.scheme}://{address.hostname}/{MASK}"
 
 
 def _variable(name: str) -> str:
@@ -121,14 +202,24 @@ def _is_set(variable: str) -> bool:
     return any(name.upper() == variable and value for name, value in os.environ.items())
 
 
-def _line_of(path: Path, name: str) -> str:
-    """`, line N` where the file sets `name`, as a key or as a table; nothing where that can't be seen."""
-    key = re.compile(rf"""\s*(?:\[\s*)?["']?{re.escape(name)}["']?\s*[=.\]]""")
+def _line_of(path: Path, name: str, within: str = "") -> str:
+    """`, line N` where the file sets `name`, as a key or as a table; nothing where that can't be seen.
+
+    Where it is a table that sets `within`, that is the line, else the table's own.
+    """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError):
         return ""
-    return next((f", line {n}" for n, line in enumerate(lines, 1) if key.match(line)), "")
+    top = _first(lines, name, 0)
+    inner = _first(lines, within, top) if top is not None and within else None
+    number = top if inner is None else inner
+    return "" if number is None else f", line {number + 1}"
+
+
+def _first(lines: Sequence[str], name: str, start: int) -> int | None:
+    key = re.compile(rf"""\s*(?:\[\s*)?["']?{re.escape(name)}["']?\s*[=.\]]""")
+    return next((n for n, line in enumerate(lines) if n >= start and key.match(line)), None)
 
 
 def _read(path: Path) -> dict[str, Any]:

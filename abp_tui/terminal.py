@@ -20,6 +20,7 @@ _HIDDEN = re.compile(
     "\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb"
     "\U000e0000-\U000e0fff]"  # zero width, bidi, fillers, variation selectors, tags
 )
+_NOTIFIERS = frozenset({"iTerm.app", "WezTerm", "ghostty", "xterm-ghostty", "xterm-kitty", "foot"})
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -39,6 +40,15 @@ def colours(environment: Mapping[str, str] = os.environ) -> str:
     if "256color" in term:
         return "256"
     return "16" if term and term != "dumb" else "none"
+
+
+def attention(text: str, environment: Mapping[str, str] = os.environ) -> str:
+    """What rings a terminal's bell, and where it is known to show notifications, has it show the text."""
+    shows = environment.get("TERM_PROGRAM", "") in _NOTIFIERS or environment.get("TERM", "") in _NOTIFIERS
+    if not shows or environment.get("TMUX") or environment.get("STY"):
+        return "\a"
+    words = " ".join(harmless(text).split())
+    return f"\x1b]9;{words}\x1b\\\a"
 
 
 def harmless(text: str) -> str:

@@ -9,8 +9,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from abp_tui.domain.failure import FailureKind
-from abp_tui.domain.model import Gate, Job, Lease, Question, WorkUnit
-from abp_tui.domain.status import GateState, JobStatus, Phase, UnitStatus, Verdict
+from abp_tui.domain.model import Attempt, Event, EventKind, Gate, Job, Lease, Question, WorkUnit
+from abp_tui.domain.status import AttemptStatus, GateState, JobStatus, Phase, Purpose, UnitStatus, Verdict
 from abp_tui.liveness import Liveness, judge
 
 
@@ -142,6 +142,43 @@ class UnitView(View):
     session_id: str | None
 
 
+class AttemptView(View):
+    """One try at a unit, as `abp export --attempts` shows it."""
+
+    seq: int = Field(description="Of the unit.")
+    key: str = Field(description="Of the unit.")
+    number: int = Field(description="Which try at its unit, from 1.")
+    purpose: Purpose
+    status: AttemptStatus
+    recipe_version: int = Field(description="Which version of the prompt and the options it ran with.")
+    output: str | None
+    result: Any
+    error: str | None
+    failure_kind: FailureKind | None
+    cost_usd: float | None = Field(description="Null where the agent does not say.")
+    input_tokens: int | None
+    output_tokens: int | None
+    turns: int | None
+    session_id: str | None
+    started_at: datetime
+    ended_at: datetime | None
+    duration_s: float | None
+    prompt: str = Field(description="As it was sent.")
+
+
+class EventView(View):
+    """One message of an attempt's conversation."""
+
+    id: int | None
+    at: datetime | None
+    kind: EventKind
+    title: str = Field(description="The tool or the notice.")
+    ref: str = Field(description="Ties a tool's result to its call.")
+    is_error: bool
+    body: str
+    raw: str | None = Field(description="What the agent sent, as it was.")
+
+
 def view_job(job: Job, judge: Callable[[Lease], Liveness] = judge) -> JobView:
     """What is to be shown of a job; looks at this machine's processes to see whether its executor lives.
 
@@ -167,6 +204,26 @@ def view_job(job: Job, judge: Callable[[Lease], Liveness] = judge) -> JobView:
 def view_unit(unit: WorkUnit) -> UnitView:
     """What is to be shown of a unit."""
     return UnitView(**{name: getattr(unit, name) for name in UnitView.model_fields})
+
+
+def view_attempt(attempt: Attempt, key: str) -> AttemptView:
+    """What is to be shown of an attempt at the unit with this key."""
+    outcome = attempt.outcome
+    same = {name: getattr(attempt, name) for name in _ATTEMPT_SAME}
+    return AttemptView(
+        **same,
+        **attempt.usage.model_dump(),
+        key=key,
+        output=(outcome.output or None) if outcome else None,
+        result=outcome.result if outcome else None,
+        error=(outcome.error or None) if outcome else None,
+        failure_kind=outcome.failure if outcome else None,
+    )
+
+
+def view_event(event: Event) -> EventView:
+    """What is to be shown of an event."""
+    return EventView(**{name: getattr(event, name) for name in EventView.model_fields})
 
 
 def phase_of(job: Job, executor_lives: bool) -> Phase | None:
@@ -218,4 +275,7 @@ _SAME = (
     "name intent status cost_usd cost_is_floor budget_usd prompt_template enumerator_type enumerator_config "
     "worker cwd max_workers max_retries max_failures_in_row pause_reason waiting question "
     "post_processing_prompt synthesis created_at started_at finished_at worked_s running_since"
+).split()
+_ATTEMPT_SAME = (
+    "seq number purpose status recipe_version session_id started_at ended_at duration_s prompt"
 ).split()

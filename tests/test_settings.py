@@ -7,7 +7,7 @@ import pytest
 
 from abp_tui import paths
 from abp_tui.errors import InvalidInput
-from abp_tui.settings import Settings, load_settings, origins
+from abp_tui.settings import NotifySettings, Settings, load_settings, origins
 
 
 @pytest.fixture
@@ -71,6 +71,9 @@ def test_other_variables_of_ours_do_not_upset_it(monkeypatch: pytest.MonkeyPatch
         ("ABP_TIMEOUT_S", "-1"),
         ("ABP_KEYS", "{"),
         ("ABP_KEYS", "[1]"),
+        ("ABP_NOTIFY", "{"),
+        ("ABP_NOTIFY", '{"on": ["never"]}'),
+        ("ABP_NOTIFY", '{"webhook": "file:///etc/passwd"}'),
     ],
 )
 def test_a_wrong_variable_is_named(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,7 +161,8 @@ def test_every_setting_says_where_it_comes_from(config: Path, monkeypatch: pytes
     config.write_text('max_retries = 1\nmax_workers = 2\n\n[keys]\n"jobs.new" = "f5"\n')
     monkeypatch.setenv("ABP_MAX_WORKERS", "9")
     found = {origin.name: (origin.value, origin.source) for origin in origins()}
-    assert list(found) == list(Settings.model_fields)
+    names = [name for name in Settings.model_fields if name != "notify"]
+    assert list(found) == [*names, *(f"notify.{name}" for name in NotifySettings.model_fields)]
     assert found["max_workers"] == (9, "ABP_MAX_WORKERS")
     assert found["max_retries"] == (1, f"{config}, line 1")
     assert found["keys"] == ({"jobs.new": "f5"}, f"{config}, line 4")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from abp_tui.terminal import harmless
+from abp_tui.terminal import attention, harmless
 
 
 @pytest.mark.parametrize(
@@ -36,3 +36,10 @@ def test_nothing_that_a_terminal_obeys_is_left(text: str) -> None:
     left = harmless("\x1b[" + text + "\x9d")
     assert not any((ord(char) < 32 and char not in "\n\t") or 0x7F <= ord(char) < 0xA0 for char in left)
     left.encode()
+
+
+def test_a_bell_and_where_it_is_known_to_be_shown_a_text() -> None:
+    assert attention("done", {"TERM": "xterm"}) == "\a"
+    assert attention("done", {"TERM": "xterm-kitty", "TMUX": "x"}) == "\a"
+    shown = attention("do\x1b]0;x\x07ne\nit", {"TERM_PROGRAM": "WezTerm"})
+    assert shown == "\x1b]9;done it\x1b\\\a"

@@ -24,6 +24,7 @@ VERBS = {
     "abp_tui.cli.sources": "sources",
     "abp_tui.cli.config": "config",
     "abp_tui.cli.doctor": "doctor",
+    "abp_tui.cli.notify": "notify",
     "abp_tui.cli.demo": "demo",
 }
 ATTRIBUTE_OF = {"set": "set_"}  # where Python has the name already
@@ -92,8 +93,10 @@ def _run() -> int:
     try:
         code = abp.main(prog_name="abp", standalone_mode=False)
         click.echo(nl=False)  # flushes
-    except click.Abort:
-        return 130
+    except click.Abort as error:
+        from abp_tui.cli.common import code_of
+
+        return code_of(error.__cause__)
     except click.UsageError as error:
         return _complain(
             error.format_message(), f"see `{error.ctx.command_path} --help`" if error.ctx else ""

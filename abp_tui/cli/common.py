@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,6 +19,8 @@ from abp_tui.terminal import harmless
 if TYPE_CHECKING:
     from abp_tui.orchestrator import Orchestrator
     from abp_tui.store.repository import Repository
+
+LEFT = 130  # by Ctrl-C
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -54,6 +58,34 @@ def open_orchestrator() -> Orchestrator:
 
     settings = load_settings()
     return Orchestrator(Repository(settings.database), settings=settings)
+
+
+class Terminated(KeyboardInterrupt):
+    """TERM or HUP where Ctrl-C would have done the same."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.code = 128 + number
+
+
+@contextmanager
+def ended_as_by_ctrl_c(*numbers: signal.Signals) -> Iterator[None]:
+    """Let these signals, by default TERM, do what Ctrl-C does: all is left tidy, and that is said."""
+
+    def interrupt(number: int, _frame: object) -> None:
+        raise Terminated(number)
+
+    before = {number: signal.signal(number, interrupt) for number in numbers or (signal.SIGTERM,)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def code_of(interrupt: BaseException | None) -> int:
+    """What to exit with after an interrupt."""
+    return interrupt.code if isinstance(interrupt, Terminated) else LEFT
 
 
 def say(text: str = "", *, nl: bool = True) -> None:

@@ -10,6 +10,7 @@ import click
 
 from abp_tui.cli.text import width
 
+STATES = "pending processing completed failed suspect".split()
 COLOURS = {
     "COMPLETED": "green",
     "FAILED": "red",

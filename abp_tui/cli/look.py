@@ -10,7 +10,19 @@ from typing import TYPE_CHECKING
 import click
 
 from abp_tui.cli.common import job_argument, json_option, open_repository, put, put_json, say
-from abp_tui.cli.layout import ago, bold, dim, local, money, pairs, span, table, timer_words, tinted
+from abp_tui.cli.layout import (
+    STATES,
+    ago,
+    bold,
+    dim,
+    local,
+    money,
+    pairs,
+    span,
+    table,
+    timer_words,
+    tinted,
+)
 from abp_tui.cli.text import one_line
 from abp_tui.terminal import harmless
 from abp_tui.words import counted
@@ -20,7 +32,6 @@ if TYPE_CHECKING:
     from abp_tui.store.repository import Repository
     from abp_tui.views import JobView
 
-STATES = "pending processing completed failed suspect".split()
 SHOWN = 100
 PAGE = 500
 
@@ -87,7 +98,7 @@ def units(job: str, status: str | None, limit: int | None, as_json: bool) -> Non
     repository = open_repository()
     found = repository.jobs.find(job)
     if as_json:
-        _put_array(_whole_units(repository, found, status), limit)
+        _put_array(repository.units.stream(found.id, state=status), limit)
         return
     put_units(repository, found, status, limit or SHOWN)
 
@@ -227,24 +238,11 @@ def _unit_row(line: UnitLine) -> tuple[str, ...]:
     )
 
 
-def _whole_units(repository: Repository, job: Job, state: str | None) -> Iterator[WorkUnit]:
-    from abp_tui.domain.status import UnitStatus
-    from abp_tui.store.tally import counted_as
-
-    if state is None:
-        yield from repository.units.stream(job.id)
-        return
-    status = UnitStatus.COMPLETED if state == "suspect" else UnitStatus(state.upper())
-    for unit in repository.units.stream(job.id, status=status):
-        if counted_as(unit.status, unit.verdict) == state:
-            yield unit
-
-
 def _put_array(found: Iterator[WorkUnit], limit: int | None) -> None:
     """One JSON array, written while it is read: a job may have a million units."""
     from itertools import islice
 
-    from abp_tui.export import json_line
+    from abp_tui.export.jsonl import json_line
 
     separator = "[\n"
     for unit in islice(found, limit):

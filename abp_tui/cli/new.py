@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from abp_tui.cli.common import (
+    code_of,
     complain,
+    ended_as_by_ctrl_c,
     json_object,
     number,
     open_orchestrator,
@@ -22,7 +24,6 @@ from abp_tui.cli.common import (
 )
 from abp_tui.cli.new_source import see_to_approval, source_of, source_options
 from abp_tui.cli.text import one_line
-from abp_tui.cli.watching import LEFT
 from abp_tui.words import counted
 
 if TYPE_CHECKING:
@@ -101,10 +102,11 @@ def new(ctx: click.Context, /, name: str, dry_run: bool, **given: Any) -> int:
     """
     orchestrator = open_orchestrator()
     try:
-        job = _make(orchestrator, name, ctx.meta.get(COMMAND), given, dry_run)
-    except KeyboardInterrupt:
+        with ended_as_by_ctrl_c():
+            job = _make(orchestrator, name, ctx.meta.get(COMMAND), given, dry_run)
+    except KeyboardInterrupt as interrupt:
         complain("interrupted", "no job was made")
-        return LEFT
+        return code_of(interrupt)
     if job is None:
         return 0
     put(job.ref)

@@ -4,36 +4,75 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from signal import SIGHUP, SIGTERM
+from typing import Any
 
 import click
 
-from abp_tui.cli.common import job_argument, open_orchestrator, open_repository, say
+from abp_tui.cli.common import ended_as_by_ctrl_c, job_argument, open_orchestrator, say
+from abp_tui.cli.layout import STATES
+from abp_tui.cli.progress import Bar
 from abp_tui.errors import InvalidInput
 from abp_tui.words import counted
 
 
 @click.command()
 @job_argument
-@click.option("-o", "--output", required=True, metavar="FILE", help="Where to; - is stdout.")
-@click.option("--format", "form", type=click.Choice(["jsonl"]), default="jsonl", show_default=True)
-def export(job: str, output: str, form: str) -> None:
-    """Write a line of JSON per unit, with the fields that `abp units --json` has.
+@click.option("-o", "--output", default="-", metavar="FILE", help="Where to; by default, and for -, stdout.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["jsonl", "csv", "sqlite", "parquet"]),
+    help="By default what FILE's suffix says, else jsonl.",
+)
+@click.option("--status", type=click.Choice(STATES, case_sensitive=False), help="Only units in this state.")
+@click.option("--fields", metavar="a,b", help="Only these fields, in this order.")
+@click.option("--attempts", is_flag=True, help="A row per attempt rather than per unit.")
+@click.option("--conversations", is_flag=True, help="As --attempts, with all that was said.")
+@click.option("--safe", is_flag=True, help="In CSV, a ' before what a spreadsheet would take for a formula.")
+def export(job: str, output: str, form: str | None, fields: str | None, **given: Any) -> None:
+    """Write a job's results: a row per unit, in the order of the items.
 
-    Works while the job runs. A file appears whole or not at all.
+    Works while the job runs. A file appears whole or not at all. JSON lines have the fields of `abp units
+    --json`. The other formats have a column for each field of the items, which keep their names, one for
+    each field of structured results (result_NAME where an item has that name), and then ours (abp_NAME
+    where that is taken). What is nested is JSON text. SQLite gets the tables units, attempts and events.
+    `abp fields` says what the fields are; --fields takes any of them, the items' own as well.
+
+    What UTF-8 can't hold becomes an escape such as \\udc80. Parquet needs `pip install
+    'abp-tui[parquet]'`.
 
     \b
-    abp export docs -o docs.jsonl
-    abp export docs -o - | jq -r .output
+    abp export docs -o docs.csv --safe
+    abp export docs --status failed --fields key,error
+    abp export docs -o docs.sqlite --conversations
+    abp export docs | jq -r .output
     """
-    from abp_tui.export import export_jsonl
+    from abp_tui.export import BINARY, format_of
+    from abp_tui.export.table import Wanted
 
-    repository = open_repository()
-    found = repository.jobs.find(job)
-    if output == "-":
-        export_jsonl(repository, found.id, sys.stdout)
-        return
-    written = export_jsonl(repository, found.id, Path(output).expanduser())
-    say(f"{found.name}: {counted(written, 'unit')} written to {output}")
+    target = None if output == "-" else Path(output).expanduser()
+    form = form or format_of(target)
+    if given["safe"] and form != "csv":
+        raise click.UsageError("--safe is for CSV")
+    if target is None and form in BINARY and sys.stdout.isatty():
+        raise InvalidInput(f"{form} is nothing for a terminal", "name a file: -o FILE")
+    wanted = Wanted(
+        state=given["status"],
+        fields=[name.strip() for name in fields.split(",")] if fields else None,
+        attempts=given["attempts"],
+        conversations=given["conversations"],
+        safe=given["safe"],
+    )
+    orchestrator = open_orchestrator()
+    found = orchestrator.repository.jobs.find(job)
+    counters = found.counters
+    total = None if wanted.of_attempts else getattr(counters, wanted.state or "total")
+    with ended_as_by_ctrl_c(SIGTERM, SIGHUP), Bar("written", total) as bar:
+        written = orchestrator.export(found.id, target or sys.stdout.buffer, form, wanted, bar.show)
+    if target:
+        noun = "attempt" if wanted.of_attempts else "unit"
+        say(f"{found.name}: {counted(written, noun)} written to {output}")
 
 
 @click.command()

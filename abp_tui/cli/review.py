@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from abp_tui.cli.common import (
+    code_of,
+    ended_as_by_ctrl_c,
     job_argument,
     json_option,
     open_orchestrator,
@@ -19,7 +21,7 @@ from abp_tui.cli.common import (
 )
 from abp_tui.cli.layout import dim, money, span
 from abp_tui.cli.text import one_line
-from abp_tui.cli.watching import LEFT, after_launch, follow_test
+from abp_tui.cli.watching import after_launch, follow_test, ring
 
 if TYPE_CHECKING:
     from abp_tui.domain.model import Event, TestResult
@@ -125,12 +127,15 @@ def run_test(orchestrator: Orchestrator, ref: str, seq: int | None, as_json: boo
 
     repository = orchestrator.repository
     before = repository.attempts.latest_test(repository.jobs.find(ref).id)
+    asked_for = orchestrator.status(ref)
     job = orchestrator.launch_test(ref, seq)
     try:
-        view = follow_test(repository, job.id, _show, _tell_how_to_answer, before.id if before else 0)
-    except KeyboardInterrupt:
+        with ended_as_by_ctrl_c():
+            view = follow_test(repository, job.id, _show, _tell_how_to_answer, before.id if before else 0)
+    except KeyboardInterrupt as interrupt:
         say(f"abp: left; the test goes on. `abp wait {job.name}` waits for it, `abp stop {job.name}` ends it")
-        return LEFT
+        return code_of(interrupt)
+    ring(asked_for, view)
     result = orchestrator.test_result(job.id)
     if result is None or view.phase is Phase.INTERRUPTED or view.status is JobStatus.CREATED:
         when = "" if view.gate is None else " once that is mended"

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import math
-import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from abp_tui.cli.common import say
+from abp_tui.cli.common import LEFT, say
 from abp_tui.cli.conversation import events_of
+from abp_tui.cli.progress import Line
 from abp_tui.cli.summary import REASON_CELLS, exit_code, gate_words, next_step, summary
-from abp_tui.cli.text import cut, one_line
+from abp_tui.cli.text import one_line
 from abp_tui.domain.model import Event, Job
 from abp_tui.domain.status import Phase
 from abp_tui.liveness import Witness
 from abp_tui.store.repository import Repository
+from abp_tui.terminal import attention
 from abp_tui.views import JobView, view_job
 from abp_tui.words import counted
 
@@ -29,7 +30,6 @@ STARTING_S = 5.0  # from RUNNING until the executor, a fresh interpreter on a bu
 DEAD_S = 0.5
 
 TIMED_OUT = 124
-LEFT = 130
 
 
 def after_launch(orchestrator: Orchestrator, job: Job, wait: bool) -> int:
@@ -94,8 +94,9 @@ def wait_for(repository: Repository, ref: str | int, seconds: float | None = Non
 
     Ctrl-C leaves the job alone and returns 130.
     """
-    progress = Progress()
-    job_id = repository.jobs.find(ref).id
+    progress = Line()
+    before = view_job(repository.jobs.find(ref))
+    job_id = int(before.id[1:])
     try:
         view = _settled(repository, job_id, seconds, progress)
     except KeyboardInterrupt:
@@ -106,10 +107,23 @@ def wait_for(repository: Repository, ref: str | int, seconds: float | None = Non
     if view is None:
         say(f"abp: not ended within {seconds:g} s; the job goes on")
         return TIMED_OUT
+    ring(before, view)
     say(summary(view))
     if step := next_step(view):
         say(step)
     return exit_code(view)
+
+
+def ring(before: JobView, after: JobView) -> None:
+    """Ring the terminal where something has come about that a person wants to be told."""
+    if not (sys.stderr and sys.stderr.isatty()):
+        return
+    from abp_tui.notify import notice_of, occasion_of
+    from abp_tui.settings import load_settings
+
+    occasion, wanted = occasion_of(after), load_settings().notify
+    if wanted.bell and occasion in wanted.on and occasion is not occasion_of(before):
+        say(attention(notice_of(after, occasion).text), nl=False)
 
 
 def is_run(view: JobView) -> bool:
@@ -117,27 +131,7 @@ def is_run(view: JobView) -> bool:
     return view.executor is not None and view.executor.alive
 
 
-class Progress:
-    """One line on stderr that says how far a job is; nothing where that is no terminal."""
-
-    def __init__(self) -> None:
-        self._shown = sys.stderr.isatty()
-
-    def show(self, view: JobView) -> None:
-        """Write the line anew."""
-        if self._shown:
-            columns = shutil.get_terminal_size().columns
-            say(f"\r\x1b[2K{cut(summary(view), columns - 1)}", nl=False)
-
-    def clear(self) -> None:
-        """Make room for what is said next."""
-        if self._shown:
-            say("\r\x1b[2K", nl=False)
-
-
-def _settled(
-    repository: Repository, job_id: int, seconds: float | None, progress: Progress
-) -> JobView | None:
+def _settled(repository: Repository, job_id: int, seconds: float | None, progress: Line) -> JobView | None:
     """The job once it goes no further without a person; None after `seconds`."""
     lost_at: float | None = None
     witness = Witness()
@@ -151,5 +145,5 @@ def _settled(
         lost_at = None
         if view.question is not None or (not is_run(view) and view.phase is not Phase.ENUMERATING):
             return view
-        progress.show(view)
+        progress.write(summary(view))
     return None

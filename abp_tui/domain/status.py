@@ -25,6 +25,22 @@ class JobStatus(StrEnum):
         return self in (JobStatus.COMPLETED, JobStatus.FAILED)
 
 
+PAUSED_BY_A_PERSON = "paused by a person"
+STOPPED_BY_A_PERSON = "stopped by a person"
+
+
+class Occasion(StrEnum):
+    """What a person may want to be told of a job."""
+
+    REVIEW = "review"  # its test is done and waits for a decision
+    QUESTION = "question"  # the agent under test asks
+    PAUSED = "paused"  # but not by a person
+    LIMIT = "limit"  # a usage limit or a login keeps its agents from starting
+    INTERRUPTED = "interrupted"  # its process is gone
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
 class UnitStatus(StrEnum):
     """Where one work unit stands."""
 

@@ -11,11 +11,12 @@ import sys
 from types import FrameType, TracebackType
 
 from abp_tui.domain.secrecy import Mask
-from abp_tui.errors import AbpError, LeaseHeld
+from abp_tui.errors import AbpError, LeaseHeld, LeaseLost
 from abp_tui.execution.executor import JobExecutor
 from abp_tui.execution.launch import ALREADY_RUN
 from abp_tui.execution.orphans import orphans_of_a_process
 from abp_tui.execution.watchdog import watch_over_agents
+from abp_tui.notify.herald import start_herald
 from abp_tui.store.repository import Repository
 
 GC_THRESHOLD = 50_000  # objects: events come by the thousand, and none of them is in a circle
@@ -25,6 +26,7 @@ def main() -> int:
     """Run what the arguments name; 0 once it has ended or is paused, 1 with one line on why it could not."""
     arguments = _parse()
     _log_without_secrets()
+    herald = start_herald(arguments.store, arguments.job)
     watch_over_agents()
     try:
         repository = Repository(arguments.store)
@@ -37,8 +39,13 @@ def main() -> int:
         else:
             executor.run(force=arguments.force)
     except LeaseHeld as error:
+        herald.dismiss()
         _tell(error)
         return ALREADY_RUN
+    except LeaseLost as error:
+        herald.dismiss()
+        _tell(error)
+        return 1
     except AbpError as error:
         _tell(error)
         return 1

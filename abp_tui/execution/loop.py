@@ -8,7 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from abp_tui.domain.model import Event, Job
-from abp_tui.domain.status import Desired, JobStatus, UnitStatus
+from abp_tui.domain.status import (
+    PAUSED_BY_A_PERSON,
+    STOPPED_BY_A_PERSON,
+    Desired,
+    JobStatus,
+    UnitStatus,
+)
 from abp_tui.errors import StoreUnavailable
 from abp_tui.execution.assignment import Assignment
 from abp_tui.execution.attempt import hold_reason
@@ -171,9 +177,9 @@ class Loop:
         if orders.desired is Desired.RUN:
             self._asked, self._ending = None, False
         elif orders.desired is Desired.PAUSE:
-            self._asked = "paused by a person"
+            self._asked = PAUSED_BY_A_PERSON
         else:
-            self._asked = "stopped by a person"
+            self._asked = STOPPED_BY_A_PERSON
             self._end_agents(self._asked)
 
     def _end_agents(self, reason: str) -> None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
-from peewee import fn
+from peewee import SQL, fn
 
 from abp_tui.domain.model import Attempt, Event
-from abp_tui.domain.status import AttemptStatus
+from abp_tui.domain.status import AttemptStatus, UnitKind, UnitStatus, Verdict
 from abp_tui.errors import NotFound
 from abp_tui.store.database import Database
-from abp_tui.store.records import attempt_from, event_from
-from abp_tui.store.tables import AttemptRow, EventRow
+from abp_tui.store.records import Row, attempt_from, event_from
+from abp_tui.store.tables import AttemptRow, EventRow, UnitRow
+from abp_tui.store.tally import counted_as
+
+STREAMED = 500
 
 MOST_LOOKED_AT = 4_000
 
@@ -54,9 +58,26 @@ class Attempts:
 
     def events(self, attempt_id: int, *, after: int = 0, limit: int = 10_000) -> list[Event]:
         """Events of an attempt with an id above `after`, in order."""
-        where = (EventRow.attempt == attempt_id) & (EventRow.id > after)
-        query = EventRow.select().where(where).order_by(EventRow.id).limit(limit)
-        return [event_from(row) for row in self._db.rows(query)]
+        return [event_from(row) for row in self._db.rows(_events_behind(attempt_id, after, limit))]
+
+    def stream(self, job_id: int, *, state: str | None = None) -> Iterator[tuple[str, Attempt]]:
+        """All attempts at items in the items' order, each with its item's key, a page at a time.
+
+        With `state`, only those at items that are counted as that.
+        """
+        last = (-1, 0)
+        while page := self._db.some(_behind(job_id, last)):
+            for row in page:
+                if state in (None, _counted(row)):
+                    yield row["unit_key"], attempt_from(row)
+            last = (page[-1]["seq"], page[-1]["number"])
+
+    def conversation(self, attempt_id: int) -> Iterator[Event]:
+        """All events of an attempt in order, a page at a time."""
+        last = 0
+        while page := self._db.some(_events_behind(attempt_id, last, STREAMED)):
+            yield from map(event_from, page)
+            last = page[-1]["id"]
 
     def last_events(self, attempt_ids: Sequence[int]) -> dict[int, Event]:
         """The newest event of each of these attempts."""
@@ -74,3 +95,29 @@ class Attempts:
     def _all(self, where: object) -> list[Attempt]:
         query = AttemptRow.select().where(where).order_by(AttemptRow.id)
         return [attempt_from(row) for row in self._db.rows(query)]
+
+
+def _counted(row: Row) -> str:
+    """The counter that the unit beside an attempt is in."""
+    verdict = row["unit_verdict"]
+    return counted_as(UnitStatus(row["unit_status"]), Verdict(verdict) if verdict else None)
+
+
+def _events_behind(attempt_id: int, after: int, limit: int) -> Any:
+    where = (EventRow.attempt == attempt_id) & (EventRow.id > after)
+    return EventRow.select().where(where).order_by(EventRow.id).limit(limit)
+
+
+def _behind(job_id: int, last: tuple[int, int]) -> Any:
+    """The query for the next attempts behind (seq, number), with what their items are."""
+    attempt, unit = AttemptRow.alias("a"), UnitRow.alias("u")
+    item = (unit.job == attempt.job) & (unit.seq == attempt.seq) & (unit.kind == UnitKind.ITEM)
+    of_unit = (
+        unit.key.alias("unit_key"),
+        unit.status.alias("unit_status"),
+        unit.verdict.alias("unit_verdict"),
+    )
+    query = attempt.select(attempt, *of_unit).join(unit, on=item)
+    behind = SQL('("a"."seq", "a"."number") > (?, ?)', last)
+    query = query.where((attempt.job == job_id) & behind)
+    return query.order_by(attempt.seq, attempt.number).limit(STREAMED)

@@ -20,6 +20,7 @@ APPLICATION_ID = 0x61627031  # "abp1"
 MAGIC = b"SQLite format 3\x00"
 HEADER_SIZE = 100
 BUSY_TIMEOUT_S = 10.0
+MOST_CHARS = 4 * 1024 * 1024  # that are read at once where somebody goes through all there is
 
 Row = Mapping[str, Any]
 
@@ -80,6 +81,18 @@ class Database:
     def row(self, query: Any) -> Row | None:
         """The first row of a Peewee query, or None."""
         return next(iter(self.rows(query.limit(1))), None)
+
+    def some(self, query: Any) -> list[Row]:
+        """The first rows of a Peewee query, one at least, as many as are not too long to hold at once."""
+        found: list[Row] = []
+        chars = 0
+        with self.connected() as db:
+            for row in query.bind(db).dicts().iterator():
+                found.append(row)
+                chars += sum(len(value) for value in row.values() if isinstance(value, str))
+                if chars > MOST_CHARS:
+                    break
+        return found
 
     def run(self, query: Any) -> Any:
         """Run a writing Peewee query; an update or delete returns the number of rows it touched."""

@@ -14,12 +14,13 @@ from abp_tui.domain.model import UnitLine, WorkUnit
 from abp_tui.domain.status import UnitKind, UnitStatus, Verdict, check_unit_step
 from abp_tui.errors import IllegalTransition, NotFound
 from abp_tui.store.database import Database
-from abp_tui.store.records import unit_from
+from abp_tui.store.records import load, unit_from
 from abp_tui.store.tables import DOUBTFUL, AttemptRow, JobRow, UnitRow
 from abp_tui.store.tally import Tally, counted_as
 
 NOTE_LENGTH = 300
 CHUNK = 500
+STREAMED = 500
 
 # They name their index: SQLite would walk all units of the job, because those are in the order asked for.
 _ITEMS = "job_id = ? AND seq > ? AND seq < (SELECT total FROM job WHERE id = ?)"
@@ -71,14 +72,28 @@ class Units:
         query = UnitRow.select().where(where).order_by(UnitRow.seq).limit(limit)
         return [unit_from(row) for row in self._db.rows(query)]
 
-    def stream(
-        self, job_id: int, *, status: UnitStatus | None = None, chunk: int = 200
-    ) -> Iterator[WorkUnit]:
-        """All units in order, a page at a time, so that no reader holds the database's log back."""
+    def stream(self, job_id: int, *, state: str | None = None, chunk: int = STREAMED) -> Iterator[WorkUnit]:
+        """All items in order, or those counted as `state`, a page at a time.
+
+        Each page is as it is at its moment, so that no reader holds the database's log back.
+        """
         after = -1
-        while page := self.page(job_id, after=after, limit=chunk, status=status):
-            yield from page
-            after = page[-1].seq
+        while page := self._db.some(_next_items(job_id, state, after, chunk)):
+            yield from map(unit_from, page)
+            after = page[-1]["seq"]
+
+    def payloads(self, job_id: int) -> Iterator[dict[str, Any]]:
+        """What all items hold, in order."""
+        after = -1
+        columns = (UnitRow.seq, UnitRow.payload)
+        while page := self._db.some(_next_items(job_id, None, after, STREAMED, columns)):
+            yield from (load(row["payload"]) for row in page)
+            after = page[-1]["seq"]
+
+    def any_with(self, job_id: int, field: str, text: str) -> bool:
+        """Whether a field of some item is this text."""
+        holds = fn.json_extract(UnitRow.payload, f"$.{field}") == text
+        return self._db.row(UnitRow.select(UnitRow.seq).where(_items(job_id) & holds)) is not None
 
     def lines(self, job_id: int, first: int, count: int) -> list[UnitLine]:
         """The units `first` to `first + count - 1` as a list shows them; a synthesis step is the last."""
@@ -171,6 +186,15 @@ def _of(job_id: int) -> Any:
 
 def _items(job_id: int) -> Any:
     return _of(job_id) & (UnitRow.kind == UnitKind.ITEM)
+
+
+def _next_items(job_id: int, state: str | None, after: int, limit: int, columns: Sequence[Any] = ()) -> Any:
+    """The query for whole items behind seq `after`; with `state`, only those counted as that."""
+    if state is None:
+        where = _items(job_id) & (UnitRow.seq > after)
+    else:
+        where = _of(job_id) & _among(_counted(job_id, state, after, limit))
+    return UnitRow.select(*columns).where(where).order_by(UnitRow.seq).limit(limit)
 
 
 def _counted(job_id: int, state: str, after: int = -1, limit: int = -1) -> SQL:

@@ -17,4 +17,5 @@ def run(orchestrator: Orchestrator, job: str | None = None) -> None:
     settings = load_settings()
     gc.freeze()
     gc.enable()
-    AbpApp(orchestrator, job, settings.keys, settings.theme).run()
+    bell = settings.notify.on if settings.notify.bell else ()
+    AbpApp(orchestrator, job, settings.keys, settings.theme, bell).run()

@@ -15,12 +15,13 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.worker import Worker, WorkerState
 
-from abp_tui.domain.status import JobStatus, Phase
+from abp_tui.domain.status import JobStatus, Occasion, Phase
 from abp_tui.errors import AbpError
 from abp_tui.feed import Feed, Snapshot
 from abp_tui.orchestrator import Orchestrator
-from abp_tui.terminal import speaks_utf8
+from abp_tui.terminal import attention, speaks_utf8
 from abp_tui.tui.ascii import Ascii
+from abp_tui.tui.bell import Bell
 from abp_tui.tui.commands import COMMANDS, Command, bindings
 from abp_tui.tui.frugal import Sent
 from abp_tui.tui.keys import Keys
@@ -56,6 +57,7 @@ class AbpApp(App[None]):
         start_job: str | None = None,
         keys: Mapping[str, str] | None = None,
         theme: str | None = None,
+        bell: Iterable[Occasion] = (),
     ) -> None:
         super().__init__()
         self.register_theme(CONTRAST)
@@ -67,6 +69,7 @@ class AbpApp(App[None]):
         self.orchestrator = orchestrator
         self.feed = Feed(orchestrator.repository)
         self.snapshot = self.feed.now()  # so that the first paint has the jobs already
+        self._bell = Bell(bell, self.snapshot.jobs)
         self._start_job = start_job
         self._sent = Sent()
         self._stop = threading.Event()
@@ -118,12 +121,17 @@ class AbpApp(App[None]):
             self.snapshot = message.snapshot
             if not self.is_running:
                 return  # it is being taken apart
+            self._ring(self._bell.news(message.snapshot.jobs))
             for screen in reversed(self.screen_stack):
                 if isinstance(screen, AbpScreen):
                     screen.receive(message.snapshot)
                     break
         finally:
             message.taken.set()
+
+    def _ring(self, text: str | None) -> None:
+        if text is not None and self._driver is not None:
+            self._driver.write(attention(text))
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """Report what went wrong in a thread of the app's own."""

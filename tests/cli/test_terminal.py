@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pty
 import select
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
 
@@ -23,6 +26,7 @@ class Terminal:
         self.said = b""
         self.pid, self._master = pty.fork()
         if self.pid == 0:
+            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
             os.chdir(abp.folder)
             signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it would be ignored
             os.execve(sys.executable, [*PYTHON, *arguments], {**abp.env, "TERM": "xterm", **env})
@@ -147,3 +151,15 @@ def test_on_a_terminal_the_app_opens_and_q_leaves(abp: Abp, verb: list[str]) -> 
     assert terminal.ended() == 0
     assert not terminal.says("Traceback")
     terminal.close()
+
+
+def test_a_test_that_is_told_to_end_says_that_it_goes_on(abp: Abp, texts: Path) -> None:
+    gate = abp.new_gated(texts)
+    test = abp.start("test", "gated")
+    abp.until_processing(1)
+    abp.until(lambda: test.said.stat().st_size, "it shows what happens")
+    test.process.terminate()
+    assert test.process.wait(30) == 128 + signal.SIGTERM
+    assert test.says("the test goes on") and test.says("abp stop gated")
+    gate.touch()
+    abp.run("wait", "gated", code=3)

@@ -283,7 +283,8 @@ class ProgressScreen(AbpScreen):
             return
         target = free_path(Path.cwd(), job.name, ".jsonl")
         self.act(
-            lambda: self._export(target), lambda number: self.tell(f"{count(number, 'unit')} in {target}")
+            lambda: self.orchestrator.export(self._number, target),
+            lambda number: self.tell(f"{count(number, 'unit')} in {target}"),
         )
 
     def action_log(self) -> None:
@@ -305,11 +306,6 @@ class ProgressScreen(AbpScreen):
         running = count(job.processing_units, "running agent")
         detail = f"{running} will be ended; what they cost so far is spent. Their units wait again."
         self.app.push_screen(ConfirmScreen(f"Stop {one_line(job.name)} now?", detail), stop)
-
-    def _export(self, target: Path) -> int:
-        from abp_tui.export import export_jsonl
-
-        return export_jsonl(self.orchestrator.repository, self._number, target)
 
     def _filter(self, name: str) -> None:
         self.query_one("#filters", TabLine).taken = name

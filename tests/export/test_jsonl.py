@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from abp_tui.domain.status import JobStatus, UnitStatus
+from abp_tui.domain.status import JobStatus
 from abp_tui.errors import InvalidInput
 from abp_tui.execution.executor import JobExecutor
-from abp_tui.export import export_jsonl
+from abp_tui.export import export, export_jsonl
+from abp_tui.export.table import Wanted
 from abp_tui.views import UnitView
 from tests.factories import InProcessWorker, make_job, make_repository
 
@@ -36,9 +37,9 @@ def test_a_line_per_unit_in_order_with_the_fields_of_a_unit(tmp_path: Path) -> N
 def test_only_the_units_in_a_state(tmp_path: Path) -> None:
     repository = make_repository(tmp_path)
     job = make_job(repository, 3)
-    out = io.StringIO()
-    assert export_jsonl(repository, job.id, out, status=UnitStatus.COMPLETED) == 0
-    assert export_jsonl(repository, job.id, out, status=UnitStatus.PENDING) == 3
+    out = io.BytesIO()
+    assert export(repository, job.id, out, "jsonl", Wanted(state="completed")) == 0
+    assert export(repository, job.id, out, "jsonl", Wanted(state="pending")) == 3
     assert len(out.getvalue().splitlines()) == 3
 
 

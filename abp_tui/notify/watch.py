@@ -1,0 +1,90 @@
+"""What the herald does: look at its job, and tell what there is to tell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from typing import Any
+
+from abp_tui.domain.status import Occasion
+from abp_tui.notify import Notice, notice_of, occasion_of
+from abp_tui.notify.channels import Channel, Undelivered, channels_of
+from abp_tui.notify.herald import NOT_OURS
+from abp_tui.settings import NotifySettings
+from abp_tui.store.repository import Repository
+from abp_tui.views import JobView, view_job
+
+WHILE_IT_RUNS = frozenset({Occasion.QUESTION, Occasion.LIMIT})
+AT_ITS_END = frozenset(Occasion) - WHILE_IT_RUNS
+
+
+def play_herald(store: str, job_id: int, settings: NotifySettings, hear: Callable[[], bytes | None]) -> None:
+    """Tell all that becomes of a job until its executor has ended; what fails is said in the job's log."""
+    repository = Repository(store)
+
+    def tell(notice: Notice) -> None:
+        for _, error in send(settings, notice):
+            if error is not None:
+                repository.logs.add(job_id, f"not notified by {error}", level="warning")
+
+    Watch(repository, job_id, settings.on, tell).until_the_end(hear)
+
+
+def send(settings: NotifySettings, notice: Notice) -> list[tuple[Channel, Undelivered | None]]:
+    """Send a notice on all ways that are set; what became of each."""
+    outcomes: list[tuple[Channel, Undelivered | None]] = []
+    for channel in channels_of(settings):
+        try:
+            channel.send(notice)
+        except Undelivered as error:
+            outcomes.append((channel, error))
+        else:
+            outcomes.append((channel, None))
+    return outcomes
+
+
+class Watch:
+    """Looks at a job while its executor runs, and once after that; tells each occasion once."""
+
+    def __init__(
+        self, repository: Repository, job_id: int, on: Iterable[Occasion], tell: Callable[[Notice], None]
+    ) -> None:
+        self._repository = repository
+        self._job_id = job_id
+        self._on = frozenset(on)
+        self._tell = tell
+        self._told = _mark(self._view())  # what was so before is no news
+
+    def until_the_end(self, hear: Callable[[], bytes | None]) -> None:
+        """Look as long as `hear` says nothing; then once more, unless it says that the job is not ours."""
+        with self._repository.kept_open():  # data_version compares within a connection
+            seen = -1
+            while (heard := hear()) is None:
+                version = self._repository.database.data_version()
+                if version != seen:
+                    self.look(WHILE_IT_RUNS)
+                seen = version
+        if heard != NOT_OURS:
+            self._told = None
+            self.look(AT_ITS_END)
+
+    def look(self, among: Collection[Occasion]) -> None:
+        """Tell what there is to tell, if it is new, wanted and one of these occasions."""
+        view = self._view()
+        occasion = occasion_of(view)
+        if occasion is None or occasion not in among:
+            return
+        mark = _mark(view)
+        if mark != self._told and occasion in self._on:
+            self._tell(notice_of(view, occasion))
+        self._told = mark
+
+    def _view(self) -> JobView:
+        return view_job(self._repository.jobs.get(self._job_id))
+
+
+def _mark(view: JobView) -> Any:
+    """What makes an occasion another one than the last of its kind."""
+    occasion = occasion_of(view)
+    if occasion is Occasion.QUESTION:
+        return occasion, view.question and view.question.id
+    return occasion, view.gate and view.gate.until

@@ -1,0 +1,99 @@
+"""Rewrites the README's transcripts: runs the commands of each block and puts below them what they say.
+
+A block is a fenced one behind the line `<!-- transcript NAME -->`. Its lines that begin with `$ ` are run
+by bash, all blocks of a NAME in one scratch folder with a store and a home of its own, after what `BEFORE`
+has for that NAME; the rest of the block is what they said.
+
+`python screenshots/transcripts.py [NAME]..` rewrites those blocks, by default all.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import abp_tui
+
+README = Path(__file__).parents[1] / "README.md"
+TEXTS = Path(abp_tui.__file__).with_name("demo_texts")
+BLOCK = re.compile(r"(?P<mark><!-- transcript (?P<name>\S+) -->\n```\w*\n)(?P<body>.*?)(?=^```)", re.S | re.M)
+PATIENCE_S = 120
+
+# Shell lines that are run before a block's own, and not shown.
+BEFORE: dict[str, str] = {}
+
+
+class Scene:
+    """A scratch folder with the demo's texts in `notes`, where the blocks of one name are run in turn."""
+
+    def __init__(self, name: str, folder: Path) -> None:
+        self._folder = folder
+        shutil.copytree(TEXTS, folder / "notes")
+        bin_folder = Path(sys.executable).parent
+        self._env = {
+            "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}",
+            "HOME": str(folder),
+            "LANG": "C.UTF-8",
+            "ABP_STORAGE_PATH": str(folder / "data" / "abp.db"),
+        }
+        if name in BEFORE:
+            self.run(BEFORE[name])
+
+    def run(self, command: str) -> str:
+        """What a command says on a terminal, its errors among it; the scratch folder is called ~."""
+        done = subprocess.run(
+            ["bash", "-c", command],
+            cwd=self._folder,
+            env=self._env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=PATIENCE_S,
+        )
+        said = done.stdout.decode("utf-8", "replace").replace(str(self._folder), "~")
+        return "".join(f"{line.rstrip()}\n" for line in said.splitlines())
+
+
+def commands_of(body: str) -> Iterator[str]:
+    """The commands of a block; one goes on where its line ends with a backslash."""
+    lines = iter(body.splitlines())
+    for line in lines:
+        if line.startswith("$ "):
+            command = [line.removeprefix("$ ")]
+            while command[-1].endswith("\\"):
+                command.append(next(lines))
+            yield "\n".join(command)
+
+
+def rewritten(text: str, names: set[str], scratch: Path) -> str:
+    """The text with the blocks of these names, or of all, as the program speaks now."""
+    scenes: dict[str, Scene] = {}
+
+    def played(block: re.Match[str]) -> str:
+        name = block["name"]
+        if names and name not in names:
+            return block[0]
+        if name not in scenes:
+            (folder := scratch / name).mkdir()
+            scenes[name] = Scene(name, folder)
+        said = (f"$ {command}\n{scenes[name].run(command)}" for command in commands_of(block["body"]))
+        return block["mark"] + "".join(said)
+
+    return BLOCK.sub(played, text)
+
+
+def main() -> None:
+    """Rewrite the README."""
+    with tempfile.TemporaryDirectory(prefix="abp-") as scratch:
+        text = README.read_text(encoding="utf-8")
+        README.write_text(rewritten(text, set(sys.argv[1:]), Path(scratch)), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
