@@ -45,7 +45,19 @@ def index_causes(db: SqliteDatabase) -> None:
     db.execute_sql(CAUSE_INDEX)
 
 
-MIGRATIONS: tuple[Migration, ...] = (create_tables, add_breaker_and_waiting, add_gates_of_jobs, index_causes)
+def hold_jobs_of_clients(db: SqliteDatabase) -> None:
+    """Version 5: which program asked for a job, and what of it a person must approve before it runs."""
+    db.execute_sql("ALTER TABLE job ADD COLUMN client TEXT")
+    db.execute_sql("ALTER TABLE job ADD COLUMN held TEXT NOT NULL DEFAULT '[]'")
+
+
+MIGRATIONS: tuple[Migration, ...] = (
+    create_tables,
+    add_breaker_and_waiting,
+    add_gates_of_jobs,
+    index_causes,
+    hold_jobs_of_clients,
+)
 
 
 def migrate(path: Path, application_id: int, steps: tuple[Migration, ...] = MIGRATIONS) -> None:
