@@ -16,6 +16,7 @@ from abp_tui.cli.text import cut, one_line
 from abp_tui.domain.model import Event, Job
 from abp_tui.domain.status import Phase
 from abp_tui.liveness import Witness
+from abp_tui.settling import Settling, is_run
 from abp_tui.store.repository import Repository
 from abp_tui.views import JobView, view_job
 from abp_tui.words import counted
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
 
 LOOK_S = 0.05
 LOOK_ANYWAY_S = 1.0
-STARTING_S = 5.0  # from RUNNING until the executor, a fresh interpreter on a busy machine, owns the job
-DEAD_S = 0.5
-
 TIMED_OUT = 124
 LEFT = 130
 
@@ -112,11 +110,6 @@ def wait_for(repository: Repository, ref: str | int, seconds: float | None = Non
     return exit_code(view)
 
 
-def is_run(view: JobView) -> bool:
-    """Whether some process has the job in hand; it takes hold of it before it changes its status."""
-    return view.executor is not None and view.executor.alive
-
-
 class Progress:
     """One line on stderr that says how far a job is; nothing where that is no terminal."""
 
@@ -139,17 +132,11 @@ def _settled(
     repository: Repository, job_id: int, seconds: float | None, progress: Progress
 ) -> JobView | None:
     """The job once it goes no further without a person; None after `seconds`."""
-    lost_at: float | None = None
-    witness = Witness()
+    settling = Settling()
     for _ in changes(repository, seconds):
-        view = view_job(repository.jobs.get(job_id), witness.judge)
-        if view.phase is Phase.INTERRUPTED:
-            lost_at = lost_at or time.monotonic()
-            if time.monotonic() - lost_at >= (DEAD_S if view.executor else STARTING_S):
-                return view
-            continue
-        lost_at = None
-        if view.question is not None or (not is_run(view) and view.phase is not Phase.ENUMERATING):
+        view, settled = settling.look(repository.jobs.get(job_id))
+        if settled:
             return view
-        progress.show(view)
+        if view.phase is not Phase.INTERRUPTED:
+            progress.show(view)
     return None
