@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, redirect_stdout
 from functools import partial
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -103,12 +104,26 @@ def _refused(verb: Callable[[], Any]) -> PersonNeeded | None:
 def make_server(settings: Settings, *, may_approve: bool = False) -> MCPServer[Any]:
     """The server over the store that the settings name, not yet listening; raises `StoreError`."""
     server: MCPServer[Any] = MCPServer(
-        "abp", title="abp", instructions=INSTRUCTIONS, version=__version__, log_level="WARNING"
+        "abp",
+        title="abp",
+        instructions=INSTRUCTIONS,
+        version=__version__,
+        log_level="WARNING",
+        lifespan=_prints_aside,
     )
     door = Door(settings, may_approve=may_approve)
     for add in (_add_making, _add_steering, _add_looking, _add_waiting, _add_resources):
         add(server, door)
     return server
+
+
+@asynccontextmanager
+async def _prints_aside(_server: MCPServer[Any]) -> AsyncIterator[None]:
+    """What is printed while it serves goes to stderr: the SDK moves the descriptor, but not for ever, and
+    what Python still holds back then would come out on the line.
+    """
+    with redirect_stdout(sys.stderr):
+        yield
 
 
 def run_stdio(server: MCPServer[Any]) -> None:
