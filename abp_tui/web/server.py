@@ -23,6 +23,7 @@ from abp_tui.web.guard import Guard, Handler, add_headers
 
 COMMAND = shlex.join(["exec", sys.executable, "-P", "-m", "abp_tui.web"])  # exec: the shell doesn't stay
 PAGE = Template(Path(__file__).with_name("page.html").read_text(encoding="utf-8"))
+SCRIPT = Path(__file__).with_name("page.js").read_text(encoding="utf-8")
 MOST_SCREENS = 8
 END_S = 5.0  # that an app's process has to end by itself
 FONT_SIZE = 16
@@ -44,6 +45,7 @@ class AbpServer(Server):
         inner.add_routes(
             [
                 web.get("/", self._page),
+                web.get("/page.js", self._script),
                 web.get("/ws", self.handle_websocket),
                 web.static("/static", self.statics_path),
             ]
@@ -63,6 +65,9 @@ class AbpServer(Server):
         websocket = f"{'wss' if request.secure else 'ws'}://{request.host}{self._guard.path}/ws"
         page = PAGE.substitute(websocket=escape(websocket), font_size=FONT_SIZE)
         return web.Response(text=page, content_type="text/html")
+
+    async def _script(self, request: web.Request) -> web.Response:
+        return web.Response(text=SCRIPT, content_type="text/javascript")
 
     async def handle_websocket(self, request: web.Request) -> web.WebSocketResponse:
         """Run the app for as long as its window is open."""

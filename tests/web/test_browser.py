@@ -60,8 +60,9 @@ class Window:
 
         wait_until(shown, what=f"{words!r} on the screen")
 
-    def forget(self) -> None:
-        self._seen = b""
+    def until_focused(self) -> None:
+        """Wait until keys go to the app."""
+        self.page.wait_for_selector(".xterm-helper-textarea:focus", state="attached")
 
 
 def job_in_review(abp: Abp) -> None:
@@ -79,7 +80,7 @@ def test_a_job_is_seen_and_approved_by_keyboard(abp: Abp, server: Served, browse
     window.page.goto(server.url)
     assert "token" not in window.page.url
     window.until_shown("wordcount")
-    window.page.wait_for_selector("body.-first-byte")
+    window.until_focused()
     window.page.keyboard.press("Enter")
     window.until_shown("Approve")
     window.page.keyboard.press("a")
