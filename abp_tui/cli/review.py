@@ -103,8 +103,10 @@ def read_before(job: JobView, sure: bool) -> None:
     say(f"{one_line(job.client or '')} asks for this in {visible(job.cwd)}:")
     for words in job.held:
         say(f"  it {visible(words)}")
-    if code := make_enumerator(job.enumerator_type, job.enumerator_config).approval():
-        show_code(code)
+    if not job.total_units:
+        code = make_enumerator(job.enumerator_type, job.enumerator_config).approval()
+        if code is not None:
+            show_code(code)
     if sure:
         return
     if not sys.stdin.isatty():
