@@ -53,6 +53,8 @@ class Plan:
     budget_usd: float | None = None
     output_schema: Mapping[str, Any] | None = None
     post_processing_prompt: str | None = None
+    client: str | None = None
+    held: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,16 +114,48 @@ def create(repository: Repository, plan: Plan, synthesizer: PromptSynthesizer) -
     template = prompt(plan, synthesizer, _fields(head), head[0].payload)
     job_id = repository.jobs.add(_columns(plan), _first_recipe(plan, template.text))
     try:
-        with repository.kept_open():
-            total = _hand_over(plan.enumerator, rows, partial(repository.jobs.add_units, job_id))
-        repository.jobs.make_ready(job_id, total, _synthesis_payload(repository, plan, job_id))
-        repository.logs.add(job_id, f"created with {counted(total, 'unit')}")
-        for warning in plan.enumerator.warnings():
-            repository.logs.add(job_id, warning, level="warning")
+        _fill(repository, plan, job_id, rows)
     except BaseException:
         repository.jobs.remove(job_id)
         raise
     return repository.jobs.get(job_id)
+
+
+def create_empty(repository: Repository, plan: Plan) -> Job:
+    """Write the job alone: its source may not be asked for items yet, `fill` does that once it may."""
+    check(repository, plan)
+    if plan.enumerator.record() != Enumerator.record(plan.enumerator):
+        hint = "write ${NAME} in its place, and export it where the job is approved"
+        raise InvalidInput("the source holds a password, which would not be kept until it may run", hint)
+    job_id = repository.jobs.add(_columns(plan), _first_recipe(plan, plan.prompt_template or ""))
+    repository.logs.add(job_id, "its items are looked for once a person has approved it")
+    return repository.jobs.get(job_id)
+
+
+def fill(repository: Repository, job: Job, plan: Plan, synthesizer: PromptSynthesizer) -> Job:
+    """Write the units of a job made by `create_empty`, and its prompt as a version of its own.
+
+    Raises what `create` raises; the job has no units then.
+    """
+    head, rows = _opened(plan.enumerator)
+    template = prompt(plan, synthesizer, _fields(head), head[0].payload)
+    if template.text != job.prompt_template:
+        repository.recipes.add(job.recipe, prompt_template=template.text)
+    try:
+        _fill(repository, plan, job.id, rows)
+    except BaseException:
+        repository.jobs.clear_units(job.id)
+        raise
+    return repository.jobs.get(job.id)
+
+
+def _fill(repository: Repository, plan: Plan, job_id: int, rows: Iterator[Row]) -> None:
+    with repository.kept_open():
+        total = _hand_over(plan.enumerator, rows, partial(repository.jobs.add_units, job_id))
+    repository.jobs.make_ready(job_id, total, _synthesis_payload(repository, plan, job_id))
+    repository.logs.add(job_id, f"created with {counted(total, 'unit')}")
+    for warning in plan.enumerator.warnings():
+        repository.logs.add(job_id, warning, level="warning")
 
 
 def check(repository: Repository, plan: Plan) -> None:
@@ -267,6 +301,8 @@ def _columns(plan: Plan) -> dict[str, Any]:
         "budget_usd": plan.budget_usd,
         "max_failures_in_row": plan.max_failures_in_row,
         "post_prompt": plan.post_processing_prompt,
+        "client": plan.client,
+        "held": dump(list(plan.held)),
     }
 
 

@@ -41,6 +41,14 @@ class IllegalTransition(AbpError):
     """The job or unit is not in a state from which this is possible; nothing was changed."""
 
 
+class PersonNeeded(IllegalTransition):
+    """This waits for a person, who says yes with `command`; nothing was run."""
+
+    def __init__(self, message: str, command: str) -> None:
+        super().__init__(message, f"`{command}`")
+        self.command = command
+
+
 class StoreError(AbpError):
     """The database can't be opened, read or written."""
 

@@ -88,6 +88,8 @@ class JobView(View):
     output_schema: dict[str, Any] | None = Field(description="The JSON schema that each result fits.")
     pause_reason: str | None
     waiting: str | None = Field(description="What a running job waits for before it starts more units.")
+    client: str | None = Field(description="The program that asked for it; null where a person did.")
+    held: tuple[str, ...] = Field(description="What a person must approve before anything of it runs.")
     question: Question | None = Field(description="What the agent under test asks of a person, if it does.")
     gate: GateView | None = Field(description="What keeps its agents from starting; null where nothing does.")
     post_processing_prompt: str | None
@@ -228,6 +230,8 @@ def view_event(event: Event) -> EventView:
 
 def phase_of(job: Job, executor_lives: bool) -> Phase | None:
     """What is going on in a job, given whether its executor lives."""
+    if job.held:
+        return Phase.HELD
     if job.ready_at is None:
         return Phase.ENUMERATING
     if job.status is JobStatus.TESTING:
@@ -273,7 +277,7 @@ def _view_executor(lease: Lease, judge: Callable[[Lease], Liveness]) -> Executor
 
 _SAME = (
     "name intent status cost_usd cost_is_floor budget_usd prompt_template enumerator_type enumerator_config "
-    "worker cwd max_workers max_retries max_failures_in_row pause_reason waiting question "
+    "worker cwd max_workers max_retries max_failures_in_row pause_reason waiting client held question "
     "post_processing_prompt synthesis created_at started_at finished_at worked_s running_since"
 ).split()
 _ATTEMPT_SAME = (

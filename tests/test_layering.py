@@ -39,6 +39,8 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("execution/offence.py", "import abp_tui.orchestrator", "Imports run one way"),
         ("cli/offence.py", "import textual.app", "Only tui imports textual"),
         ("workers/offence.py", "from playhouse import sqlite_ext", "Only store imports peewee"),
+        ("cli/offence.py", "import mcp.types", "Only mcp imports the SDK of that name"),
+        ("cli/offence.py", "import aiohttp.web", "Only web imports textual-serve and aiohttp"),
         ("tui/offence.py", "from subprocess import run", "Only three modules start programs"),
     ],
 )

@@ -26,6 +26,7 @@ VERBS = {
     "abp_tui.cli.doctor": "doctor",
     "abp_tui.cli.notify": "notify",
     "abp_tui.cli.demo": "demo",
+    "abp_tui.cli.doors": "mcp serve",
 }
 ATTRIBUTE_OF = {"set": "set_"}  # where Python has the name already
 MODULE_OF = {verb: module for module, verbs in VERBS.items() for verb in verbs.split()}

@@ -182,6 +182,8 @@ def _facts(view: JobView) -> Iterator[tuple[str, str]]:
     yield "waits", one_line(view.waiting or "")
     yield "gate", one_line(gate_words(view))
     yield "intent", one_line(view.intent, 200)
+    yield "asked by", one_line(view.client or "")
+    yield "held", one_line("; ".join(view.held), 500)
     for name in STATES:
         yield name, str(getattr(view, f"{name}_units"))
     yield "total", str(view.total_units)

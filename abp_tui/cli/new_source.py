@@ -188,13 +188,13 @@ def see_to_approval(orchestrator: Orchestrator, plan: Plan, sha256: str | None, 
             "this code runs only after a person has approved it",
             f"read it, then add --approve-code {wanted.sha256}",
         )
-    _show(wanted)
+    show_code(wanted)
     if not click.confirm("Run this code on this machine, as you?", err=True):
         raise ApprovalNeeded("the code was not approved", "nothing was run and nothing written")
     orchestrator.approve_source(plan, wanted.sha256, keep=keep)
 
 
-def _show(wanted: Approval) -> None:
+def show_code(wanted: Approval) -> None:
     """The whole code with line numbers, what it is called with, and the hash of both."""
     from abp_tui.enumerators.reading import Reading
 

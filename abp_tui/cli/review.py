@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -22,6 +23,9 @@ from abp_tui.cli.common import (
 from abp_tui.cli.layout import dim, money, span
 from abp_tui.cli.text import one_line
 from abp_tui.cli.watching import after_launch, follow_test, ring
+from abp_tui.domain.visible import visible
+from abp_tui.errors import ApprovalNeeded
+from abp_tui.words import counted
 
 if TYPE_CHECKING:
     from abp_tui.domain.model import Event, TestResult
@@ -68,16 +72,49 @@ def answer(job: str, choice: str) -> None:
 @click.command()
 @job_argument
 @wait_option
-def approve(job: str, wait: bool) -> int:
+@click.option("--yes", is_flag=True, help="Do not ask about what a program wants to run.")
+def approve(job: str, wait: bool, yes: bool) -> int:
     """Let the whole batch run after its test.
 
-    A unit that completed in the test stays as a result, one that failed runs again.
+    A unit that completed in the test stays as a result, one that failed runs again. A job that an MCP client
+    asked for may be held before its test, because it would run a program, code or a query: that is shown, and
+    your approval lets the test run.
 
     \b
     abp approve docs --wait
     """
     orchestrator = open_orchestrator()
-    return after_launch(orchestrator, orchestrator.approve(job), wait)
+    held = orchestrator.status(job)
+    if held.held:
+        read_before(held, yes)
+    approved = orchestrator.approve(job)
+    if not held.held:
+        return after_launch(orchestrator, approved, wait)
+    say(
+        f"{approved.name}: {counted(approved.counters.total, 'unit')}, and may be tested. "
+        f"Next: abp test {approved.name}"
+    )
+    return 0
+
+
+def read_before(job: JobView, sure: bool) -> None:
+    """Show what a program wants to run, and ask; raises `ApprovalNeeded` unless a person says yes."""
+    from abp_tui.cli.new_source import show_code
+    from abp_tui.enumerators.base import make_enumerator
+
+    say(f"{one_line(job.client or '')} asks for this in {visible(job.cwd)}:")
+    for words in job.held:
+        say(f"  it {visible(words)}")
+    if not job.total_units:
+        code = make_enumerator(job.enumerator_type, job.enumerator_config).approval()
+        if code is not None:
+            show_code(code)
+    if sure:
+        return
+    if not sys.stdin.isatty():
+        raise ApprovalNeeded(f"job {job.name} waits for a person", "read it, then say --yes")
+    if not click.confirm("Let it run on this machine, as you?", err=True):
+        raise ApprovalNeeded(f"job {job.name} was not approved", f"remove it: `abp rm {job.name}`")
 
 
 @click.command()

@@ -51,6 +51,8 @@ def next_step(view: JobView) -> str:
     if view.phase is Phase.INTERRUPTED:
         verb = "test" if view.status is JobStatus.TESTING else "resume"
         return f"Its process is gone. Go on: abp {verb} {name}"
+    if view.phase is Phase.HELD:
+        return f"Next: abp approve {name}, once you have read what it asks for"
     if view.question is not None:
         numbers = "|".join(str(n) for n, _ in enumerate(view.question.options, 1))
         return f"The agent asks. Next: abp answer {name} {numbers}"

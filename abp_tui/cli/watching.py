@@ -16,6 +16,7 @@ from abp_tui.cli.text import one_line
 from abp_tui.domain.model import Event, Job
 from abp_tui.domain.status import Phase
 from abp_tui.liveness import Witness
+from abp_tui.settling import Settling, is_run
 from abp_tui.store.repository import Repository
 from abp_tui.terminal import attention
 from abp_tui.views import JobView, view_job
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
 
 LOOK_S = 0.05
 LOOK_ANYWAY_S = 1.0
-STARTING_S = 5.0  # from RUNNING until the executor, a fresh interpreter on a busy machine, owns the job
-DEAD_S = 0.5
-
 TIMED_OUT = 124
 
 
@@ -126,24 +124,13 @@ def ring(before: JobView, after: JobView) -> None:
         say(attention(notice_of(after, occasion).text), nl=False)
 
 
-def is_run(view: JobView) -> bool:
-    """Whether some process has the job in hand; it takes hold of it before it changes its status."""
-    return view.executor is not None and view.executor.alive
-
-
 def _settled(repository: Repository, job_id: int, seconds: float | None, progress: Line) -> JobView | None:
     """The job once it goes no further without a person; None after `seconds`."""
-    lost_at: float | None = None
-    witness = Witness()
+    settling = Settling()
     for _ in changes(repository, seconds):
-        view = view_job(repository.jobs.get(job_id), witness.judge)
-        if view.phase is Phase.INTERRUPTED:
-            lost_at = lost_at or time.monotonic()
-            if time.monotonic() - lost_at >= (DEAD_S if view.executor else STARTING_S):
-                return view
-            continue
-        lost_at = None
-        if view.question is not None or (not is_run(view) and view.phase is not Phase.ENUMERATING):
+        view, settled = settling.look(repository.jobs.get(job_id))
+        if settled:
             return view
-        progress.write(summary(view))
+        if view.phase is not Phase.INTERRUPTED:
+            progress.write(summary(view))
     return None

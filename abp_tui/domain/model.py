@@ -118,12 +118,20 @@ class Gate(Frozen):
     tries: int = 0
 
 
+class Client(NamedTuple):
+    """A program that asks in place of a person. With `may_approve` a person has let it decide by itself."""
+
+    name: str
+    may_approve: bool = False
+
+
 class Job(Frozen):
     """One batch: an intent applied to many items.
 
-    `synthesis` is the state of the step that `post_processing_prompt` adds after them. `waiting` is what a
-    running job waits for before it claims more units, `question` what its agent under test asks, `gate` what
-    its agents must pass; None if nothing of it was ever run.
+    `client` is the program that asked for it, None for a person; `held` what a person must approve before
+    anything of it runs. `synthesis` is the state of the step that `post_processing_prompt` adds after them.
+    `waiting` is what a running job waits for before it claims more units, `question` what its agent under
+    test asks, `gate` what its agents must pass; None if nothing of it was ever run.
     """
 
     id: int
@@ -153,6 +161,8 @@ class Job(Frozen):
     waiting: str | None = None
     question: Question | None = None
     gate: Gate | None = None
+    client: str | None = None
+    held: tuple[str, ...] = ()
     env_names: tuple[str, ...] = ()
     created_at: datetime
     ready_at: datetime | None = None

@@ -94,6 +94,7 @@ class Desired(StrEnum):
 class Phase(StrEnum):
     """What is going on within a status, for people."""
 
+    HELD = "held"
     ENUMERATING = "enumerating"
     TESTING = "testing"
     REVIEW = "review"

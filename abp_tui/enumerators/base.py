@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -90,6 +91,10 @@ class Enumerator(ABC, Generic[ConfigT]):
     def approval(self) -> Approval | None:
         """What a person must have approved before this source may be asked for items; None for nothing."""
         return None
+
+    def reserved(self) -> str | None:
+        """What a person must allow where a program asks for this source; None where it only reads files."""
+        return f"finds the items with the source {self.name}: {json.dumps(self.record(), ensure_ascii=False)}"
 
     def approve(self, sha256: str) -> None:
         """Tell the source that a person has approved what `approval` shows, by its hash."""

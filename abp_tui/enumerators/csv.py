@@ -105,6 +105,9 @@ class CsvEnumerator(Enumerator[CsvConfig]):
         with self._table():
             return
 
+    def reserved(self) -> None:
+        """Files are only read."""
+
     def items(self) -> Iterator[Item]:
         """An item per row, keyed by the id column, else by its position."""
         with self._table() as table:

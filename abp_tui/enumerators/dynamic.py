@@ -96,6 +96,10 @@ class DynamicEnumerator(Enumerator[DynamicConfig]):
         context = json.dumps(self.config.context, indent=2, ensure_ascii=False) if self.config.context else ""
         return Approval(KIND, sha256_of(self.config.code, self.config.context), self.config.code, context)
 
+    def reserved(self) -> str:
+        """Code."""
+        return f"finds the items by running Python code, with its context of SHA-256 {self.approval().sha256}"
+
     def approve(self, sha256: str) -> None:
         """Let the code run; raises `ApprovalNeeded` where `sha256` is not that of code and context."""
         wanted = self.approval().sha256

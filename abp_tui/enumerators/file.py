@@ -111,6 +111,9 @@ class FileEnumerator(Enumerator[FileConfig]):
         except OSError as error:
             raise InvalidInput(f"{base} can't be read: {error.strerror}", "check its permissions") from error
 
+    def reserved(self) -> None:
+        """Files are only read."""
+
     def items(self) -> Iterator[Item]:
         """An item per file, keyed by its relative path."""
         self.validate()

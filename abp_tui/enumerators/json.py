@@ -92,6 +92,9 @@ class JsonEnumerator(Enumerator[JsonConfig]):
             with self._array():
                 return
 
+    def reserved(self) -> None:
+        """Files are only read."""
+
     def items(self) -> Iterator[Item]:
         """An item per value, keyed by the id field, else by its position."""
         added, name = added_fields(INDEX, self.config.id_field), self.config.id_field

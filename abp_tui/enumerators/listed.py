@@ -69,6 +69,9 @@ class ListedEnumerator(Enumerator[ListedConfig]):
                 "no list of paths comes on standard input", "pipe one in: find … -print0 | abp new …"
             )
 
+    def reserved(self) -> None:
+        """Files are only read."""
+
     def items(self) -> Iterator[Item]:
         """An item per path, keyed by the path below the folder, else by the whole path."""
         with self._opened() as file:

@@ -18,7 +18,7 @@ from abp_tui.store.logs import Logs
 from abp_tui.store.questions import Questions
 from abp_tui.store.recipes import recipe_columns
 from abp_tui.store.records import dump, job_from, now, recipe_from
-from abp_tui.store.removal import delete_rows, give_back
+from abp_tui.store.removal import delete_rows, delete_units, give_back
 from abp_tui.store.spill import read_trouble
 from abp_tui.store.tables import WORKED_UNTIL, GateRow, JobRow, RecipeRow, UnitRow
 from abp_tui.store.tally import bucket_width
@@ -226,6 +226,16 @@ class Jobs:
         values = {name: value for name, value in limits.items() if value is not None}
         with self._db.writing() as db:
             JobRow.update({**values, "change": JobRow.change + 1}).where(JobRow.id == job_id).execute(db)
+
+    def hold(self, job_id: int, before: Sequence[str], after: Sequence[str]) -> bool:
+        """Change what a person must approve of a job from `before` to `after`; False where it was another."""
+        values = {"held": dump(list(after)), "change": JobRow.change + 1}
+        same = (JobRow.id == job_id) & (JobRow.held == dump(list(before)))
+        return bool(self._db.run(JobRow.update(values).where(same)))
+
+    def clear_units(self, job_id: int) -> None:
+        """Delete the units of a job that is not ready: they could not all be found."""
+        delete_units(self._db, job_id)
 
     def remember_environment(self, job_id: int, names: Iterable[str]) -> None:
         """Keep the names (never the values) of the variables the job was launched with."""

@@ -57,12 +57,19 @@ def add_time_worked(db: SqliteDatabase) -> None:
     )
 
 
+def hold_jobs_of_clients(db: SqliteDatabase) -> None:
+    """Version 6: which program asked for a job, and what of it a person must approve before it runs."""
+    db.execute_sql("ALTER TABLE job ADD COLUMN client TEXT")
+    db.execute_sql("ALTER TABLE job ADD COLUMN held TEXT NOT NULL DEFAULT '[]'")
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     create_tables,
     add_breaker_and_waiting,
     add_gates_of_jobs,
     index_causes,
     add_time_worked,
+    hold_jobs_of_clients,
 )
 
 

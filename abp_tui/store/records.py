@@ -69,7 +69,7 @@ def recipe_from(row: Row) -> Recipe:
 _COUNTERS = ("total", "pending", "processing", "completed", "failed", "suspect")
 _SAME = (
     "id name intent status enumerator_type worker cwd max_workers max_retries max_failures_in_row budget_usd "
-    "cost_usd change bucket_width desired desired_workers pause_reason waiting created_at ready_at "
+    "cost_usd change bucket_width desired desired_workers pause_reason waiting client created_at ready_at "
     "approved_at waived_at started_at finished_at worked_s running_since"
 ).split()
 
@@ -87,6 +87,7 @@ def job_from(row: Row, recipe: Recipe, question: Question | None = None) -> Job:
         lease=lease_from(row),
         question=question,
         gate=gate_from(row),
+        held=tuple(load(row["held"])),
         env_names=tuple(load(row["env_names"])),
     )
 

@@ -31,14 +31,20 @@ def delete_rows(database: Database, job_id: int) -> None:
         delete = f"DELETE FROM attempt WHERE id IN ({_ATTEMPTS})"
         return connection.execute(delete, (job_id, amount)).rowcount > 0
 
-    def units(connection: sqlite3.Connection, amount: int) -> bool:
-        return connection.execute(_UNITS, (job_id, amount)).rowcount > 0
-
     def log(connection: sqlite3.Connection, amount: int) -> bool:
         return connection.execute(_LOG, (job_id, amount)).rowcount > 0
 
-    for step in (units, log, attempts):  # what was written last at last: see `give_back`
+    delete_units(database, job_id)
+    for step in (log, attempts):  # what was written last at last: see `give_back`
         _in_steps(database, step)
+
+
+def delete_units(database: Database, job_id: int) -> None:
+    """Delete the units of a job."""
+    _in_steps(
+        database,
+        lambda connection, amount: connection.execute(_UNITS, (job_id, amount)).rowcount > 0,
+    )
 
 
 def give_back(database: Database) -> None:

@@ -79,6 +79,8 @@ class JobRow(Model):
     pause_reason = TextField(null=True)
     waiting = TextField(null=True)
     gate_scope = TextField(null=True)
+    client = TextField(null=True)
+    held = TextField(constraints=JSON_LIST)
     env_names = TextField(constraints=JSON_LIST)
     created_at = DoubleField()
     ready_at = DoubleField(null=True)

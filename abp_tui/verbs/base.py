@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from abp_tui.domain.model import Job
+from abp_tui.domain.model import Client, Job
 from abp_tui.domain.prompt import PromptSynthesizer
 from abp_tui.domain.status import Desired, JobStatus
-from abp_tui.errors import AbpError, IllegalTransition
+from abp_tui.errors import AbpError, IllegalTransition, PersonNeeded
 from abp_tui.execution.lease import lease_lives, take_lease
 from abp_tui.liveness import Liveness, judge
 from abp_tui.settings import Settings, load_settings
@@ -19,7 +19,10 @@ Ref = int | str
 
 
 class Verbs:
-    """Base of each group of verbs, over one repository."""
+    """Base of each group of verbs, over one repository.
+
+    A `client` is a program that asks in place of a person: what only a person decides raises `PersonNeeded`.
+    """
 
     def __init__(
         self,
@@ -27,8 +30,10 @@ class Verbs:
         worker: Worker[Any] | None = None,
         synthesizer: PromptSynthesizer | None = None,
         settings: Settings | None = None,
+        client: Client | None = None,
     ) -> None:
         self.repository = repository
+        self.client = client
         self._worker = worker
         self._synthesizer = synthesizer or PromptSynthesizer()
         self.settings = settings or load_settings()
@@ -45,10 +50,28 @@ class Verbs:
 
     def _ready(self, job_id: Ref) -> Job:
         job = self.repository.jobs.find(job_id)
+        self._refuse_held(job)
         if job.ready_at is None:
             hint = f"if that was broken off, remove it: `abp rm {job.name}`"
             raise IllegalTransition(f"the items of job {job.name} are still being enumerated", hint)
         return job
+
+    @property
+    def _must_ask(self) -> bool:
+        """Whether a person decides, and not whoever asks."""
+        return self.client is not None and not self.client.may_approve
+
+    def _require_person(self, job: Job, what: str, command: str) -> None:
+        """Raise `PersonNeeded` where a program asks for what only a person decides."""
+        if self._must_ask:
+            raise PersonNeeded(f"{what} of job {job.name} waits for a person", command)
+
+    def _refuse_held(self, job: Job) -> None:
+        """Raise `PersonNeeded` for a job of which nothing may run yet."""
+        if job.held:
+            reasons = "; ".join(job.held)
+            message = f"job {job.name}, asked for by {job.client}, waits for a person: it {reasons}"
+            raise PersonNeeded(message, f"abp approve {job.ref}")
 
     def _refuse_while_testing(self, job: Job, what: str) -> None:
         if lease_lives(job):
@@ -106,6 +129,8 @@ class Verbs:
 
 def next_step(job: Job) -> str:
     """What can be done with a job as it is."""
+    if job.held:
+        return f"`abp approve {job.name}`"
     if job.status is JobStatus.RUNNING and (job.lease is None or judge(job.lease) is Liveness.DEAD):
         return f"its executor is gone: `abp resume {job.name}`"
     return {

@@ -14,6 +14,7 @@ from abp_tui.creation import (
     check,
     check_prompt,
     create,
+    create_empty,
     look,
     preview,
     prompt,
@@ -25,6 +26,7 @@ from abp_tui.domain.structured import Schema
 from abp_tui.enumerators.base import Approval, Enumerator, make_enumerator
 from abp_tui.errors import InvalidInput
 from abp_tui.verbs.base import Verbs
+from abp_tui.workers.base import Worker
 
 
 class Making(Verbs):
@@ -61,10 +63,13 @@ class Making(Verbs):
         total_s = self.settings.timeout_s if timeout is None else float(timeout)
         if output_schema is not None:
             Schema(output_schema).check()
+        source = self._source(enumerator_type, enumerator_config)
         return Plan(
             name=name.strip(),
             user_intent=user_intent,
-            enumerator=self._source(enumerator_type, enumerator_config),
+            client=self.client.name if self.client else None,
+            held=self._held(source, agent),
+            enumerator=source,
             worker=agent,
             worker_options=agent.options.model_dump(mode="json", exclude_defaults=True),
             timers=with_timers(agent.default_timers, {"total": total_s, **(timers or {})}),
@@ -80,6 +85,13 @@ class Making(Verbs):
             post_processing_prompt=_synthesis_prompt(post_processing_prompt),
         )
 
+    def _held(self, source: Enumerator[Any], agent: Worker[Any]) -> tuple[str, ...]:
+        """What a person must approve before anything of it runs, in words that each follow "it"."""
+        if not self._must_ask:
+            return ()
+        reads = source.reserved()
+        return (*([reads] if reads else []), *agent.reserved())
+
     def _source(self, name: str, config: Mapping[str, Any]) -> Enumerator[Any]:
         """The source of items, told if a person has approved it before."""
         source = make_enumerator(name, config)
@@ -88,7 +100,7 @@ class Making(Verbs):
         return source
 
     def missing_approval(self, plan: Plan) -> Approval | None:
-        """What a person must approve before the plan's items can be looked for; None for nothing."""
+        """The code that a person must approve before the plan's items can be looked for; None for none."""
         wanted = plan.enumerator.approval()
         return None if wanted is None or self.repository.approvals.given(wanted.sha256) else wanted
 
@@ -124,7 +136,12 @@ class Making(Verbs):
         return prompt(plan, self._synthesizer, found.fields, found.items[0].payload)
 
     def create_planned(self, plan: Plan) -> Job:
-        """Write the job of a plan with all its units; raises `InvalidInput` and then leaves nothing."""
+        """Write the job of a plan with all its units; raises `InvalidInput` and then leaves nothing.
+
+        Where a person must approve its source first, the units are written by `approve`.
+        """
+        if plan.held and plan.enumerator.reserved():
+            return create_empty(self.repository, plan)
         return create(self.repository, plan, self._synthesizer)
 
     def create_job(

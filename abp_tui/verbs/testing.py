@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import time
 from typing import TYPE_CHECKING
 
-from abp_tui.creation import check_prompt
+from abp_tui.creation import Plan, check_prompt, fill
 from abp_tui.domain.model import Job, Question, Recipe, TestResult
 from abp_tui.domain.prompt import PromptTemplate
 from abp_tui.domain.status import JobStatus, Phase, UnitStatus
+from abp_tui.enumerators.base import make_enumerator
 from abp_tui.errors import IllegalTransition, InvalidInput, NotFound
 from abp_tui.execution.lease import lease_lives
 from abp_tui.verbs.base import Ref, Verbs, next_step
@@ -30,14 +33,24 @@ class Testing(Verbs):
         where the settings say so, a CREATED job goes straight to RUNNING; then, and after an approval or
         a rejection, the job is returned.
         """
+        return self._untested(job_id, approve, skip_test) or self.test(job_id)
+
+    def launch_job(self, job_id: Ref, approve: bool | None = None, skip_test: bool = False) -> Job:
+        """Take the next step of a job as `start_job` does, but test in a detached process."""
+        return self._untested(job_id, approve, skip_test) or self.launch_test(job_id)
+
+    def _untested(self, job_id: Ref, approve: bool | None, skip_test: bool) -> Job | None:
+        """The next step of a job where that is no test, else None. A setting skips no test of a program's."""
         job = self.repository.jobs.find(job_id)
         if job.status is JobStatus.TESTING and approve is not None:
             return self.approve(job.id) if approve else self.reject(job.id)
         if job.status is JobStatus.CREATED and approve is not None:
+            self._refuse_held(job)
             raise IllegalTransition(f"job {job.name} has not been tested", "start it without `approve` first")
-        if skip_test or (job.status is JobStatus.CREATED and self.settings.skip_test):
+        by_setting = self.settings.skip_test and self.client is None
+        if skip_test or (job.status is JobStatus.CREATED and by_setting):
             return self.skip_test(job.id)
-        return self.test(job.id)
+        return None
 
     def test(self, job_id: Ref, seq: int | None = None, callbacks: Callbacks | None = None) -> TestResult:
         """Run one unit in this process, by default the first that waits, and return all that came of it.
@@ -96,8 +109,13 @@ class Testing(Verbs):
         return question.model_copy(update={"answer": option})
 
     def approve(self, job_id: Ref) -> Job:
-        """Let the batch run after its test. A completed test unit is a result; a failed one goes back."""
+        """Let the batch run after its test. A completed test unit is a result; a failed one goes back.
+
+        A held job may be tested from then on; where its source was held, its items are looked for now.
+        """
         job = self.repository.jobs.find(job_id)
+        if job.held:
+            return self._allow(job)
         if job.status is not JobStatus.TESTING:
             raise IllegalTransition(
                 f"job {job.name} is {job.status}: there is no test to approve", next_step(job)
@@ -111,16 +129,59 @@ class Testing(Verbs):
         if last is not None and not self._still_holds(job, last.recipe_version):
             hint = f"`abp reject {job.name}`, then `abp test {job.name}`"
             raise IllegalTransition(f"the prompt of job {job.name} was edited after its test", hint)
+        self._require_person(job, "the batch", f"abp approve {job.ref}")
         with self.repository.transaction():
             job = self.repository.jobs.move(
                 job.id,
                 JobStatus.RUNNING,
                 expect=JobStatus.TESTING,
-                said="approved",
+                said=f"approved by {self.client.name}" if self.client else "approved",
                 approved_at=time.time(),
             )
             self._put_tested_back(job, UnitStatus.FAILED)
         return self._launch_or_pause(job)
+
+    def _allow(self, job: Job) -> Job:
+        """A person has read what a program asks for, and lets it run."""
+        if self._must_ask:
+            self._refuse_held(job)
+        plan = self._plan_of(job) if job.ready_at is None else None
+        if not self.repository.jobs.hold(job.id, job.held, ()):
+            raise IllegalTransition(f"job {job.name} was changed in the meantime", "look at it again")
+        try:
+            if plan is not None:
+                fill(self.repository, job, plan, self._synthesizer)
+        except BaseException:
+            self.repository.jobs.hold(job.id, (), job.held)
+            raise
+        self._remember_approval(job)
+        return self.repository.jobs.get(job.id)
+
+    def _remember_approval(self, job: Job) -> None:
+        what = json.dumps([self.repository.uuid, job.ref, job.client, *job.held], ensure_ascii=False)
+        sha256 = hashlib.sha256(what.encode("utf-8", "replace")).hexdigest()
+        self.repository.approvals.add("job", sha256, what)
+        self.repository.logs.add(job.id, f"a person approved what {job.client} asked for")
+
+    def _plan_of(self, job: Job) -> Plan:
+        """The plan of a job whose items are still to be found; the code of its source is approved with it."""
+        source = make_enumerator(job.enumerator_type, job.enumerator_config)
+        if (wanted := source.approval()) is not None:
+            source.approve(wanted.sha256)
+        return Plan(
+            name=job.name,
+            user_intent=job.intent,
+            enumerator=source,
+            worker=self._build_worker(job.worker, job.recipe.worker_options),
+            worker_options=job.recipe.worker_options,
+            timers=job.recipe.timers,
+            cwd=job.cwd,
+            max_workers=job.max_workers,
+            max_retries=job.max_retries,
+            prompt_template=job.prompt_template or None,
+            output_schema=job.recipe.output_schema,
+            post_processing_prompt=job.post_processing_prompt,
+        )
 
     def reject(self, job_id: Ref) -> Job:
         """Put the tested unit back and make the job CREATED again; the next test takes the same unit."""
@@ -143,6 +204,7 @@ class Testing(Verbs):
         job = self._ready(job_id)
         if job.status is not JobStatus.CREATED:
             raise IllegalTransition(f"job {job.name} is {job.status}, not CREATED", next_step(job))
+        self._require_person(job, "a start without a test", f"abp start {job.ref} --skip-test")
         self._require_worker(job)
         return self._run(job, "started without a test")
 
@@ -172,6 +234,7 @@ class Testing(Verbs):
                 hint = f"watch it with `abp`, or end it with `abp stop {job.name}`"
                 raise IllegalTransition(f"a test of job {job.name} runs already", hint)
             if seq is None and view_job(job).phase is Phase.REVIEW:
+                self._require_person(job, "the test", f"abp approve {job.ref}")
                 hint = f"`abp approve {job.name}` or `abp reject {job.name}`"
                 raise IllegalTransition(f"the test of job {job.name} waits for your review", hint)
             job = self.reject(job.id)

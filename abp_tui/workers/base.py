@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -98,6 +99,8 @@ class Worker(ABC, Generic[OptionsT]):
     title: ClassVar[str]
     Options: ClassVar[type[WorkerOptions]] = WorkerOptions
     default_timers: ClassVar[Timers] = Timers()
+    harmless: ClassVar[frozenset[str]] = frozenset()
+    """Options that let the agent do no more than it may without them, whatever they are set to."""
     resumes: ClassVar[bool] = False
     """Whether it can go on with the session of an earlier attempt, by `Task.session_id`."""
 
@@ -132,6 +135,15 @@ class Worker(ABC, Generic[OptionsT]):
     def permissions(self) -> list[str]:
         """What the agent may do, in plain words, for the person who approves. Warnings begin in CAPITALS."""
         return []
+
+    def reserved(self) -> list[str]:
+        """What a person must allow where a program asks for this worker: the options that may widen it."""
+        given = self.options.model_dump(mode="json", exclude_defaults=True)
+        return [
+            f"runs {self.name} with {name} {json.dumps(value, ensure_ascii=False)}"
+            for name, value in given.items()
+            if name not in self.harmless
+        ]
 
     def cost_at(self, event: Event) -> float | None:
         """What an attempt has cost up to this event of it, in USD; None where the event does not tell."""

@@ -13,7 +13,7 @@ from abp_tui.domain.model import Outcome
 from abp_tui.workers.base import NESTING_MARKS, Probe, Sink, Task
 from abp_tui.workers.cancel import Cancel
 from abp_tui.workers.claude_account import CONFIG_VARIABLE, account, config_folder, login
-from abp_tui.workers.claude_options import ClaudeOptions, in_words
+from abp_tui.workers.claude_options import HARMLESS, NARROW, ClaudeOptions, in_words
 from abp_tui.workers.claude_schema import native
 from abp_tui.workers.claude_slots import STATE, ConfigSlots
 from abp_tui.workers.probing import find_program, probe_program
@@ -30,6 +30,7 @@ class ClaudeCliWorker(StreamJsonWorker[ClaudeOptions]):
     name = "claude"
     title = "Claude Code"
     Options = ClaudeOptions
+    harmless = HARMLESS
     resumes = True
 
     def run(self, task: Task, sink: Sink, cancel: Cancel) -> Outcome:
@@ -95,6 +96,11 @@ class ClaudeCliWorker(StreamJsonWorker[ClaudeOptions]):
     def permissions(self) -> list[str]:
         """What the agent may do, the widest first."""
         return in_words(self.options)
+
+    def reserved(self) -> list[str]:
+        """As with any worker, but for modes that allow less than the default."""
+        narrow = self.options.permission_mode in NARROW
+        return [words for words in super().reserved() if not (narrow and " permission_mode " in words[:40])]
 
     def account(self) -> str:
         """Told apart by config folder, API and login."""

@@ -20,6 +20,12 @@ _MODES = {
     "bypassPermissions": "SKIPS ALL PERMISSION CHECKS: may run anything with all the rights of your account",
 }
 
+NARROW = ("plan", "dontAsk")
+HARMLESS = frozenset(
+    "model fallback_model effort max_turns max_budget_usd disallowed_tools strict_mcp_config "
+    "system_prompt append_system_prompt".split()
+)
+
 
 def _listed(value: Any) -> Any:
     return [value] if isinstance(value, Mapping) else value

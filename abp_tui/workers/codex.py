@@ -36,6 +36,7 @@ class CodexWorker(Worker[CodexOptions]):
     name = "codex"
     title = "Codex"
     Options = CodexOptions
+    harmless = frozenset({"model"})
     resumes = True
     ending: ClassVar[Ending] = INTERRUPT
 

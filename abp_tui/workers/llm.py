@@ -55,6 +55,7 @@ class LlmWorker(Worker[LlmOptions]):
     name = "llm"
     title = "LLM library"
     Options = LlmOptions
+    harmless = frozenset({"model", "system"})
     ending: ClassVar[Ending] = TERMINATE
 
     def run(self, task: Task, sink: Sink, cancel: Cancel) -> Outcome:

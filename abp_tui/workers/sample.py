@@ -27,6 +27,7 @@ class SampleWorker(StreamJsonWorker[SampleOptions]):
     name = "sample"
     title = "Offline sample (no LLM)"
     Options = SampleOptions
+    harmless = frozenset({"pace_s"})
 
     def argv(self, task: Task, session_id: str) -> list[str]:
         """An isolated interpreter without site packages: it starts fastest."""

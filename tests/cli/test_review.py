@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from abp_tui.domain.model import Client
+from abp_tui.orchestrator import Orchestrator
+from abp_tui.store.repository import Repository
 from tests.cli.driver import Abp, assert_counters_match
 from tests.programs import needs_git
 
@@ -127,3 +130,17 @@ def test_units_that_were_kept_from_working_are_listed_as_suspect_and_retried(abp
     abp.run("retry", "docs", "--wait")
     assert abp.json("show", "docs")["completed_units"] == 3
     assert_counters_match(abp, "docs")
+
+
+def test_what_a_program_asks_for_is_shown_before_it_is_approved(abp: Abp, texts: Path) -> None:
+    robot = Orchestrator(Repository(abp.store), client=Client("robot"))
+    config, options = {"base_directory": str(texts)}, {"argv": ["sh", "-c", "echo \u202eevil"]}
+    robot.create_job("theirs", "Do it", "file", config, worker="command", worker_options=options)
+    assert "abp approve j1" in abp.run("test", "theirs", code=2).stderr
+    refused = abp.run("approve", "theirs", code=2)
+    assert 'runs command with argv ["sh", "-c", "echo \\u202eevil"]' in refused.stderr
+    assert "--yes" in refused.stderr
+    assert abp.json("show", "theirs")["phase"] == "held"
+    assert "abp test theirs" in abp.run("approve", "theirs", "--yes").stderr
+    assert abp.json("show", "theirs")["held"] == []
+    abp.run("test", "theirs")

@@ -4,7 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from abp_tui.domain.model import Client
 from abp_tui.domain.status import JobStatus
+from abp_tui.orchestrator import Orchestrator
+from abp_tui.store.records import dump
 from abp_tui.tui.screens.confirm import ConfirmScreen
 from abp_tui.tui.screens.new_job import NewJobScreen
 from abp_tui.tui.screens.progress import ProgressScreen
@@ -35,6 +38,41 @@ async def test_each_job_has_a_row_with_its_state(tmp_path: Path, size: tuple[int
         assert "○ created" in row
         assert "0/1,234" in row
         assert all(len(line) == size[0] for line in lines(pilot))
+
+
+@BOTH
+async def test_what_a_program_asks_for_is_read_before_it_runs(tmp_path: Path, size: tuple[int, int]) -> None:
+    orchestrator = InProcess(tmp_path)
+    held = dump(["runs rm \u202e -r"])
+    job = make_job(orchestrator.repository, 3, name="theirs", client="robot", held=held)
+    async with running(orchestrator, size) as pilot:
+        await until_shown(pilot, "? held", "1 needs you")
+        await pilot.press("t")
+        await until_shown(pilot, "robot asks for this", "it runs rm \\u202e -r")
+        await pilot.press("n")
+        await until(pilot, lambda: not isinstance(pilot.app.screen, ConfirmScreen))
+        assert orchestrator.repository.jobs.get(job.id).held
+        await pilot.press("t")
+        await until_shown(pilot, "robot asks for this")
+        await pilot.press("y")
+        await until(pilot, lambda: not orchestrator.repository.jobs.get(job.id).held)
+        await until_shown(pilot, "○ created")
+
+
+async def test_the_code_of_a_program_is_shown_in_full(tmp_path: Path) -> None:
+    orchestrator = InProcess(tmp_path)
+    code = "def enumerate_items(context):\n    return [{'n': 1}]\n"
+    robot = Orchestrator(orchestrator.repository, orchestrator.agent, client=Client("robot"))
+    job = robot.create_job("theirs", "Do {n}", "dynamic", {"code": code}, worker="in-process")
+    async with running(orchestrator) as pilot:
+        await until_shown(pilot, "theirs")
+        await pilot.press("t")
+        await until_shown(pilot, "robot asks for this")
+        await pilot.press("y")
+        await until_shown(pilot, "return [{'n': 1}]")
+        assert orchestrator.repository.jobs.get(job.id).held
+        await pilot.press("y")
+        await until(pilot, lambda: orchestrator.repository.jobs.get(job.id).counters.total == 1)
 
 
 async def test_the_panel_goes_where_there_is_no_room(tmp_path: Path) -> None:

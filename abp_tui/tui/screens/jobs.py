@@ -124,9 +124,12 @@ class JobsScreen(AbpScreen):
             self._open(self.job)
 
     def action_test(self) -> None:
-        """Test one unit and show it; where a test is there already, show that."""
+        """Test one unit and show it; where a test is there already, show that. A held job is read first."""
         job = self.job
         if job is None:
+            return
+        if job.phase is Phase.HELD:
+            self._ask_to_allow(job)
             return
         if job.status is JobStatus.TESTING and job.phase is not Phase.INTERRUPTED:
             self._open(job)
@@ -134,6 +137,14 @@ class JobsScreen(AbpScreen):
         self.act(
             lambda: self.orchestrator.launch_test(job.id), lambda tested: self.abp.open_review(tested.id)
         )
+
+    def _ask_to_allow(self, job: JobView) -> None:
+        from abp_tui.tui.screens.allow import ask_to_allow
+
+        def allow() -> None:
+            self.act(lambda: self.orchestrator.approve(job.id), self.say("may be tested now"))
+
+        ask_to_allow(self.app, job, allow)
 
     def action_pause(self) -> None:
         """Let running units finish and start no more."""

@@ -39,6 +39,7 @@ class Mark:
 
 
 JOB_MARKS = {
+    "held": Mark("held", "?", "?", WARN),
     "enumerating": Mark("enumerating", "○", "o", DIM),
     "created": Mark("created", "○", "o", DIM),
     "testing": Mark("testing", "●", "*", PRIMARY),
@@ -84,7 +85,7 @@ def job_mark(job: JobView) -> Mark:
 
 def needs_person(job: JobView) -> bool:
     """Whether nothing goes on with this job until a person has looked at it."""
-    if job.phase in (Phase.REVIEW, Phase.INTERRUPTED) or job.question is not None:
+    if job.phase in (Phase.HELD, Phase.REVIEW, Phase.INTERRUPTED) or job.question is not None:
         return True
     reason = job.pause_reason or ""
     return job.status is JobStatus.PAUSED and bool(reason) and reason not in _BY_A_PERSON

@@ -86,6 +86,8 @@ def next_step(job: JobView) -> str:
     """What a job that needs a person waits for."""
     if job.pause_reason:
         return f"paused: {one_line(job.pause_reason)}"
+    if job.phase == "held":
+        return f"{one_line(job.client or '')} asks for it: t shows what it would run."
     if job.phase == "review":
         return "The test waits for you: enter opens it."
     return "Its process has died: what had ended is safe, what ran starts over. space goes on with it."
