@@ -10,6 +10,7 @@ from rich.console import RenderableType
 from textual import work
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.events import Event, Key, Paste
 from textual.filter import LineFilter
 from textual.message import Message
 from textual.screen import Screen
@@ -27,6 +28,7 @@ from abp_tui.tui.keys import Keys
 from abp_tui.tui.screens.base import AbpScreen
 from abp_tui.tui.screens.jobs import JobsScreen
 from abp_tui.tui.themes import CONTRAST, check_theme
+from abp_tui.tui.type_ahead import Follower, TypeAhead
 from abp_tui.tui.widgets.figures import count
 from abp_tui.tui.widgets.text import one_line
 from abp_tui.views import JobView
@@ -69,12 +71,24 @@ class AbpApp(App[None]):
         self.snapshot = self.feed.now()  # so that the first paint has the jobs already
         self._start_job = start_job
         self._sent = Sent()
+        self._type_ahead = TypeAhead(self, super().on_event)
         self._stop = threading.Event()
         self._taken = threading.Event()
 
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
         """Textual's way to the terminal, on which it sends less."""
         super()._display(screen, self._sent.less(screen, renderable))
+
+    async def on_event(self, event: Event) -> None:
+        """Textual's way of events, on which keys keep their order."""
+        if isinstance(event, Key | Paste) and not event.is_forwarded:
+            await self._type_ahead.take(event)
+        else:
+            await super().on_event(event)
+
+    async def on_abp_follower(self, message: Follower) -> None:
+        """All that a key does is done."""
+        await self._type_ahead.back(message)
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Colours of ours that themes may change."""

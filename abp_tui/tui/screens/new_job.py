@@ -69,14 +69,14 @@ class NewJobScreen(AbpScreen):
         """Look again once typing stops."""
         self._settle_soon()
 
-    def on_select_changed(self, event: Select.Changed) -> None:
+    async def on_select_changed(self, event: Select.Changed) -> None:
         """Another source or worker has other settings; a command is asked for at once."""
         if event.select.id == "source":
-            self.query_one(SourceForm).source = str(event.value)
+            await self.query_one(SourceForm).choose(str(event.value))  # keys behind it find its fields
         elif event.select.id == "worker":
             self._show_command()
             if self._worker == "command":
-                self.call_after_refresh(self.query_one("#command", Input).focus)
+                self.query_one("#command", Input).focus()
         self._settle_soon()
 
     def tick(self) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
-from textual.reactive import reactive
 from textual.widget import Widget
 from textual.widgets import Input, Label, Select, TextArea
 
@@ -25,7 +24,13 @@ NO_YES = (("no", False), ("yes", True))
 class SourceForm(Vertical):
     """A field per setting; another source has other fields."""
 
-    source = reactive("file", recompose=True)
+    source = "file"
+
+    async def choose(self, source: str) -> None:
+        """Have the fields of another source, once this returns."""
+        if source != self.source:
+            self.source = source
+            await self.recompose()
 
     def compose(self) -> ComposeResult:
         """The fields of the source."""
