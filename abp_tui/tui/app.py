@@ -174,6 +174,12 @@ class AbpApp(App[None]):
 
         self._open(ProgressScreen(job_id), instead)
 
+    def point_at(self, job_id: int) -> None:
+        """Have the cursor of the jobs on this one, once it is among them."""
+        for screen in self.screen_stack:
+            if isinstance(screen, JobsScreen):
+                screen.point_at(job_id)
+
     def _open(self, screen: AbpScreen, instead: bool) -> None:
         if instead:
             self.switch_screen(screen)
