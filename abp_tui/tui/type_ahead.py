@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Awaitable, Callable
+from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -59,7 +60,9 @@ class TypeAhead:
         else:
             self._held.append(event)
             if self._watch is None:
-                self._watch = self._app.set_interval(LOOK_S, self._release_if_lost)
+                # Through the app's queue, as a timer calls back on a task of its own, in the middle of a key.
+                look = partial(self._app.call_later, self._release_if_lost)
+                self._watch = self._app.set_interval(LOOK_S, look)
 
     async def back(self, follower: Follower) -> None:
         """A follower has come all the way up: send another one, or let go of what is held."""
