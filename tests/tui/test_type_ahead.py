@@ -42,12 +42,12 @@ async def test_a_whole_form_is_filled_without_a_pause(tmp_path: Path, size: tupl
         rush(pilot, "ctrl+u", str(tmp_path / "m.csv"))
         for _ in range(7):
             rush(pilot, "tab")
-        await until(pilot, lambda: getattr(pilot.app.focused, "id", "") == "worker")
+        await until(pilot, lambda: getattr(pilot.app.focused, "id", "") == "worker", 60)
         screen = pilot.app.screen
         assert screen.query_one("#source", Select).value == "csv"
         assert screen.query_one("#set-file_path", Input).value == str(tmp_path / "m.csv")
         rush(pilot, "enter", "comm", "enter", "echo {text}", "tab", "ctrl+u", "2", "ctrl+s")
-        await until(pilot, lambda: isinstance(pilot.app.screen, JobsScreen))
+        await until(pilot, lambda: isinstance(pilot.app.screen, JobsScreen), 60)
     job = orchestrator.status("shop")
     assert (job.intent, job.total_units, job.max_workers) == ("Buy {text}", 1, 2)
 
