@@ -52,44 +52,53 @@ class TypeAhead:
         self._held: deque[Key | Paste] = deque()
         self._follower: Follower | None = None
         self._watch: Timer | None = None
+        self._unread = False  # whether a field has letters in its queue that no follower has come behind
 
     async def take(self, event: Key | Paste) -> None:
         """Deliver it now, or once those before it have done their work."""
-        if self._follower is None:
-            await self._pass_on(event)
-        else:
-            self._held.append(event)
-            if self._watch is None:
-                # Through the app's queue, as a timer calls back on a task of its own, in the middle of a key.
-                look = partial(self._app.call_later, self._release_if_lost)
-                self._watch = self._app.set_interval(LOOK_S, look)
+        self._held.append(event)
+        await self._go_on()
 
     async def back(self, follower: Follower) -> None:
-        """A follower has come all the way up: send another one, or let go of what is held."""
+        """A follower has come all the way up: send another one, or go on with what is held."""
         if follower is not self._follower or not self._app.screen_stack:
             return  # it was given up, or all is
         if follower.rounds > 1 or not self._app.screen.is_mounted:
             self._send(follower.rounds - 1, self._in_front)
         else:
-            await self._release()
+            self._follower = None
+            await self._go_on()
 
-    async def _release(self) -> None:
+    async def _go_on(self) -> None:
         """Deliver what is held, up to the next key that others wait for."""
-        self._follower = None
         while self._held and self._follower is None:
-            await self._pass_on(self._held.popleft())
-        if self._watch is not None and not self._held:
+            if self._unread and not self._is_typed(self._held[0]):
+                self._unread = False
+                self._send(1, self._in_front)  # a key that goes before all others would overtake the letters
+            else:
+                await self._pass_on(self._held.popleft())
+        self._watch_over_held()
+
+    def _watch_over_held(self) -> None:
+        if self._held and self._watch is None:
+            # Through the app's queue, as a timer calls back on a task of its own, in the middle of a key.
+            look = partial(self._app.call_later, self._give_up_if_lost)
+            self._watch = self._app.set_interval(LOOK_S, look)
+        elif not self._held and self._watch is not None:
             self._watch.stop()
             self._watch = None
 
-    async def _release_if_lost(self) -> None:
+    async def _give_up_if_lost(self) -> None:
         if self._follower is not None and self._follower.is_lost:
-            await self._release()
+            self._follower = None
+            await self._go_on()
 
     async def _pass_on(self, event: Key | Paste) -> None:
         target, typed = self._in_front, self._is_typed(event)
         await self._deliver(event)
-        if not typed:
+        if typed:
+            self._unread = True
+        else:
             self._send(ROUNDS, target)
 
     def _is_typed(self, event: Key | Paste) -> bool:

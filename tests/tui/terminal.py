@@ -9,9 +9,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from itertools import count
 from pathlib import Path
 
 TMUX = shutil.which("tmux")
+NUMBERS = count()
 ROOT = Path(__file__).parents[2]
 
 
@@ -21,7 +23,7 @@ class Terminal:
     def __init__(
         self, folder: Path, size: tuple[int, int], environment: Mapping[str, str] | None = None
     ) -> None:
-        self._name = f"abp-test-{os.getpid()}-{size[0]}"
+        self._name = f"abp-test-{os.getpid()}-{next(NUMBERS)}"
         self._folder = folder
         self._size = size
         self._environment = {

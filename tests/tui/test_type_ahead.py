@@ -10,7 +10,8 @@ from textual.pilot import Pilot
 from textual.widgets import Input, Select, TextArea
 
 from abp_tui.tui.screens.jobs import JobsScreen
-from tests.tui.screens import running, until
+from tests.factories import make_job
+from tests.tui.screens import InProcess, running, until
 from tests.tui.test_new_job import BOTH, real
 
 
@@ -58,3 +59,14 @@ async def test_a_key_whose_widget_goes_away_holds_nothing_up(tmp_path: Path) -> 
             rush(pilot, "question_mark", "escape")
         rush(pilot, "n", "last")
         await until(pilot, lambda: [field.value for field in pilot.app.screen.query("#name")] == ["last"])
+
+
+async def test_letters_are_in_before_a_key_that_goes_first(tmp_path: Path) -> None:
+    orchestrator = InProcess(tmp_path)
+    make_job(orchestrator.repository, 2, template="Do {n}")
+    orchestrator.test(1)
+    async with running(orchestrator) as pilot:
+        rush(pilot, "enter", "e", "Please! ", "ctrl+s")
+        await until(pilot, lambda: orchestrator.repository.jobs.get(1).recipe.version == 2, 60)
+        assert orchestrator.repository.jobs.get(1).recipe.prompt_template == "Please! Do {n}"
+        orchestrator.settle()
