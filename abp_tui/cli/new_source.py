@@ -146,8 +146,10 @@ def _sql(given: Config) -> tuple[str, Config]:
 
 
 def _code(given: Config) -> tuple[str, Config]:
+    from abp_tui.enumerators.reading import read_code
+
     context = json_object(text_or_file(given["context"]) or "{}", "--context")
-    return "dynamic", {"code": _read_code(Path(given["code"])), "context": context or None}
+    return "dynamic", {"code": read_code(Path(given["code"])), "context": context or None}
 
 
 def _any(given: Config) -> tuple[str, Config]:
@@ -163,15 +165,6 @@ _READERS: dict[str, Callable[[Config], tuple[str, Config]]] = {
     "code": _code,
     "source": _any,
 }
-
-
-def _read_code(path: Path) -> str:
-    """The code byte for byte, line ends too: it is what a person approves."""
-    try:
-        return path.expanduser().read_bytes().decode()
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise InvalidInput(f"can't read {path}: {why}", "name a file of Python code") from None
 
 
 def see_to_approval(orchestrator: Orchestrator, plan: Plan, sha256: str | None, *, keep: bool) -> None:

@@ -48,7 +48,7 @@ class DynamicConfig(EnumeratorConfig):
         title="Code",
         description="Python that defines enumerate_items(context), which returns or yields dictionaries.",
         min_length=1,
-        json_schema_extra={"format": "multi-line"},
+        json_schema_extra={"format": "multi-line", "file": ".py"},  # a form takes the name of one, too
     )
     context: Annotated[dict[str, Any], BeforeValidator(_empty_object)] = Field(
         default={},

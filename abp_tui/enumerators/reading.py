@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from abp_tui.domain.visible import hides_something, visible
 from abp_tui.enumerators.base import Approval
+from abp_tui.errors import InvalidInput
 
 NAMED = 5
 
@@ -60,3 +62,12 @@ def _remark(code: Sequence[str], context: Sequence[str]) -> str:
         places.append("in the context")
     where = " and ".join(places)
     return f"! {where}: characters that a terminal hides or obeys are shown as escapes" if where else ""
+
+
+def read_code(path: Path) -> str:
+    """The code byte for byte, line ends too: it is what a person approves. Raises `InvalidInput`."""
+    try:
+        return path.expanduser().read_bytes().decode()
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise InvalidInput(f"can't read {path}: {why}", "name a file of Python code") from None

@@ -10,6 +10,7 @@ from rich.console import RenderableType
 from textual import work
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.events import Event, Key, Paste
 from textual.filter import LineFilter
 from textual.message import Message
 from textual.screen import Screen
@@ -28,6 +29,7 @@ from abp_tui.tui.keys import Keys
 from abp_tui.tui.screens.base import AbpScreen
 from abp_tui.tui.screens.jobs import JobsScreen
 from abp_tui.tui.themes import CONTRAST, check_theme
+from abp_tui.tui.type_ahead import Follower, TypeAhead
 from abp_tui.tui.widgets.figures import count
 from abp_tui.tui.widgets.text import one_line
 from abp_tui.views import JobView
@@ -72,12 +74,24 @@ class AbpApp(App[None]):
         self._bell = Bell(bell, self.snapshot.jobs)
         self._start_job = start_job
         self._sent = Sent()
+        self._type_ahead = TypeAhead(self, super().on_event)
         self._stop = threading.Event()
         self._taken = threading.Event()
 
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
         """Textual's way to the terminal, on which it sends less."""
         super()._display(screen, self._sent.less(screen, renderable))
+
+    async def on_event(self, event: Event) -> None:
+        """Textual's way of events, on which keys keep their order."""
+        if isinstance(event, Key | Paste) and not event.is_forwarded:
+            await self._type_ahead.take(event)
+        else:
+            await super().on_event(event)
+
+    async def on_abp_follower(self, message: Follower) -> None:
+        """All that a key does is done."""
+        await self._type_ahead.back(message)
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Colours of ours that themes may change."""
@@ -172,6 +186,12 @@ class AbpApp(App[None]):
         from abp_tui.tui.screens.progress import ProgressScreen
 
         self._open(ProgressScreen(job_id), instead)
+
+    def point_at(self, job_id: int) -> None:
+        """Have the cursor of the jobs on this one, once it is among them."""
+        for screen in self.screen_stack:
+            if isinstance(screen, JobsScreen):
+                screen.point_at(job_id)
 
     def _open(self, screen: AbpScreen, instead: bool) -> None:
         if instead:

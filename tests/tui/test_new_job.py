@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,10 @@ from abp_tui.settings import Settings
 from abp_tui.tui.screens.approve_code import ApproveCodeScreen
 from abp_tui.tui.screens.jobs import JobsScreen
 from abp_tui.tui.screens.new_job import NewJobScreen
-from abp_tui.tui.screens.new_job_form import NewJobForm
+from abp_tui.tui.screens.new_job_form import EDITS, READS, NewJobForm
 from abp_tui.tui.screens.review import ReviewScreen
 from abp_tui.tui.widgets.source_form import config_from
-from tests.factories import make_repository
+from tests.factories import make_job, make_repository
 from tests.tui.screens import LARGE, SMALL, lines, running, shown, until, until_shown
 
 BOTH = pytest.mark.parametrize("size", [SMALL, LARGE])
@@ -192,6 +193,70 @@ async def test_code_is_shown_whole_and_runs_only_once_it_was_approved(
         await until(pilot, lambda: isinstance(pilot.app.screen, JobsScreen))
     assert orchestrator.status("counted").total_units == 1
     assert sign.exists()
+
+
+async def test_code_may_be_in_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "rows.py"
+    file.write_text("def enumerate_items(context):\n    return [{'n': 41}]\n")
+    orchestrator = real(tmp_path)
+    async with running(orchestrator) as pilot:
+        await fill(pilot, tmp_path, worker="sample", intent="Do {n}", settings="none")
+        await choose(pilot, "dynamic", code=str(tmp_path / "row.py"))
+        await until_shown(pilot, "can't read", "No such file")
+        await choose(pilot, "dynamic", code=str(file))
+        await until_shown(pilot, "press ctrl+r to read the code and run it")
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ApproveCodeScreen))
+        await until_shown(pilot, "1  def enumerate_items(context):", "SHA-256")
+        await pilot.press("y")
+        await until_shown(pilot, "counted", "0/1")
+
+
+async def test_the_cursor_is_on_the_job_that_was_made(tmp_path: Path) -> None:
+    orchestrator = real(tmp_path)
+    for name in ("first", "second"):
+        make_job(orchestrator.repository, 1, name=name)
+    async with running(orchestrator) as pilot:
+        for name, key in (("third", "ctrl+s"), ("fourth", "ctrl+t")):
+            await pilot.press("j")
+            await fill(pilot, tmp_path, worker="sample", name=name)
+            await until_shown(pilot, "7 items")
+            await pilot.press(key)
+            await until(pilot, lambda: not isinstance(pilot.app.screen, NewJobScreen))
+            if key == "ctrl+t":
+                await until_shown(pilot, "passed in")
+                await pilot.press("escape")
+            marked = f"\N{LEFT HALF BLOCK}  {name}"
+            await until(pilot, lambda marked=marked: marked in " ".join(lines(pilot)))
+
+
+async def test_an_agent_that_is_not_here_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    async with running(real(tmp_path), SMALL) as pilot:
+        await fill(pilot, tmp_path, worker="claude")
+        await until_shown(pilot, "there is no program 'claude': npm install -g")
+        pilot.app.screen.query_one("#worker", Select).value = "sample"
+        await until(pilot, lambda: "there is no program" not in shown(pilot))
+        pilot.app.screen.query_one("#worker", Select).value = "claude"
+        await until_shown(pilot, "there is no program 'claude'")
+
+
+def test_limits_and_permissions_of_the_form(tmp_path: Path) -> None:
+    file = tmp_path / "part.json"
+    file.write_text('{"type": "object"}')
+    form = NewJobForm("n", "i", "file", {"base_directory": "."}, "claude", "", "3", EDITS, "$2.5", str(file))
+    made = form.arguments()
+    assert made["worker_options"] == {"permission_mode": "acceptEdits"}
+    assert (made["budget_usd"], made["output_schema"]) == (2.5, {"type": "object"})
+    assert replace(form, permission=READS).arguments()["worker_options"] == {}
+    assert replace(form, budget="", schema="").arguments()["budget_usd"] is None
+
+
+@pytest.mark.parametrize("wrong", [{"budget": "much"}, {"schema": "/no/such.json"}, {"schema": __file__}])
+def test_limits_that_can_not_be_read_are_refused(wrong: dict[str, str]) -> None:
+    form = NewJobForm("n", "i", "file", {"base_directory": "."}, "sample", "", "3")
+    with pytest.raises(InvalidInput):
+        replace(form, **wrong).arguments()
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shlex
-import shutil
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,88 +9,9 @@ import pytest
 
 from abp_tui.store.repository import Repository
 from tests.programs import needs_tmux
+from tests.tui.terminal import Terminal
 
-TMUX = shutil.which("tmux")
 pytestmark = needs_tmux
-ROOT = Path(__file__).parents[2]
-
-
-class Terminal:
-    """A tmux server of our own with one window."""
-
-    def __init__(self, folder: Path, size: tuple[int, int]) -> None:
-        self._name = f"abp-test-{os.getpid()}-{size[0]}"
-        self._folder = folder
-        self._size = size
-        self._environment = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(folder),
-            "PYTHONPATH": str(ROOT),
-            "ABP_STORAGE_PATH": str(folder / "data" / "abp.db"),
-            "LANG": "C.UTF-8",
-            "TERM": "xterm-256color",
-        }
-
-    def tmux(self, *arguments: str) -> str:
-        command = [str(TMUX), "-L", self._name, "-f", "/dev/null", *arguments]
-        done = subprocess.run(
-            command, env=self._environment, capture_output=True, text=True, timeout=20, check=True
-        )
-        return done.stdout
-
-    def start(self) -> None:
-        width, height = map(str, self._size)
-        self.tmux("new-session", "-d", "-x", width, "-y", height, "-c", str(self._folder), "sh")
-        self.wait_for("$", "#")
-
-    def abp(self) -> None:
-        self.tmux("send-keys", f"{shlex.quote(sys.executable)} -m abp_tui", "Enter")
-
-    def keys(self, *keys: str) -> None:
-        self.tmux("send-keys", *keys)
-
-    def text(self, text: str) -> None:
-        self.tmux("send-keys", "-l", text)
-
-    def screen(self) -> str:
-        return self.tmux("capture-pane", "-p")
-
-    def wait_for(self, *any_of: str, seconds: float = 20.0) -> str:
-        deadline = time.monotonic() + seconds
-        while True:
-            screen = self.screen()
-            unwrapped = " ".join(screen.split())
-            if any(text in screen or text in unwrapped for text in any_of):
-                return screen
-            assert time.monotonic() < deadline, f"none of {any_of} in time:\n{screen}"
-            time.sleep(0.05)
-
-    def type(self, text: str) -> None:
-        self.text(text)
-        self.wait_for(text)
-
-    def cursor(self) -> str:
-        return self.tmux("display-message", "-p", "#{cursor_x} #{cursor_y}")
-
-    def next_field(self) -> None:
-        """Go there and wait until the cursor is there: keys typed ahead would reach the field before."""
-        before = self.cursor()
-        self.keys("Tab")
-        deadline = time.monotonic() + 10
-        while self.cursor() == before:
-            assert time.monotonic() < deadline, f"the cursor stays in {before}:\n{self.screen()}"
-            time.sleep(0.02)
-
-    def settle(self) -> None:
-        """Wait until the cursor has stopped moving between fields."""
-        seen = [self.cursor()]
-        while len(seen) < 5 or len(set(seen[-5:])) > 1:
-            assert len(seen) < 200
-            time.sleep(0.05)
-            seen.append(self.cursor())
-
-    def end(self) -> None:
-        subprocess.run([str(TMUX), "-L", self._name, "kill-server"], capture_output=True, timeout=20)
 
 
 @pytest.fixture(params=[(80, 24), (160, 50)], ids=["80x24", "160x50"])
@@ -116,26 +31,14 @@ def test_a_job_from_its_making_to_its_results(terminal: Terminal, tmp_path: Path
     terminal.wait_for("n makes your first job")
     terminal.keys("n")
     terminal.wait_for("a name for the job")
-    terminal.type("counted")
-    terminal.next_field()
-    terminal.type("Count {file_path}")
-    terminal.keys("Tab")  # the source
-    terminal.settle()
-    terminal.next_field()
-    terminal.keys("C-u")
-    terminal.settle()  # letters are quicker through Textual than keys that are bound
+    terminal.text("counted")
+    terminal.keys("Tab")
+    terminal.text("Count {file_path}")
+    terminal.keys("Tab", "Tab")
     terminal.text(str(tmp_path / "texts"))
     terminal.wait_for("6 items")
-    terminal.next_field()
-    terminal.next_field()
-    for _ in ("hidden files", "limit", "worker"):
-        terminal.keys("Tab")
-        terminal.settle()
-    terminal.keys("Enter")
+    terminal.keys(*["Tab"] * 5, "Enter", "Down", "Enter")
     terminal.wait_for("command: any program")
-    terminal.keys("Down", "Enter")
-    terminal.wait_for("wc -w {file_path}")
-    terminal.settle()
     gate = tmp_path / "gate"  # the others wait for it, so that the batch is at work when the screens are left
     wait = f"case $1 in *t0*) ;; *) until [ -e {gate} ]; do sleep 0.05; done;; esac"
     terminal.text(f"sh -c '{wait}; exec wc -w \"$1\"' wc {{file_path}}")

@@ -34,6 +34,11 @@ class JobsScreen(AbpScreen):
         super().__init__()
         self._start_job = start_job
         self._snapshot: Snapshot | None = None
+        self._wanted = ""
+
+    def point_at(self, job_id: int) -> None:
+        """Put the cursor on this job as soon as it is there."""
+        self._wanted = f"j{job_id}"
 
     def body(self) -> ComposeResult:
         """The list, the panel beside it, and a filter that shows when it is asked for."""
@@ -81,6 +86,9 @@ class JobsScreen(AbpScreen):
         self.query_one("#titles", Static).update(jobs.titles(), layout=False)
         if first:
             self._begin(jobs, snapshot)
+        if any(job.id == self._wanted for job in snapshot.jobs):
+            jobs.put_cursor(self._wanted)
+            self._wanted = ""
         self._show_highlighted()
 
     def tick(self) -> None:

@@ -17,9 +17,10 @@ from abp_tui.errors import AbpError
 from abp_tui.tui.commands import bindings
 from abp_tui.tui.screens.approve_code import ApproveCodeScreen
 from abp_tui.tui.screens.base import AbpScreen
-from abp_tui.tui.screens.new_job_form import NewJobForm
+from abp_tui.tui.screens.new_job_form import EDITS, READS, NewJobForm
 from abp_tui.tui.screens.new_job_look import Look, Unapproved, Unwanted
 from abp_tui.tui.screens.new_job_preview import NewJobPreview
+from abp_tui.tui.widgets.agent_line import AgentLine
 from abp_tui.tui.widgets.figures import count
 from abp_tui.tui.widgets.source_form import SourceForm, labelled, sources
 from abp_tui.words import counted
@@ -31,6 +32,7 @@ WORKERS = (
     ("command: any program", "command"),
     ("sample: offline", "sample"),
 )
+PERMISSIONS = (("only read", READS), ("read, and edit files in its folder", EDITS))
 
 
 class NewJobScreen(AbpScreen):
@@ -58,7 +60,7 @@ class NewJobScreen(AbpScreen):
     def on_mount(self) -> None:
         """Show what the form would make as it stands."""
         super().on_mount()
-        self._show_command()
+        self._show_worker()
         self._settle_soon()
 
     def on_input_changed(self) -> None:
@@ -69,14 +71,14 @@ class NewJobScreen(AbpScreen):
         """Look again once typing stops."""
         self._settle_soon()
 
-    def on_select_changed(self, event: Select.Changed) -> None:
+    async def on_select_changed(self, event: Select.Changed) -> None:
         """Another source or worker has other settings; a command is asked for at once."""
         if event.select.id == "source":
-            self.query_one(SourceForm).source = str(event.value)
+            await self.query_one(SourceForm).choose(str(event.value))  # keys behind it find its fields
         elif event.select.id == "worker":
-            self._show_command()
+            self._show_worker()
             if self._worker == "command":
-                self.call_after_refresh(self.query_one("#command", Input).focus)
+                self.query_one("#command", Input).focus()
         self._settle_soon()
 
     def tick(self) -> None:
@@ -152,14 +154,25 @@ class NewJobScreen(AbpScreen):
         yield labelled(
             "worker", Select(WORKERS, value="claude", allow_blank=False, id="worker", compact=True)
         )
+        yield AgentLine()
+        yield labelled(
+            "it may", Select(PERMISSIONS, value=READS, allow_blank=False, id="permission", compact=True)
+        )
         yield labelled("command", Input(id="command", compact=True, placeholder="wc -w {file_path}"))
         yield labelled(
             "at a time",
             Input(str(self.orchestrator.settings.max_workers), id="workers", compact=True, type="integer"),
         )
+        yield labelled("budget", Input(id="budget", compact=True, placeholder="in USD; nothing: no limit"))
+        yield labelled(
+            "schema", Input(id="schema", compact=True, placeholder="a JSON file that each result must fit")
+        )
 
-    def _show_command(self) -> None:
+    def _show_worker(self) -> None:
+        """The fields of this worker, and whether it is here."""
         self.query_one("#field-command").display = self._worker == "command"
+        self.query_one("#field-permission").display = self._worker == "claude"
+        self.query_one(AgentLine).ask(self._worker)
 
     def _settle_soon(self) -> None:
         if self._debounce is not None:
@@ -178,11 +191,13 @@ class NewJobScreen(AbpScreen):
             return job, error
 
     def _created(self, job: Job) -> None:
+        self.abp.point_at(job.id)
         self.tell(f"{job.name} is made, with {counted(job.counters.total, 'unit')}; nothing runs yet")
         self.app.pop_screen()
 
     def _tested(self, made: tuple[Job, AbpError | None]) -> None:
         job, error = made
+        self.abp.point_at(job.id)
         if error is not None:
             self.notify(
                 f"{job.name} is made, but its test did not start: {error}", severity="error", markup=False
@@ -192,12 +207,17 @@ class NewJobScreen(AbpScreen):
         self.abp.open_review(job.id, instead=True)
 
     def _form(self) -> NewJobForm:
-        names = ("name", "command", "workers")
+        names = ("name", "command", "workers", "budget", "schema")
         texts = {name: self.query_one(f"#{name}", Input).value.strip() for name in names}
         intent = self.query_one("#intent", TextArea).text.strip()
         source = self.query_one(SourceForm)
         return NewJobForm(
-            **texts, intent=intent, source=source.source, settings=source.texts(), worker=self._worker
+            **texts,
+            intent=intent,
+            source=source.source,
+            settings=source.texts(),
+            worker=self._worker,
+            permission=str(self.query_one("#permission", Select).value),
         )
 
     @property

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from abp_tui.errors import InvalidInput
 from abp_tui.tui.widgets.source_form import config_from, missing
 
 ItemsFrom = tuple[str, frozenset[tuple[str, str | bool]]]
+READS, EDITS = "default", "acceptEdits"
+"""What a claude may do, as its own option says it."""
 STAND_IN_NAME = "(no name yet)"
 STAND_IN_INTENT = "(what is to be done)"
 
@@ -26,6 +30,9 @@ class NewJobForm:
     worker: str
     command: str
     workers: str
+    permission: str = READS
+    budget: str = ""
+    schema: str = ""
 
     @property
     def items_from(self) -> ItemsFrom:
@@ -39,9 +46,17 @@ class NewJobForm:
             "name": self.name,
             "user_intent": self.intent,
             "worker": self.worker,
-            "worker_options": {"argv": _words(self.command)} if self.worker == "command" else {},
+            "worker_options": self._worker_options(),
             "max_workers": _number(self.workers),
+            "budget_usd": _amount(self.budget),
+            "output_schema": _schema(self.schema),
         }
+
+    def _worker_options(self) -> dict[str, Any]:
+        if self.worker == "command":
+            return {"argv": _words(self.command)}
+        edits = self.worker == "claude" and self.permission != READS
+        return {"permission_mode": self.permission} if edits else {}
 
     def source_arguments(self) -> dict[str, Any]:
         """Those of a plan that is only asked for its items; raises `InvalidInput`."""
@@ -79,3 +94,25 @@ def _number(text: str) -> int:
     if not text.isdecimal():
         raise InvalidInput(f"{text!r} is no number of workers", "at least one is needed")
     return int(text)
+
+
+def _amount(text: str) -> float | None:
+    try:
+        return float(text.removeprefix("$")) if text else None
+    except ValueError:
+        raise InvalidInput(f"the budget is {text!r}", "an amount in USD, or nothing for none") from None
+
+
+def _schema(file: str) -> dict[str, Any] | None:
+    """The JSON schema in this file; none where no file is named."""
+    if not file:
+        return None
+    try:
+        schema = json.loads(Path(file).expanduser().read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InvalidInput(f"can't read the schema {file}: {error.strerror}", "name a JSON file") from None
+    except ValueError as error:
+        raise InvalidInput(f"the schema {file} is no JSON: {error}", "name a JSON file") from None
+    if not isinstance(schema, dict):
+        raise InvalidInput(f"the schema {file} is no JSON object", 'such as {"type": "object"}')
+    return schema

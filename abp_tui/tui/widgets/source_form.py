@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
-from textual.reactive import reactive
 from textual.widget import Widget
 from textual.widgets import Input, Label, Select, TextArea
 
 from abp_tui.enumerators.base import registry
+from abp_tui.enumerators.reading import read_code
 from abp_tui.errors import AbpError, InvalidInput
 from abp_tui.tui.widgets.text import one_line
 
@@ -25,7 +26,13 @@ NO_YES = (("no", False), ("yes", True))
 class SourceForm(Vertical):
     """A field per setting; another source has other fields."""
 
-    source = reactive("file", recompose=True)
+    source = "file"
+
+    async def choose(self, source: str) -> None:
+        """Have the fields of another source, once this returns."""
+        if source != self.source:
+            self.source = source
+            await self.recompose()
 
     def compose(self) -> ComposeResult:
         """The fields of the source."""
@@ -89,7 +96,13 @@ def _field(name: str, setting: Setting) -> Widget:
     if kind == "boolean":
         return Select(NO_YES, value=bool(default), allow_blank=False, id=PREFIX + name, compact=True)
     if setting.get("format") == "multi-line":
-        return TextArea(id=PREFIX + name, compact=True, tab_behavior="focus", highlight_cursor_line=False)
+        return TextArea(
+            id=PREFIX + name,
+            compact=True,
+            tab_behavior="focus",
+            highlight_cursor_line=False,
+            placeholder=f"or the name of a {setting['file']} file" if "file" in setting else "",
+        )
     text = os.curdir if setting.get("format") == "directory-path" else ""
     if isinstance(default, list | tuple):
         text = " ".join(map(str, default))
@@ -126,6 +139,8 @@ def _read(name: str, setting: Setting, value: str | bool) -> Any:
         return _integer(name, text)
     if kind == "object":
         return _object(name, text) if text else None
+    if "file" in setting and text.endswith(str(setting["file"])) and "\n" not in text:
+        return read_code(Path(text))
     return value if setting.get("format") == "multi-line" else text
 
 
