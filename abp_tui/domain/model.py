@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -118,6 +118,26 @@ class Gate(Frozen):
     tries: int = 0
 
 
+class Placement(Frozen):
+    """Where the units of a job run. Without a `scheduler`, Dask's nodes are processes of this machine.
+
+    `ship_files_mb` is how much of files may travel with a unit and back, 0 where they lie on a disk that all
+    machines share. A node that is not heard of for `node_lost_s` seconds is lost.
+    """
+
+    engine: Literal["local", "dask"] = "local"
+    scheduler: str | None = None
+    ship_files_mb: float = Field(default=0, ge=0)
+    node_lost_s: float = Field(default=20.0, ge=1, le=3600)
+
+    @property
+    def words(self) -> str:
+        """What people call it."""
+        if self.engine == "local":
+            return "this machine"
+        return f"dask, {self.scheduler or 'a cluster of its own on this machine'}"
+
+
 class Job(Frozen):
     """One batch: an intent applied to many items.
 
@@ -153,6 +173,7 @@ class Job(Frozen):
     waiting: str | None = None
     question: Question | None = None
     gate: Gate | None = None
+    placement: Placement = Placement()
     env_names: tuple[str, ...] = ()
     created_at: datetime
     ready_at: datetime | None = None

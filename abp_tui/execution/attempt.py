@@ -1,4 +1,8 @@
-"""Running one claimed unit on the worker and saying what becomes of it: the test and the pool share this."""
+"""Running one claimed unit on the worker, and saying what becomes of it: all engines share this.
+
+`AttemptRunner` works on the machine that the unit runs on, which may be another than the executor's: what it
+needs and what it gives is data. What follows from that is said by the executor alone, in `concluded`.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ import select
 import signal
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +108,14 @@ class MailSink:
         return options[shown.index(answer)] if answer in shown else None
 
 
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How an attempt ended, as the machine that ran it knows. `for_good`: a person has ended it."""
+
+    outcome: Outcome
+    for_good: bool = False
+
+
 class AttemptRunner:
     """Runs attempts of one job with one recipe. Shared by all slots: it holds no state of an attempt."""
 
@@ -126,8 +138,8 @@ class AttemptRunner:
         """The prompt for an item, with the form of its answer unless the worker tells of that."""
         return self._template.render(payload) + self._form
 
-    def run(self, claim: Claim, cancel: Cancel) -> Finished:
-        """Run the claim to its end, its events going to the writer, and say what becomes of its unit."""
+    def run(self, claim: Claim, cancel: Cancel) -> Ended:
+        """Run the claim to its end on this machine, its events going to the mailbox."""
         sink = MailSink(self._mailbox, claim.attempt_id, self._mask)
         task = self._task(claim)
         sink.event(Event(kind=EventKind.PROMPT, body=task.words))
@@ -135,8 +147,7 @@ class AttemptRunner:
         if not outcome.ok and (cancel.requested or _ended_with_us(outcome, cancel)):
             reason = cancel.reason or outcome.error
             outcome = outcome.model_copy(update={"failure": FailureKind.INTERRUPTED, "error": reason})
-        outcome = self._mask.outcome(outcome)
-        return conclude(claim, outcome, self._job, random.random(), for_good=cancel.for_good)
+        return Ended(self._mask.outcome(outcome), cancel.for_good)
 
     def _compared(self, claim: Claim, task: Task, sink: Sink, cancel: Cancel) -> Outcome:
         """The outcome; what a test changed in the job's folder goes to the sink."""
@@ -201,6 +212,11 @@ def _ended_with_us(outcome: Outcome, cancel: Cancel) -> bool:
     if ended_by not in SHUTDOWN_SIGNALS or outcome.failure in TIMEOUTS:
         return False
     return bool(select.select([cancel.fileno()], [], [], SHUTDOWN_WAIT_S)[0])
+
+
+def concluded(claim: Claim, ended: Ended, job: Job) -> Finished:
+    """What becomes of the unit whose attempt ended like this, wherever it ran."""
+    return conclude(claim, ended.outcome, job, random.random(), for_good=ended.for_good)
 
 
 def conclude(claim: Claim, outcome: Outcome, job: Job, jitter: float, *, for_good: bool = False) -> Finished:

@@ -14,11 +14,11 @@ from abp_tui.execution.assignment import Assignment
 from abp_tui.execution.attempt import hold_reason
 from abp_tui.execution.breaker import Breaker
 from abp_tui.execution.budget import Budget
+from abp_tui.execution.engines.base import Engine
 from abp_tui.execution.gate import Gatekeeper
 from abp_tui.execution.mailbox import Mail, Mailbox
 from abp_tui.execution.orphans import Orphans
 from abp_tui.execution.outage import Outage, Room
-from abp_tui.execution.pool import WorkerPool
 from abp_tui.execution.questions import OpenQuestions
 from abp_tui.liveness import BEAT_S, started_at
 from abp_tui.store.claims import Claim, Finished, Orders, Started
@@ -59,14 +59,14 @@ class StopOrder:
 
 
 class Loop:
-    """Runs an assignment on a pool. The calling thread is the only one that writes."""
+    """Runs an assignment on an engine. The calling thread is the only one that writes."""
 
     def __init__(
         self,
         job: Job,
         journal: Journal,
         mailbox: Mailbox,
-        pool: WorkerPool,
+        engine: Engine,
         work: Assignment,
         gate: Gatekeeper,
         tell: Callbacks,
@@ -77,7 +77,7 @@ class Loop:
     ) -> None:
         self._journal = journal
         self._mailbox = mailbox
-        self._pool = pool
+        self._engine = engine
         self._work = work
         self._gate = gate
         self._tell = tell
@@ -88,7 +88,9 @@ class Loop:
         self._budget = Budget(job.budget_usd, *journal.spending())
         self._breaker = Breaker(job.max_failures_in_row)
         self._workers = job.desired_workers
-        self._in_flight = 0  # attempts whose end has not been heard of, also where the pool is done with them
+        self._in_flight = (
+            0  # attempts whose end has not been heard of, also where the engine is done with them
+        )
         self.unrecorded = Mail()
         self._questions = OpenQuestions()
         self._dropped = 0
@@ -137,8 +139,8 @@ class Loop:
         self._look()
         if self.unrecorded.finished:  # before it is said that they have ended
             ended = [end.claim.attempt_id for end in self.unrecorded.finished]
-            self._orphans.end(ended, self._pool.running)
-        self._short_of = self._room.lacks()
+            self._orphans.end(ended, self._engine.running)
+        self._short_of = self._room.lacks() or self._engine.lacks()
         wanted = self._wanted()
         if self.unrecorded or wanted or time.monotonic() - self._written >= BEAT_S:
             self._write()
@@ -155,19 +157,20 @@ class Loop:
             self._hold = self._hold or "stopped by a signal"
             self._end_agents(self._hold)
         if self._stop.urgent:
-            self._pool.hurry()
+            self._engine.hurry()
+        self._hold = self._hold or self._engine.lost()
         if (version := self._journal.data_version()) != self._seen:
             self._nothing_until = 0.0
             self._obey(self._journal.orders_now())
             self._gate.look()
-            self._pool.end(self._journal.ends_asked(), BY_A_PERSON)
+            self._engine.end(self._journal.ends_asked(), BY_A_PERSON)
             self._questions.bring_answers(self._journal)
             self._seen = version  # at last: what could not be read is read again
 
     def _obey(self, orders: Orders) -> None:
         if orders.workers != self._workers:
             self._workers = orders.workers
-            self._pool.resize(orders.workers)
+            self._engine.resize(orders.workers)
         if orders.desired is Desired.RUN:
             self._asked, self._ending = None, False
         elif orders.desired is Desired.PAUSE:
@@ -179,7 +182,7 @@ class Loop:
     def _end_agents(self, reason: str) -> None:
         if not self._ending:
             self._ending = True
-            self._pool.cancel(reason)
+            self._engine.cancel(reason)
 
     def _held(self) -> str | None:
         """Why the job must be held, by what the faces want at this moment; None if it goes on."""
@@ -203,7 +206,7 @@ class Loop:
         self._questions.written(asked)
         self._work.taken(claims)
         self._in_flight += len(claims)
-        self._pool.give(claims)
+        self._engine.give(claims)
         self.unrecorded, self._dropped = Mail(), 0
         self._outage.over()
         self._report(mail, finished, claims)
@@ -245,13 +248,13 @@ class Loop:
         return claims
 
     def _wanted(self) -> int:
-        """How many units to claim now: what the pool can use, the gate lets through and the budget allows."""
+        """How many units to claim now: what the engine can use, the gate lets through, the budget allows."""
         if self._hold or self._asked or self._nothing_until is None or time.time() < self._nothing_until:
             return 0
         room = self._gate.room(self._in_flight)
         if self._short_of or room == 0:
             return 0
-        wanted, affordable = self._pool.demand(), self._budget.affordable(self._in_flight)
+        wanted, affordable = self._engine.demand(), self._budget.affordable(self._in_flight)
         wanted = wanted if room is None else min(wanted, room)
         if affordable is None:
             return wanted

@@ -9,7 +9,7 @@ from typing import Any
 
 from peewee import JOIN, IntegrityError, fn
 
-from abp_tui.domain.model import Bucket, Job, Question, Recipe
+from abp_tui.domain.model import Bucket, Job, Placement, Question, Recipe
 from abp_tui.domain.status import Desired, JobStatus, UnitKind, check_job_step
 from abp_tui.errors import DuplicateKey, IllegalTransition, InvalidInput, LeaseHeld, NotFound
 from abp_tui.plugins import suggest
@@ -222,6 +222,11 @@ class Jobs:
         values = {name: value for name, value in limits.items() if value is not None}
         with self._db.writing() as db:
             JobRow.update({**values, "change": JobRow.change + 1}).where(JobRow.id == job_id).execute(db)
+
+    def place(self, job_id: int, placement: Placement) -> None:
+        """Keep where the job's units run; its next executor goes by it."""
+        text = placement.model_dump_json(exclude_defaults=True)
+        self._db.run(JobRow.update(placement=text, change=JobRow.change + 1).where(JobRow.id == job_id))
 
     def remember_environment(self, job_id: int, names: Iterable[str]) -> None:
         """Keep the names (never the values) of the variables the job was launched with."""

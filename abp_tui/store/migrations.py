@@ -45,7 +45,18 @@ def index_causes(db: SqliteDatabase) -> None:
     db.execute_sql(CAUSE_INDEX)
 
 
-MIGRATIONS: tuple[Migration, ...] = (create_tables, add_breaker_and_waiting, add_gates_of_jobs, index_causes)
+def add_placement(db: SqliteDatabase) -> None:
+    """Version 5: where the units of a job run."""
+    db.execute_sql("ALTER TABLE job ADD COLUMN placement TEXT NOT NULL DEFAULT '{}'")
+
+
+MIGRATIONS: tuple[Migration, ...] = (
+    create_tables,
+    add_breaker_and_waiting,
+    add_gates_of_jobs,
+    index_causes,
+    add_placement,
+)
 
 
 def migrate(path: Path, application_id: int, steps: tuple[Migration, ...] = MIGRATIONS) -> None:

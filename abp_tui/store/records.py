@@ -16,6 +16,7 @@ from abp_tui.domain.model import (
     Lease,
     LogEntry,
     Outcome,
+    Placement,
     Question,
     Recipe,
     Timers,
@@ -87,6 +88,7 @@ def job_from(row: Row, recipe: Recipe, question: Question | None = None) -> Job:
         lease=lease_from(row),
         question=question,
         gate=gate_from(row),
+        placement=Placement.model_validate(load(row["placement"])),
         env_names=tuple(load(row["env_names"])),
     )
 

@@ -76,6 +76,7 @@ class JobRow(Model):
     pause_reason = TextField(null=True)
     waiting = TextField(null=True)
     gate_scope = TextField(null=True)
+    placement = TextField(constraints=JSON_OBJECT)
     env_names = TextField(constraints=JSON_LIST)
     created_at = DoubleField()
     ready_at = DoubleField(null=True)
