@@ -68,7 +68,7 @@ def attempt_mark(store_uuid: str, attempt_id: int) -> str:
 class MailSink:
     """Sends what a worker tells of one attempt to the writer, without secrets, up to `CONVERSATION_CAP`."""
 
-    def __init__(self, mailbox: Mailbox, attempt_id: int, mask: Mask) -> None:
+    def __init__(self, mailbox: Mailbox[Any], attempt_id: int, mask: Mask) -> None:
         self._mask = mask
         self._mailbox = mailbox
         self._attempt_id = attempt_id
@@ -120,7 +120,7 @@ class AttemptRunner:
     """Runs attempts of one job with one recipe. Shared by all slots: it holds no state of an attempt."""
 
     def __init__(
-        self, job: Job, worker: Worker[Any], store_uuid: str, database: Path, mailbox: Mailbox
+        self, job: Job, worker: Worker[Any], store_uuid: str, database: Path, mailbox: Mailbox[Any]
     ) -> None:
         self._job = job
         self._worker = worker
@@ -138,10 +138,13 @@ class AttemptRunner:
         """The prompt for an item, with the form of its answer unless the worker tells of that."""
         return self._template.render(payload) + self._form
 
-    def run(self, claim: Claim, cancel: Cancel) -> Ended:
-        """Run the claim to its end on this machine, its events going to the mailbox."""
+    def run(self, claim: Claim, cancel: Cancel, folder: str | None = None) -> Ended:
+        """Run the claim to its end on this machine, its events going to the mailbox.
+
+        It runs in `folder`, by default the job's own.
+        """
         sink = MailSink(self._mailbox, claim.attempt_id, self._mask)
-        task = self._task(claim)
+        task = self._task(claim, folder or self._job.cwd)
         sink.event(Event(kind=EventKind.PROMPT, body=task.words))
         outcome = self._compared(claim, task, sink, cancel)
         if not outcome.ok and (cancel.requested or _ended_with_us(outcome, cancel)):
@@ -184,12 +187,12 @@ class AttemptRunner:
             log.exception("worker %s failed on attempt %s", self._job.worker, mark)
             return Outcome.failed(FailureKind.AGENT_ERROR, f"{type(error).__name__}: {error}")
 
-    def _task(self, claim: Claim) -> Task:
+    def _task(self, claim: Claim, folder: str) -> Task:
         recipe = self._job.recipe
         return Task(
             prompt=claim.prompt,
             payload=claim.payload,
-            cwd=self._job.cwd,
+            cwd=folder,
             env=self._mark(claim),
             timers=recipe.timers,
             session_id=claim.session_id,

@@ -8,15 +8,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from abp_tui.domain.model import Event, EventKind, Job, Lease
+from abp_tui.domain.model import Event, EventKind, Job, Lease, Placement
 from abp_tui.domain.secrecy import Mask
 from abp_tui.domain.status import JobStatus
-from abp_tui.errors import IllegalTransition, LeaseLost, StoreError
+from abp_tui.errors import EngineUnavailable, IllegalTransition, LeaseLost, StoreError
 from abp_tui.execution.assignment import Assignment, OneTest, WholeJob
 from abp_tui.execution.attempt import AttemptRunner, Ended, concluded
 from abp_tui.execution.engines.base import Engine, Machines, Stage
 from abp_tui.execution.engines.choice import connected
 from abp_tui.execution.engines.local import ThisMachine
+from abp_tui.execution.engines.shipping import portable
 from abp_tui.execution.gate import Gatekeeper, gate_scope
 from abp_tui.execution.lease import take_lease
 from abp_tui.execution.loop import MOST_KEPT_CHARS, Callbacks, Loop, StopOrder
@@ -25,7 +26,7 @@ from abp_tui.execution.orphans import Orphans, Walked
 from abp_tui.execution.outage import Outage, Room
 from abp_tui.execution.recovery import end_leftovers
 from abp_tui.execution.synthesis import Synthesis
-from abp_tui.store.claims import Claim
+from abp_tui.store.claims import Claim, Finished, Render
 from abp_tui.store.journal import Journal
 from abp_tui.store.repository import Repository
 from abp_tui.store.spill import Spill, read_spill, spill_path, spill_paths
@@ -62,9 +63,9 @@ class JobExecutor:
         self._job_id = job_id
         self._given_worker = worker
         self._tell = callbacks or Callbacks()
-        self._mailbox = Mailbox()
+        self._mailbox: Mailbox[Finished] = Mailbox()
         self._stop = StopOrder()
-        self._left = Mail()  # what could not be recorded before the end
+        self._left: Mail[Finished] = Mail()  # what could not be recorded before the end
 
     def stop(self) -> None:
         """Ask for what `abp stop` asks for, and the second time for it to happen at once.
@@ -128,18 +129,16 @@ class JobExecutor:
     @contextmanager
     def _machines(self) -> Iterator[Machines]:
         """What the units run on; a worker that was given runs here. Before the lease, as with the worker."""
-        placement = self._repository.jobs.get(self._job_id).placement
-        if self._given_worker is not None:
-            yield ThisMachine()
-            return
-        with connected(placement) as machines:
+        job = self._repository.jobs.get(self._job_id)
+        with connected(Placement() if self._is_here(job) else job.placement) as machines:
             yield machines
 
     def _engine(self, job: Job, machines: Machines, runner: AttemptRunner, size: int) -> Engine:
         def ended(claim: Claim, end: Ended) -> None:
             self._mailbox.finished(concluded(claim, end, job))
 
-        return machines.engine(Stage(job, self._repository.uuid, runner, self._mailbox, size, ended))
+        store = self._repository
+        return machines.engine(Stage(job, store.uuid, store.path, runner, self._mailbox, size, ended))
 
     def _drive(self, job: Job, journal: Journal, machines: Machines, seq: int | None = None) -> JobStatus:
         store = self._repository
@@ -200,14 +199,27 @@ class JobExecutor:
             return OneTest(journal, runner.render, job.recipe.version, seq)
         prompt = job.post_processing_prompt
         synthesis = Synthesis(self._repository, job, prompt) if prompt is not None else None
-        return WholeJob(journal, runner.render, runner.go_on, job, synthesis)
+        if self._is_here(job):
+            return WholeJob(journal, runner.render, runner.go_on, job, synthesis)
+        # A session that an agent has left is on the machine where it was left.
+        return WholeJob(journal, self._render_to_travel(job, runner), None, job, synthesis)
+
+    def _is_here(self, job: Job) -> bool:
+        """Whether the units run on this machine."""
+        return self._given_worker is not None or job.placement.engine == "local"
+
+    def _render_to_travel(self, job: Job, runner: AttemptRunner) -> Render:
+        if not job.placement.ship_files_mb:
+            return runner.render
+        return lambda payload: runner.render(portable(payload, job.cwd))
 
     def _abandon(self, journal: Journal, error: BaseException) -> None:
         """Keep what the agents had finished, put the rest back, and hold the job, saying why.
 
         Where the database can't take it, the spill file has it, for the next executor.
         """
-        reason = Mask(os.environ).text(f"its executor failed: {type(error).__name__}: {error}")
+        why = str(error) if isinstance(error, EngineUnavailable) else f"{type(error).__name__}: {error}"
+        reason = Mask(os.environ).text(f"its executor failed: {why}")
         try:
             job = self._repository.jobs.get(self._job_id)
             with journal.transaction(durable=True):

@@ -65,7 +65,7 @@ class Loop:
         self,
         job: Job,
         journal: Journal,
-        mailbox: Mailbox,
+        mailbox: Mailbox[Finished],
         engine: Engine,
         work: Assignment,
         gate: Gatekeeper,
@@ -91,7 +91,7 @@ class Loop:
         self._in_flight = (
             0  # attempts whose end has not been heard of, also where the engine is done with them
         )
-        self.unrecorded = Mail()
+        self.unrecorded: Mail[Finished] = Mail()
         self._questions = OpenQuestions()
         self._dropped = 0
         self._hold: str | None = None  # of its own accord, for good
@@ -199,7 +199,7 @@ class Loop:
             asked = self._questions.write(self._journal, mail.asked)
             finished = self._journal.finish(mail.finished)
             self._gate.record(finished)
-            self._log(finished)
+            self._log(finished, mail.notes)
             claims = self._claim()
         self._written = time.monotonic()
         self._waiting = self._short_of
@@ -211,14 +211,17 @@ class Loop:
         self._outage.over()
         self._report(mail, finished, claims)
 
-    def _record(self, mail: Mail) -> None:
+    def _record(self, mail: Mail[Finished]) -> None:
         ended = {end.claim.attempt_id for end in mail.finished}
         running = [(i, pid, started_at(pid)) for i, pid in mail.processes if i not in ended]
         self._journal.started(Started(i, pid, at) for i, pid, at in running if at is not None)
+        self._journal.started(mail.started)
         self._journal.sessions(mail.sessions)
         self._journal.events(mail.events)
 
-    def _log(self, finished: list[Finished]) -> None:
+    def _log(self, finished: list[Finished], notes: list[str]) -> None:
+        for note in notes:
+            self._journal.log(note, level="warning")
         for end in finished:
             if end.unit_status is UnitStatus.FAILED:
                 self._journal.log(f"failed: {end.outcome.error}", level="error", seq=end.claim.seq)
@@ -262,7 +265,7 @@ class Loop:
             self._hold = f"the budget of ${self._budget.limit_usd:g} is reached; `abp set` raises it"
         return min(wanted, affordable)
 
-    def _report(self, mail: Mail, finished: list[Finished], claims: list[Claim]) -> None:
+    def _report(self, mail: Mail[Finished], finished: list[Finished], claims: list[Claim]) -> None:
         if self._tell.event is not _ignore:
             for attempt_id, _, event in mail.events:
                 self._tell.event(attempt_id, event)

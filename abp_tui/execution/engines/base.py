@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from abp_tui.domain.model import Job
 from abp_tui.execution.attempt import AttemptRunner, Ended
 from abp_tui.execution.mailbox import Mailbox
-from abp_tui.store.claims import Claim
+from abp_tui.store.claims import Claim, Finished
 
 
 class Engine(Protocol):
@@ -56,8 +57,9 @@ class Stage:
 
     job: Job
     store_uuid: str
+    database: Path
     runner: AttemptRunner
-    mailbox: Mailbox
+    mailbox: Mailbox[Finished]
     size: int
     ended: Callable[[Claim, Ended], None]
 

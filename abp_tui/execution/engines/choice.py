@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 
 from abp_tui.domain.model import Placement
 from abp_tui.errors import EngineUnavailable
@@ -28,8 +29,6 @@ def require(placement: Placement) -> None:
     """Raise `EngineUnavailable` where the engine's library is not installed."""
     if placement.engine != "dask":
         return
-    try:
-        import distributed  # noqa: F401
-    except ImportError:
+    if find_spec("distributed") is None:
         hint = "pip install 'abp-tui[dask]', here and on the nodes"
-        raise EngineUnavailable("the engine dask needs the library distributed", hint) from None
+        raise EngineUnavailable("the engine dask needs the library distributed", hint)
