@@ -219,9 +219,9 @@ class Loop:
         self._journal.sessions(mail.sessions)
         self._journal.events(mail.events)
 
-    def _log(self, finished: list[Finished], notes: list[str]) -> None:
-        for note in notes:
-            self._journal.log(note, level="warning")
+    def _log(self, finished: list[Finished], notes: list[tuple[str, str]]) -> None:
+        for level, note in notes:
+            self._journal.log(note, level=level)
         for end in finished:
             if end.unit_status is UnitStatus.FAILED:
                 self._journal.log(f"failed: {end.outcome.error}", level="error", seq=end.claim.seq)

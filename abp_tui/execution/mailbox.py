@@ -23,7 +23,7 @@ EndT = TypeVar("EndT")
 class Mail(Generic[EndT]):
     """What has come since the last collection, each kind in order of arrival.
 
-    `processes` are of this machine, `started` of others. `notes` are for the job's log.
+    `processes` are of this machine, `started` of others. `notes` are for the job's log, as (level, words).
     """
 
     processes: list[tuple[int, int]] = field(default_factory=list)
@@ -32,7 +32,7 @@ class Mail(Generic[EndT]):
     finished: list[EndT] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
     started: list[Started] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    notes: list[tuple[str, str]] = field(default_factory=list)
 
     def __bool__(self) -> bool:
         told = self.processes or self.sessions or self.events or self.started or self.notes
@@ -69,7 +69,7 @@ class Mailbox(Generic[EndT]):
         self._processes: deque[tuple[int, int]] = deque()
         self._asked: deque[Asked] = deque()
         self._started: deque[Started] = deque()
-        self._notes: deque[str] = deque()
+        self._notes: deque[tuple[str, str]] = deque()
         self._any = threading.Event()
         self._urgent = threading.Event()
 
@@ -108,9 +108,9 @@ class Mailbox(Generic[EndT]):
         self._started.extend(started)
         self._any.set()
 
-    def note(self, words: str) -> None:
+    def note(self, words: str, level: str = "info") -> None:
         """Leave a line for the job's log."""
-        self._notes.append(words)
+        self._notes.append((level, words))
         self._any.set()
 
     def finished(self, end: EndT) -> None:

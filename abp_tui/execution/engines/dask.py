@@ -213,7 +213,15 @@ class DaskEngine:
         problems = [problem for problem in await asyncio.gather(*map(self._admit, addresses)) if problem]
         if problems and not self._nodes:
             raise problems[0]
+        self._stage.mailbox.note(self._summary())
         self._watch = asyncio.create_task(self._watch_scheduler())
+
+    def _summary(self) -> str:
+        """What there is to run on, and how what travels to it is kept."""
+        nodes, slots = len(self._nodes), sum(node.slots for node in self._nodes.values())
+        words = f"{counted(nodes, 'node')} with {counted(slots, 'slot')} at {self._cluster.name}"
+        private = all(address.startswith(("tls:", "tcp://127.0.0.1:")) for address in self._nodes)
+        return words if private else f"{words}; prompts and keys travel unencrypted, as its connections are"
 
     async def _admit(self, address: str) -> EngineUnavailable | None:
         """Open a session on a node; returns why it can't be had, if so."""
@@ -313,7 +321,7 @@ class DaskEngine:
 
     def _note(self, words: str) -> None:
         log.warning("%s", words)
-        self._stage.mailbox.note(words)
+        self._stage.mailbox.note(words, "warning")
 
 
 def _interrupted(why: str) -> Ended:

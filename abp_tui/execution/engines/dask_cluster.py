@@ -102,7 +102,7 @@ class Cluster:
     async def _connect(self) -> None:
         try:
             address = self._scheduler or await self._begin_local()
-            self._client = await Client(
+            self._client = Client(
                 address,
                 asynchronous=True,
                 set_as_default=False,
@@ -110,6 +110,7 @@ class Cluster:
                 name=f"abp-{os.getpid()}",
                 connection_limit=CONNECTIONS,
             )
+            await self._client
         except (*UNREACHABLE, ValueError, ImportError) as error:  # of an address, of a protocol's library
             why = str(error).partition("\n")[0] or type(error).__name__
             hint = "is its address right, and does it run? `dask scheduler` prints the address"

@@ -56,7 +56,7 @@ def _read(path: str, name: str, most_bytes: int) -> File:
             if status.st_size > most_bytes:
                 size, most = status.st_size / MB, most_bytes / MB
                 raise InvalidInput(
-                    f"{path} has {size:.1f} MB, and up to {most:g} travel with a unit",
+                    f"{path} has {size:.2f} MB, and up to {most:.2f} travel with a unit",
                     "`ship_files_mb` of the settings raises it, or share the folder with the nodes",
                 )
             return File(name, file.read(), stat.S_IMODE(status.st_mode))
