@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from abp_tui.cli.common import (
+    engine_options,
     job_argument,
     json_option,
     open_orchestrator,
     open_repository,
+    place,
     put_json,
     put_text,
     say,
@@ -65,16 +67,19 @@ def answer(job: str, choice: str) -> None:
 
 @click.command()
 @job_argument
+@engine_options
 @wait_option
-def approve(job: str, wait: bool) -> int:
+def approve(job: str, engine: str | None, scheduler: str | None, ship_files: bool | None, wait: bool) -> int:
     """Let the whole batch run after its test.
 
     A unit that completed in the test stays as a result, one that failed runs again.
 
     \b
     abp approve docs --wait
+    abp approve docs --scheduler tcp://head:8786
     """
     orchestrator = open_orchestrator()
+    place(orchestrator, job, engine, scheduler, ship_files)
     return after_launch(orchestrator, orchestrator.approve(job), wait)
 
 

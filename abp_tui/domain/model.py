@@ -122,9 +122,11 @@ class Placement(Frozen):
     """Where the units of a job run. Without a `scheduler`, Dask's nodes are processes of this machine.
 
     `ship_files_mb` is how much of files may travel with a unit and back, 0 where they lie on a disk that all
-    machines share. A node that is not heard of for `node_lost_s` seconds is lost.
+    machines share. A node that is not heard of for `node_lost_s` seconds is lost. `placed` says whether the
+    job keeps this from an earlier start.
     """
 
+    placed: bool = True
     engine: Literal["local", "dask"] = "local"
     scheduler: str | None = None
     ship_files_mb: float = Field(default=0, ge=0)
@@ -194,7 +196,7 @@ class Job(Frozen):
 
 
 class WorkUnit(Frozen):
-    """One item of a job and what became of it so far."""
+    """One item of a job and what became of it so far. `host` is the machine of its last attempt."""
 
     job_id: int
     seq: int
@@ -214,11 +216,15 @@ class WorkUnit(Frozen):
     session_id: str | None = None
     cost_usd: float | None = None
     duration_s: float | None = None
+    host: str | None = None
     changed: int = 0
 
 
 class UnitLine(Frozen):
-    """What a list shows of a unit, short whatever the unit holds. `note` begins its error or its output."""
+    """What a list shows of a unit, short whatever the unit holds. `note` begins its error or its output.
+
+    `host` is the machine of its last attempt.
+    """
 
     seq: int
     key: str
@@ -229,6 +235,7 @@ class UnitLine(Frozen):
     fingerprint: str | None = None
     cost_usd: float | None = None
     duration_s: float | None = None
+    host: str | None = None
     note: str = ""
 
 

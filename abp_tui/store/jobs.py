@@ -225,8 +225,8 @@ class Jobs:
 
     def place(self, job_id: int, placement: Placement) -> None:
         """Keep where the job's units run; its next executor goes by it."""
-        text = placement.model_dump_json(exclude_defaults=True)
-        self._db.run(JobRow.update(placement=text, change=JobRow.change + 1).where(JobRow.id == job_id))
+        kept = placement.model_copy(update={"placed": True}).model_dump_json()
+        self._db.run(JobRow.update(placement=kept, change=JobRow.change + 1).where(JobRow.id == job_id))
 
     def remember_environment(self, job_id: int, names: Iterable[str]) -> None:
         """Keep the names (never the values) of the variables the job was launched with."""

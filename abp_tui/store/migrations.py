@@ -47,7 +47,7 @@ def index_causes(db: SqliteDatabase) -> None:
 
 def add_placement(db: SqliteDatabase) -> None:
     """Version 5: where the units of a job run."""
-    db.execute_sql("ALTER TABLE job ADD COLUMN placement TEXT NOT NULL DEFAULT '{}'")
+    db.execute_sql("ALTER TABLE job ADD COLUMN placement TEXT")
 
 
 MIGRATIONS: tuple[Migration, ...] = (

@@ -88,9 +88,15 @@ def job_from(row: Row, recipe: Recipe, question: Question | None = None) -> Job:
         lease=lease_from(row),
         question=question,
         gate=gate_from(row),
-        placement=Placement.model_validate(load(row["placement"])),
+        placement=placement_from(row),
         env_names=tuple(load(row["env_names"])),
     )
+
+
+def placement_from(row: Row) -> Placement:
+    """Where the units of a job run."""
+    kept = load(row["placement"])
+    return Placement(placed=False) if kept is None else Placement.model_validate(kept)
 
 
 def lease_from(row: Row) -> Lease | None:
@@ -112,7 +118,7 @@ def gate_from(row: Row) -> Gate | None:
 
 _UNIT_SAME = (
     "seq kind key status verdict attempts failures not_before output error failure_kind fingerprint "
-    "session_id cost_usd duration_s"
+    "session_id cost_usd duration_s host"
 ).split()
 
 

@@ -76,7 +76,7 @@ class JobRow(Model):
     pause_reason = TextField(null=True)
     waiting = TextField(null=True)
     gate_scope = TextField(null=True)
-    placement = TextField(constraints=JSON_OBJECT)
+    placement = TextField(null=True)
     env_names = TextField(constraints=JSON_LIST)
     created_at = DoubleField()
     ready_at = DoubleField(null=True)

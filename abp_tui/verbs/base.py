@@ -9,6 +9,7 @@ from abp_tui.domain.model import Job
 from abp_tui.domain.prompt import PromptSynthesizer
 from abp_tui.domain.status import Desired, JobStatus
 from abp_tui.errors import AbpError, IllegalTransition
+from abp_tui.execution.engines.choice import require
 from abp_tui.execution.executor import recovered_journal
 from abp_tui.execution.gate import gate_scope
 from abp_tui.execution.launch import launch_executor
@@ -94,6 +95,10 @@ class Verbs:
     def _launch(self, job: Job, *, force: bool = False) -> Job:
         if self._worker is not None:
             return job
+        if not job.placement.placed:
+            self.repository.jobs.place(job.id, self.settings.placement)
+            job = self.repository.jobs.get(job.id)
+        require(job.placement)
         return launch_executor(self.repository, job, force=force)
 
     def _ask(self, job: Job, desired: Desired) -> Job:

@@ -91,7 +91,7 @@ def test_a_file_of_version_1_gets_what_came_later(repository: Repository) -> Non
     mended = Repository(repository.path)
     job = mended.jobs.find("old")
     assert (job.max_failures_in_row, job.waiting, job.gate) == (10, None, None)
-    assert job.placement == Placement()
+    assert job.placement == Placement(placed=False)
     assert mended.gates.get("a").tries == 0
     assert mended.causes.of(job.id) == []
     assert version_of(repository.path) == NEWEST
