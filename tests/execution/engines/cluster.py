@@ -45,14 +45,15 @@ class Cluster:
         name: str,
         *,
         slots: int | None = 4,
+        threads: int = 1,
         host: str = "127.0.0.1",
         within: Sequence[str] = (),
         **variables: str,
     ) -> subprocess.Popen[bytes]:
         """Start a node that calls itself `name` to its agents, in the variable NODE."""
-        options = ["--no-nanny", "--nthreads", "1", "--name", name, "--host", host, "--no-dashboard"]
+        options = ["--no-nanny", "--nthreads", str(threads), "--name", name, "--host", host, "--no-dashboard"]
         resources = [] if slots is None else ["--resources", f"abp_slots={slots}"]
-        local = ["--local-directory", str(self.folder), "--death-timeout", "60"]
+        local = ["--local-directory", str(self.folder), "--death-timeout", "60", "--memory-limit", "0"]
         arguments = [self.address, *options, *resources, *local]
         env = {"NODE": name, **variables}
         self.nodes[name] = self._start(name, within, "distributed.cli.dask_worker", arguments, env)
