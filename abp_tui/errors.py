@@ -65,5 +65,9 @@ class LeaseLost(AbpError):
     """This executor no longer owns its job: it must end its agents and write nothing more."""
 
 
+class EngineUnavailable(AbpError):
+    """The machines that a job is to run on can't be reached, or can't run it."""
+
+
 class WorkerUnavailable(AbpError):
     """The worker's program or library is not there, or can't be used as configured."""

@@ -28,13 +28,14 @@ MAX_EVENTS = 2_000
 
 @dataclass(frozen=True, slots=True)
 class RunningUnit:
-    """A unit that an agent works on now, with the last thing it said."""
+    """A unit that an agent works on now, with the last thing it said. `host` is its machine, if another."""
 
     attempt_id: int
     seq: int
     key: str
     started_at: datetime
     last: Event | None
+    host: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,8 +182,12 @@ class Feed:
         attempts = self._repository.attempts.running(job.id)
         last = self._repository.attempts.last_events([a.id for a in attempts])
         keys = self._repository.units.keys(job.id, [a.seq for a in attempts])
+        home = job.lease.host if job.lease else None
         return tuple(
-            RunningUnit(a.id, a.seq, keys.get(a.seq, "the synthesis"), a.started_at, last.get(a.id))
+            RunningUnit(
+                *(a.id, a.seq, keys.get(a.seq, "the synthesis"), a.started_at, last.get(a.id)),
+                host=None if a.host == home else a.host,
+            )
             for a in attempts
         )
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+
 from abp_tui.domain.model import Job
 from abp_tui.errors import LeaseHeld
 from abp_tui.execution.lease import lease_lives
-from abp_tui.paths import results_path
+from abp_tui.paths import artifacts_folder, results_path
 from abp_tui.store.spill import spill_paths
 from abp_tui.verbs.base import Ref
 from abp_tui.verbs.making import Making
@@ -35,6 +37,7 @@ class Orchestrator(Making, Testing, Steering, Taking):
         store = self.repository.path
         for left in (results_path(store, job.id), executor_log(store, job.id), *spill_paths(store, job.id)):
             left.unlink(missing_ok=True)
+        shutil.rmtree(artifacts_folder(store, job.id), ignore_errors=True)
         return job
 
     def status(self, job_id: Ref) -> JobView:

@@ -34,6 +34,11 @@ def results_path(database: Path, job_id: int) -> Path:
     return database.parent / "results" / f"{database.stem}-j{job_id}.jsonl"
 
 
+def artifacts_folder(database: Path, job_id: int) -> Path:
+    """Files that units of a job have changed on other machines."""
+    return database.parent / "artifacts" / f"{database.stem}-j{job_id}"
+
+
 def claude_slots_folder() -> Path:
     """Config folders of Claude Code for agents side by side."""
     return data_folder() / "claude-slots"

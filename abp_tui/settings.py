@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
@@ -21,7 +21,7 @@ from pydantic_settings import (
 )
 
 from abp_tui import paths
-from abp_tui.domain.model import Timers
+from abp_tui.domain.model import Placement, Timers
 from abp_tui.domain.secrecy import MASK
 from abp_tui.domain.status import Occasion
 from abp_tui.errors import InvalidInput
@@ -100,6 +100,18 @@ class Settings(BaseSettings):
     timeout_s: float = Field(
         default=Timers().total_s, ge=0, description="Seconds that one attempt may take; 0 for no limit."
     )
+    engine: Literal["local", "dask"] = Field(
+        default="local", description="What jobs run on: this machine, or the nodes of a Dask cluster."
+    )
+    scheduler: str | None = Field(
+        default=None, description="The address of Dask's scheduler; without one, dask uses this machine."
+    )
+    ship_files_mb: float = Field(
+        default=16.0, gt=0, le=1024, description="How much --ship-files lets travel with a unit, and back."
+    )
+    node_lost_s: float = Field(
+        default=20.0, ge=1, le=3600, description="Seconds after which a silent node counts as lost."
+    )
     theme: str | None = Field(
         default=None, description="Colours of the screens: textual-dark, textual-light, high-contrast, ..."
     )
@@ -110,6 +122,11 @@ class Settings(BaseSettings):
     notify: NotifySettings = Field(
         default_factory=NotifySettings, description="Who is told when a job needs a person or has ended."
     )
+
+    @property
+    def placement(self) -> Placement:
+        """Where jobs run that don't say otherwise."""
+        return Placement(engine=self.engine, scheduler=self.scheduler, node_lost_s=self.node_lost_s)
 
     @property
     def database(self) -> Path:

@@ -81,6 +81,8 @@ class JobView(View):
     worker: str
     worker_options: dict[str, Any]
     cwd: str
+    engine: str = Field(description="local, or dask: what its units run on.")
+    scheduler: str | None = Field(description="Dask's scheduler; null: none, or one of its own.")
     max_workers: int
     max_retries: int
     max_failures_in_row: int = Field(description="So many failures in a row pause the job; 0: never.")
@@ -141,6 +143,7 @@ class UnitView(View):
     attempts: int
     cost_usd: float | None
     duration_s: float | None
+    host: str | None = Field(description="The machine that its last attempt runs or ran on.")
     session_id: str | None
 
 
@@ -194,6 +197,8 @@ def view_job(job: Job, judge: Callable[[Lease], Liveness] = judge) -> JobView:
         **counters,
         id=job.ref,
         phase=phase_of(job, executor is not None and executor.alive),
+        engine=job.placement.engine,
+        scheduler=job.placement.scheduler,
         prompt_version=job.recipe.version,
         worker_options=dict(job.recipe.worker_options),
         timers=job.recipe.timers.model_dump(),

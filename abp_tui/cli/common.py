@@ -42,6 +42,33 @@ def wait_option(function: F) -> F:
     )
 
 
+def engine_options(function: F) -> F:
+    """The options that say where the units of a job run."""
+    for option in (
+        click.option(
+            "--ship-files/--shared-files",
+            default=None,
+            help="Send each item's file along, or find it on a disk that all machines share.",
+        ),
+        click.option("--scheduler", metavar="ADDRESS", help="Dask's scheduler, such as tcp://head:8786."),
+        click.option(
+            "--engine",
+            type=click.Choice(["local", "dask"]),
+            help="Run on this machine, or on a Dask cluster.",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+def place(
+    orchestrator: Orchestrator, job: str, engine: str | None, scheduler: str | None, ship_files: bool | None
+) -> None:
+    """Keep where the job's units are to run, if that was said."""
+    if engine is not None or scheduler is not None or ship_files is not None:
+        orchestrator.place(job, engine, scheduler, ship_files=ship_files)
+
+
 def open_repository() -> Repository:
     """The store that the settings name."""
     from abp_tui.settings import load_settings

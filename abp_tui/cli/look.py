@@ -70,11 +70,13 @@ def show(job: str, as_json: bool) -> None:
     """
     from abp_tui.views import view_job
 
-    view = view_job(open_repository().jobs.find(job))
+    repository = open_repository()
+    found = repository.jobs.find(job)
+    view = view_job(found)
     if as_json:
         put_json(view.model_dump(mode="json"))
         return
-    for line in pairs(_facts(view)):
+    for line in pairs([*_facts(view), ("runs on", _places(repository, found))]):
         put(line)
     for line in _question_lines(view):
         put(line)
@@ -156,12 +158,24 @@ def log(job: str, follow: bool) -> None:
 def put_units(repository: Repository, job: Job, state: str | None = None, limit: int = SHOWN) -> None:
     """A table of the first units, in all states or in one; says how many there are beyond it."""
     lines = _unit_lines(repository, job, state, limit)
-    head = ("SEQ", "KEY", "STATUS", "TRIES", "COST", "TIME", "NOTE")
-    for line in table(head, map(_unit_row, lines), right="SEQ TRIES COST TIME"):
+    away = job.placement.engine != "local"
+    head = ("SEQ", "KEY", "STATUS", "TRIES", "COST", "TIME", *(["HOST"] if away else []), "NOTE")
+    for line in table(head, (_unit_row(line, away) for line in lines), right="SEQ TRIES COST TIME"):
         put(line)
     there = getattr(job.counters, state or "total")
     if there > len(lines):
         say(f"{there - len(lines)} more; --limit {there} shows all")
+
+
+def _places(repository: Repository, job: Job) -> str:
+    """Where the units of a job run, and how many on which machine at this moment."""
+    from collections import Counter
+
+    if job.placement.engine == "local":
+        return ""
+    hosts = Counter(attempt.host for attempt in repository.attempts.running(job.id))
+    now = ", ".join(f"{one_line(host)} {counted(number, 'unit')}" for host, number in sorted(hosts.items()))
+    return f"{one_line(job.placement.words)}{f'; now {now}' if now else ''}"
 
 
 def _row(view: JobView) -> tuple[str, ...]:
@@ -226,7 +240,7 @@ def _unit_lines(repository: Repository, job: Job, state: str | None, limit: int)
     return repository.units.lines_in(job.id, state, limit=limit)
 
 
-def _unit_row(line: UnitLine) -> tuple[str, ...]:
+def _unit_row(line: UnitLine, away: bool) -> tuple[str, ...]:
     state = line.status if line.verdict in (None, "ok") else f"{line.status} {line.verdict}"
     cost, time = money(line.cost_usd), span(line.duration_s)
     return (
@@ -236,6 +250,7 @@ def _unit_row(line: UnitLine) -> tuple[str, ...]:
         str(line.attempts),
         cost,
         time,
+        *([one_line(line.host or "", 30)] if away else []),
         one_line(line.note, 60),
     )
 

@@ -10,10 +10,12 @@ import click
 from abp_tui.cli.common import (
     code_of,
     ended_as_by_ctrl_c,
+    engine_options,
     job_argument,
     json_option,
     open_orchestrator,
     open_repository,
+    place,
     put_json,
     put_text,
     say,
@@ -71,9 +73,12 @@ def answer(job: str, choice: str) -> None:
 
 @click.command()
 @job_argument
+@engine_options
 @wait_option
 @click.option("--yes", is_flag=True, help="Do not ask about what a program wants to run.")
-def approve(job: str, wait: bool, yes: bool) -> int:
+def approve(
+    job: str, engine: str | None, scheduler: str | None, ship_files: bool | None, wait: bool, yes: bool
+) -> int:
     """Let the whole batch run after its test.
 
     A unit that completed in the test stays as a result, one that failed runs again. A job that an MCP client
@@ -82,11 +87,13 @@ def approve(job: str, wait: bool, yes: bool) -> int:
 
     \b
     abp approve docs --wait
+    abp approve docs --scheduler tcp://head:8786
     """
     orchestrator = open_orchestrator()
     held = orchestrator.status(job)
     if held.held:
         read_before(held, yes)
+    place(orchestrator, job, engine, scheduler, ship_files)
     approved = orchestrator.approve(job)
     if not held.held:
         return after_launch(orchestrator, approved, wait)

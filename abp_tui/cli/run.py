@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from abp_tui.cli.common import job_argument, open_orchestrator, open_repository, say, wait_option
+from abp_tui.cli.common import (
+    engine_options,
+    job_argument,
+    open_orchestrator,
+    open_repository,
+    place,
+    say,
+    wait_option,
+)
 from abp_tui.cli.layout import timer_words
 from abp_tui.cli.watching import after_launch, wait_for
 from abp_tui.errors import InvalidInput
@@ -20,18 +28,30 @@ if TYPE_CHECKING:
 @click.command()
 @job_argument
 @click.option("--skip-test", is_flag=True, help="Run the whole batch at once, without a test.")
+@engine_options
 @wait_option
-def start(job: str, skip_test: bool, wait: bool) -> int:
+def start(
+    job: str,
+    skip_test: bool,
+    engine: str | None,
+    scheduler: str | None,
+    ship_files: bool | None,
+    wait: bool,
+) -> int:
     """Start a job: test one unit, or with --skip-test (or ABP_SKIP_TEST=1) run the whole batch.
+
+    The test runs on this machine; where the batch runs is kept for it, and for `abp resume` and `abp retry`.
 
     \b
     abp start docs
     abp start docs --skip-test --wait
+    abp start docs --engine dask --scheduler tcp://head:8786
     """
     from abp_tui.domain.status import JobStatus
     from abp_tui.settings import load_settings
 
     orchestrator = open_orchestrator()
+    place(orchestrator, job, engine, scheduler, ship_files)
     created = orchestrator.repository.jobs.find(job).status is JobStatus.CREATED
     if skip_test or (created and load_settings().skip_test):
         return after_launch(orchestrator, orchestrator.skip_test(job), wait)
@@ -81,8 +101,11 @@ def stop(job: str, seqs: tuple[int, ...]) -> None:
 @click.command()
 @job_argument
 @click.option("--force", is_flag=True, help="End an executor that does not answer; what runs starts over.")
+@engine_options
 @wait_option
-def resume(job: str, force: bool, wait: bool) -> int:
+def resume(
+    job: str, force: bool, engine: str | None, scheduler: str | None, ship_files: bool | None, wait: bool
+) -> int:
     """Go on with a paused or interrupted job; one that runs is left alone.
 
     Where a running job waits for a usage limit, one unit tries at once whether that is over. Where a job was
@@ -90,11 +113,13 @@ def resume(job: str, force: bool, wait: bool) -> int:
 
     \b
     abp resume docs --wait
+    abp resume docs --engine local
     """
     from abp_tui.domain.status import GateState, JobStatus
     from abp_tui.liveness import ELSEWHERE_S, hostname
 
     orchestrator = open_orchestrator()
+    place(orchestrator, job, engine, scheduler, ship_files)
     before = orchestrator.repository.jobs.find(job)
     if before.lease and before.lease.host != hostname():
         say(f"looking for up to {ELSEWHERE_S:.0f} s whether its executor on {before.lease.host} lives")

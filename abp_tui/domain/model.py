@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -125,6 +125,28 @@ class Client(NamedTuple):
     may_approve: bool = False
 
 
+class Placement(Frozen):
+    """Where the units of a job run. Without a `scheduler`, Dask's nodes are processes of this machine.
+
+    `ship_files_mb` is how much of files may travel with a unit and back, 0 where they lie on a disk that all
+    machines share. A node that is not heard of for `node_lost_s` seconds is lost. `placed` says whether the
+    job keeps this from an earlier start.
+    """
+
+    placed: bool = True
+    engine: Literal["local", "dask"] = "local"
+    scheduler: str | None = None
+    ship_files_mb: float = Field(default=0, ge=0)
+    node_lost_s: float = Field(default=20.0, ge=1, le=3600)
+
+    @property
+    def words(self) -> str:
+        """What people call it."""
+        if self.engine == "local":
+            return "this machine"
+        return f"dask, {self.scheduler or 'a cluster of its own on this machine'}"
+
+
 class Job(Frozen):
     """One batch: an intent applied to many items.
 
@@ -163,6 +185,7 @@ class Job(Frozen):
     gate: Gate | None = None
     client: str | None = None
     held: tuple[str, ...] = ()
+    placement: Placement = Placement()
     env_names: tuple[str, ...] = ()
     created_at: datetime
     ready_at: datetime | None = None
@@ -185,7 +208,7 @@ class Job(Frozen):
 
 
 class WorkUnit(Frozen):
-    """One item of a job and what became of it so far."""
+    """One item of a job and what became of it so far. `host` is the machine of its last attempt."""
 
     job_id: int
     seq: int
@@ -205,11 +228,15 @@ class WorkUnit(Frozen):
     session_id: str | None = None
     cost_usd: float | None = None
     duration_s: float | None = None
+    host: str | None = None
     changed: int = 0
 
 
 class UnitLine(Frozen):
-    """What a list shows of a unit, short whatever the unit holds. `note` begins its error or its output."""
+    """What a list shows of a unit, short whatever the unit holds. `note` begins its error or its output.
+
+    `host` is the machine of its last attempt.
+    """
 
     seq: int
     key: str
@@ -220,6 +247,7 @@ class UnitLine(Frozen):
     fingerprint: str | None = None
     cost_usd: float | None = None
     duration_s: float | None = None
+    host: str | None = None
     note: str = ""
 
 

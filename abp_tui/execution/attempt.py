@@ -1,4 +1,8 @@
-"""Running one claimed unit on the worker and saying what becomes of it: the test and the pool share this."""
+"""Running one claimed unit on the worker, and saying what becomes of it: all engines share this.
+
+`AttemptRunner` works on the machine that the unit runs on, which may be another than the executor's: what it
+needs and what it gives is data. What follows from that is said by the executor alone, in `concluded`.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ import select
 import signal
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +68,7 @@ def attempt_mark(store_uuid: str, attempt_id: int) -> str:
 class MailSink:
     """Sends what a worker tells of one attempt to the writer, without secrets, up to `CONVERSATION_CAP`."""
 
-    def __init__(self, mailbox: Mailbox, attempt_id: int, mask: Mask) -> None:
+    def __init__(self, mailbox: Mailbox[Any], attempt_id: int, mask: Mask) -> None:
         self._mask = mask
         self._mailbox = mailbox
         self._attempt_id = attempt_id
@@ -104,11 +108,19 @@ class MailSink:
         return options[shown.index(answer)] if answer in shown else None
 
 
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How an attempt ended, as the machine that ran it knows. `for_good`: a person has ended it."""
+
+    outcome: Outcome
+    for_good: bool = False
+
+
 class AttemptRunner:
     """Runs attempts of one job with one recipe. Shared by all slots: it holds no state of an attempt."""
 
     def __init__(
-        self, job: Job, worker: Worker[Any], store_uuid: str, database: Path, mailbox: Mailbox
+        self, job: Job, worker: Worker[Any], store_uuid: str, database: Path, mailbox: Mailbox[Any]
     ) -> None:
         self._job = job
         self._worker = worker
@@ -126,17 +138,19 @@ class AttemptRunner:
         """The prompt for an item, with the form of its answer unless the worker tells of that."""
         return self._template.render(payload) + self._form
 
-    def run(self, claim: Claim, cancel: Cancel) -> Finished:
-        """Run the claim to its end, its events going to the writer, and say what becomes of its unit."""
+    def run(self, claim: Claim, cancel: Cancel, folder: str | None = None) -> Ended:
+        """Run the claim to its end on this machine, its events going to the mailbox.
+
+        It runs in `folder`, by default the job's own.
+        """
         sink = MailSink(self._mailbox, claim.attempt_id, self._mask)
-        task = self._task(claim)
+        task = self._task(claim, folder or self._job.cwd)
         sink.event(Event(kind=EventKind.PROMPT, body=task.words))
         outcome = self._compared(claim, task, sink, cancel)
         if not outcome.ok and (cancel.requested or _ended_with_us(outcome, cancel)):
             reason = cancel.reason or outcome.error
             outcome = outcome.model_copy(update={"failure": FailureKind.INTERRUPTED, "error": reason})
-        outcome = self._mask.outcome(outcome)
-        return conclude(claim, outcome, self._job, random.random(), for_good=cancel.for_good)
+        return Ended(self._mask.outcome(outcome), cancel.for_good)
 
     def _compared(self, claim: Claim, task: Task, sink: Sink, cancel: Cancel) -> Outcome:
         """The outcome; what a test changed in the job's folder goes to the sink."""
@@ -173,12 +187,12 @@ class AttemptRunner:
             log.exception("worker %s failed on attempt %s", self._job.worker, mark)
             return Outcome.failed(FailureKind.AGENT_ERROR, f"{type(error).__name__}: {error}")
 
-    def _task(self, claim: Claim) -> Task:
+    def _task(self, claim: Claim, folder: str) -> Task:
         recipe = self._job.recipe
         return Task(
             prompt=claim.prompt,
             payload=claim.payload,
-            cwd=self._job.cwd,
+            cwd=folder,
             env=self._mark(claim),
             timers=recipe.timers,
             session_id=claim.session_id,
@@ -201,6 +215,11 @@ def _ended_with_us(outcome: Outcome, cancel: Cancel) -> bool:
     if ended_by not in SHUTDOWN_SIGNALS or outcome.failure in TIMEOUTS:
         return False
     return bool(select.select([cancel.fileno()], [], [], SHUTDOWN_WAIT_S)[0])
+
+
+def concluded(claim: Claim, ended: Ended, job: Job) -> Finished:
+    """What becomes of the unit whose attempt ended like this, wherever it ran."""
+    return conclude(claim, ended.outcome, job, random.random(), for_good=ended.for_good)
 
 
 def conclude(claim: Claim, outcome: Outcome, job: Job, jitter: float, *, for_good: bool = False) -> Finished:

@@ -8,21 +8,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from abp_tui.domain.model import Event, EventKind, Job, Lease
+from abp_tui.domain.model import Event, EventKind, Job, Lease, Placement
 from abp_tui.domain.secrecy import Mask
 from abp_tui.domain.status import JobStatus
-from abp_tui.errors import IllegalTransition, LeaseLost, StoreError
+from abp_tui.errors import EngineUnavailable, IllegalTransition, LeaseLost, StoreError
 from abp_tui.execution.assignment import Assignment, OneTest, WholeJob
-from abp_tui.execution.attempt import AttemptRunner
+from abp_tui.execution.attempt import AttemptRunner, Ended, concluded
+from abp_tui.execution.engines.base import Engine, Machines, Stage
+from abp_tui.execution.engines.choice import connected
+from abp_tui.execution.engines.local import ThisMachine
+from abp_tui.execution.engines.shipping import portable
 from abp_tui.execution.gate import Gatekeeper, gate_scope
 from abp_tui.execution.lease import take_lease
 from abp_tui.execution.loop import MOST_KEPT_CHARS, Callbacks, Loop, StopOrder
 from abp_tui.execution.mailbox import Mail, Mailbox
 from abp_tui.execution.orphans import Orphans, Walked
 from abp_tui.execution.outage import Outage, Room
-from abp_tui.execution.pool import WorkerPool
 from abp_tui.execution.recovery import end_leftovers
 from abp_tui.execution.synthesis import Synthesis
+from abp_tui.store.claims import Claim, Finished, Render
 from abp_tui.store.journal import Journal
 from abp_tui.store.repository import Repository
 from abp_tui.store.spill import Spill, read_spill, spill_path, spill_paths
@@ -59,9 +63,9 @@ class JobExecutor:
         self._job_id = job_id
         self._given_worker = worker
         self._tell = callbacks or Callbacks()
-        self._mailbox = Mailbox()
+        self._mailbox: Mailbox[Finished] = Mailbox()
         self._stop = StopOrder()
-        self._left = Mail()  # what could not be recorded before the end
+        self._left: Mail[Finished] = Mail()  # what could not be recorded before the end
 
     def stop(self) -> None:
         """Ask for what `abp stop` asks for, and the second time for it to happen at once.
@@ -75,13 +79,13 @@ class JobExecutor:
 
         Raises `LeaseHeld` while another executor runs it and `IllegalTransition` if it is not RUNNING.
         """
-        with self._tenancy(force) as (job, journal):
+        with self._machines() as machines, self._tenancy(force) as (job, journal):
             if job.status is not JobStatus.RUNNING:
                 hint = "approve it, start it or resume it first"
                 raise IllegalTransition(f"job {job.name} is {job.status}, not RUNNING", hint)
             with journal.transaction(durable=False):
                 journal.log(f"process {os.getpid()} runs it with {counted(job.desired_workers, 'worker')}")
-            return self._drive(job, journal)
+            return self._drive(job, journal, machines)
 
     def run_test(self, seq: int) -> None:
         """Run unit `seq` once, as the test of a CREATED job, and leave the job TESTING, for review.
@@ -95,7 +99,7 @@ class JobExecutor:
                 journal.move(JobStatus.TESTING, f"unit {seq} is tested")
             job = self._repository.jobs.get(job.id)
             self._tell.job_changed(job)
-            self._drive(job, journal, seq)
+            self._drive(job, journal, ThisMachine(), seq)
 
     @contextmanager
     def _tenancy(self, force: bool) -> Iterator[tuple[Job, Journal]]:
@@ -122,7 +126,21 @@ class JobExecutor:
         except StoreError as error:
             log.warning("%s", error)
 
-    def _drive(self, job: Job, journal: Journal, seq: int | None = None) -> JobStatus:
+    @contextmanager
+    def _machines(self) -> Iterator[Machines]:
+        """What the units run on; a worker that was given runs here. Before the lease, as with the worker."""
+        job = self._repository.jobs.get(self._job_id)
+        with connected(Placement() if self._is_here(job) else job.placement) as machines:
+            yield machines
+
+    def _engine(self, job: Job, machines: Machines, runner: AttemptRunner, size: int) -> Engine:
+        def ended(claim: Claim, end: Ended) -> None:
+            self._mailbox.finished(concluded(claim, end, job))
+
+        store = self._repository
+        return machines.engine(Stage(job, store.uuid, store.path, runner, self._mailbox, size, ended))
+
+    def _drive(self, job: Job, journal: Journal, machines: Machines, seq: int | None = None) -> JobStatus:
         store = self._repository
         worker = self._worker(job)
         scope = gate_scope(worker)
@@ -131,38 +149,48 @@ class JobExecutor:
         gate = Gatekeeper(job, journal, scope, for_test=seq is not None)
         runner = AttemptRunner(job, worker, store.uuid, store.path, self._mailbox)
         workers = 1 if seq is not None else job.desired_workers
-        pool = WorkerPool(runner.run, self._mailbox.finished, workers)
+        engine = self._engine(job, machines, runner, workers)
         executor = job.lease.executor if job.lease else ""
         path = spill_path(self._repository.path, job.id, executor)
         spill = Spill(path, self._repository.uuid, workers)
         outage, room = Outage(spill), Room(self._repository.path.parent)
         work = self._assignment(job, journal, runner, seq)
         loop = Loop(
-            job, journal, self._mailbox, pool, work, gate, self._tell, self._stop, outage, room, self._orphans
+            job,
+            journal,
+            self._mailbox,
+            engine,
+            work,
+            gate,
+            self._tell,
+            self._stop,
+            outage,
+            room,
+            self._orphans,
         )
         try:
             status = loop.run()
         except LeaseLost:
-            self._end_agents(pool)
+            self._end_agents(engine)
             spill.close()
             raise
         except BaseException:
-            self._end_agents(pool)
+            self._end_agents(engine)
             self._left = loop.unrecorded
             self._left.add(self._mailbox.collect(0), MOST_KEPT_CHARS)
             spill.keep(self._left.finished)
             spill.close()
             raise
-        pool.close()
+        engine.close()
         self._orphans.close()
         spill.close()
         self._tell.job_changed(self._repository.jobs.get(job.id))
         return status
 
-    def _end_agents(self, pool: WorkerPool) -> None:
-        running = pool.running
-        pool.cancel("the executor ends")
-        pool.close(meanwhile=lambda: pool.hurry() if self._stop.urgent else None)
+    def _end_agents(self, engine: Engine) -> None:
+        running = engine.running
+        engine.cancel("the executor ends")
+        engine.close(meanwhile=lambda: engine.hurry() if self._stop.urgent else None)
         self._orphans.end(running, ())
         self._orphans.close()
 
@@ -171,14 +199,27 @@ class JobExecutor:
             return OneTest(journal, runner.render, job.recipe.version, seq)
         prompt = job.post_processing_prompt
         synthesis = Synthesis(self._repository, job, prompt) if prompt is not None else None
-        return WholeJob(journal, runner.render, runner.go_on, job, synthesis)
+        if self._is_here(job):
+            return WholeJob(journal, runner.render, runner.go_on, job, synthesis)
+        # A session that an agent has left is on the machine where it was left.
+        return WholeJob(journal, self._render_to_travel(job, runner), None, job, synthesis)
+
+    def _is_here(self, job: Job) -> bool:
+        """Whether the units run on this machine."""
+        return self._given_worker is not None or job.placement.engine == "local"
+
+    def _render_to_travel(self, job: Job, runner: AttemptRunner) -> Render:
+        if not job.placement.ship_files_mb:
+            return runner.render
+        return lambda payload: runner.render(portable(payload, job.cwd))
 
     def _abandon(self, journal: Journal, error: BaseException) -> None:
         """Keep what the agents had finished, put the rest back, and hold the job, saying why.
 
         Where the database can't take it, the spill file has it, for the next executor.
         """
-        reason = Mask(os.environ).text(f"its executor failed: {type(error).__name__}: {error}")
+        why = str(error) if isinstance(error, EngineUnavailable) else f"{type(error).__name__}: {error}"
+        reason = Mask(os.environ).text(f"its executor failed: {why}")
         try:
             job = self._repository.jobs.get(self._job_id)
             with journal.transaction(durable=True):

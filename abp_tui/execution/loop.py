@@ -20,11 +20,11 @@ from abp_tui.execution.assignment import Assignment
 from abp_tui.execution.attempt import hold_reason
 from abp_tui.execution.breaker import Breaker
 from abp_tui.execution.budget import Budget
+from abp_tui.execution.engines.base import Engine
 from abp_tui.execution.gate import Gatekeeper
 from abp_tui.execution.mailbox import Mail, Mailbox
 from abp_tui.execution.orphans import Orphans
 from abp_tui.execution.outage import Outage, Room
-from abp_tui.execution.pool import WorkerPool
 from abp_tui.execution.questions import OpenQuestions
 from abp_tui.liveness import BEAT_S, started_at
 from abp_tui.store.claims import Claim, Finished, Orders, Started
@@ -65,14 +65,14 @@ class StopOrder:
 
 
 class Loop:
-    """Runs an assignment on a pool. The calling thread is the only one that writes."""
+    """Runs an assignment on an engine. The calling thread is the only one that writes."""
 
     def __init__(
         self,
         job: Job,
         journal: Journal,
-        mailbox: Mailbox,
-        pool: WorkerPool,
+        mailbox: Mailbox[Finished],
+        engine: Engine,
         work: Assignment,
         gate: Gatekeeper,
         tell: Callbacks,
@@ -83,7 +83,7 @@ class Loop:
     ) -> None:
         self._journal = journal
         self._mailbox = mailbox
-        self._pool = pool
+        self._engine = engine
         self._work = work
         self._gate = gate
         self._tell = tell
@@ -94,8 +94,10 @@ class Loop:
         self._budget = Budget(job.budget_usd, *journal.spending())
         self._breaker = Breaker(job.max_failures_in_row)
         self._workers = job.desired_workers
-        self._in_flight = 0  # attempts whose end has not been heard of, also where the pool is done with them
-        self.unrecorded = Mail()
+        self._in_flight = (
+            0  # attempts whose end has not been heard of, also where the engine is done with them
+        )
+        self.unrecorded: Mail[Finished] = Mail()
         self._questions = OpenQuestions()
         self._dropped = 0
         self._hold: str | None = None  # of its own accord, for good
@@ -143,8 +145,8 @@ class Loop:
         self._look()
         if self.unrecorded.finished:  # before it is said that they have ended
             ended = [end.claim.attempt_id for end in self.unrecorded.finished]
-            self._orphans.end(ended, self._pool.running)
-        self._short_of = self._room.lacks()
+            self._orphans.end(ended, self._engine.running)
+        self._short_of = self._room.lacks() or self._engine.lacks()
         wanted = self._wanted()
         if self.unrecorded or wanted or time.monotonic() - self._written >= BEAT_S:
             self._write()
@@ -161,19 +163,20 @@ class Loop:
             self._hold = self._hold or "stopped by a signal"
             self._end_agents(self._hold)
         if self._stop.urgent:
-            self._pool.hurry()
+            self._engine.hurry()
+        self._hold = self._hold or self._engine.lost()
         if (version := self._journal.data_version()) != self._seen:
             self._nothing_until = 0.0
             self._obey(self._journal.orders_now())
             self._gate.look()
-            self._pool.end(self._journal.ends_asked(), BY_A_PERSON)
+            self._engine.end(self._journal.ends_asked(), BY_A_PERSON)
             self._questions.bring_answers(self._journal)
             self._seen = version  # at last: what could not be read is read again
 
     def _obey(self, orders: Orders) -> None:
         if orders.workers != self._workers:
             self._workers = orders.workers
-            self._pool.resize(orders.workers)
+            self._engine.resize(orders.workers)
         if orders.desired is Desired.RUN:
             self._asked, self._ending = None, False
         elif orders.desired is Desired.PAUSE:
@@ -185,7 +188,7 @@ class Loop:
     def _end_agents(self, reason: str) -> None:
         if not self._ending:
             self._ending = True
-            self._pool.cancel(reason)
+            self._engine.cancel(reason)
 
     def _held(self) -> str | None:
         """Why the job must be held, by what the faces want at this moment; None if it goes on."""
@@ -202,26 +205,29 @@ class Loop:
             asked = self._questions.write(self._journal, mail.asked)
             finished = self._journal.finish(mail.finished)
             self._gate.record(finished)
-            self._log(finished)
+            self._log(finished, mail.notes)
             claims = self._claim()
         self._written = time.monotonic()
         self._waiting = self._short_of
         self._questions.written(asked)
         self._work.taken(claims)
         self._in_flight += len(claims)
-        self._pool.give(claims)
+        self._engine.give(claims)
         self.unrecorded, self._dropped = Mail(), 0
         self._outage.over()
         self._report(mail, finished, claims)
 
-    def _record(self, mail: Mail) -> None:
+    def _record(self, mail: Mail[Finished]) -> None:
         ended = {end.claim.attempt_id for end in mail.finished}
         running = [(i, pid, started_at(pid)) for i, pid in mail.processes if i not in ended]
         self._journal.started(Started(i, pid, at) for i, pid, at in running if at is not None)
+        self._journal.started(mail.started)
         self._journal.sessions(mail.sessions)
         self._journal.events(mail.events)
 
-    def _log(self, finished: list[Finished]) -> None:
+    def _log(self, finished: list[Finished], notes: list[tuple[str, str]]) -> None:
+        for level, note in notes:
+            self._journal.log(note, level=level)
         for end in finished:
             if end.unit_status is UnitStatus.FAILED:
                 self._journal.log(f"failed: {end.outcome.error}", level="error", seq=end.claim.seq)
@@ -251,13 +257,13 @@ class Loop:
         return claims
 
     def _wanted(self) -> int:
-        """How many units to claim now: what the pool can use, the gate lets through and the budget allows."""
+        """How many units to claim now: what the engine can use, the gate lets through, the budget allows."""
         if self._hold or self._asked or self._nothing_until is None or time.time() < self._nothing_until:
             return 0
         room = self._gate.room(self._in_flight)
         if self._short_of or room == 0:
             return 0
-        wanted, affordable = self._pool.demand(), self._budget.affordable(self._in_flight)
+        wanted, affordable = self._engine.demand(), self._budget.affordable(self._in_flight)
         wanted = wanted if room is None else min(wanted, room)
         if affordable is None:
             return wanted
@@ -265,7 +271,7 @@ class Loop:
             self._hold = f"the budget of ${self._budget.limit_usd:g} is reached; `abp set` raises it"
         return min(wanted, affordable)
 
-    def _report(self, mail: Mail, finished: list[Finished], claims: list[Claim]) -> None:
+    def _report(self, mail: Mail[Finished], finished: list[Finished], claims: list[Claim]) -> None:
         if self._tell.event is not _ignore:
             for attempt_id, _, event in mail.events:
                 self._tell.event(attempt_id, event)

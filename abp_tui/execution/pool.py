@@ -1,4 +1,4 @@
-"""The slots: each takes a claimed unit, runs it, and takes the next; their number can change meanwhile."""
+"""The slots: each takes a given attempt, runs it, and takes the next; their number can change meanwhile."""
 
 from __future__ import annotations
 
@@ -8,12 +8,9 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from math import ceil
 from queue import SimpleQueue
+from typing import Generic, Protocol, TypeVar
 
-from abp_tui.store.claims import Claim, Finished
 from abp_tui.workers.cancel import Cancel
-
-Run = Callable[[Claim, Cancel], Finished]
-Done = Callable[[Finished], None]
 
 AHEAD_BELOW_S = 0.2
 LEAD_S = 0.03  # work for about as long as the writer needs from one round to the next
@@ -22,15 +19,32 @@ RECENT = 20
 JOIN_S = 0.2
 
 
-class WorkerPool:
-    """Runs claims on up to `size` threads. What a claim's end means is not for the pool to know."""
+class Numbered(Protocol):
+    """What can be run: an attempt, known by its id."""
 
-    def __init__(self, run: Run, done: Done, size: int) -> None:
+    @property
+    def attempt_id(self) -> int:
+        """The id of the attempt."""
+
+
+WorkT = TypeVar("WorkT", bound=Numbered)
+EndT = TypeVar("EndT")
+
+
+class WorkerPool(Generic[WorkT, EndT]):
+    """Runs attempts on up to `size` threads, and tells `done` of each with its end.
+
+    What an end means is not for the pool to know.
+    """
+
+    def __init__(
+        self, run: Callable[[WorkT, Cancel], EndT], done: Callable[[WorkT, EndT], object], size: int
+    ) -> None:
         self._run = run
         self._done = done
         self._size = size
         self._lock = threading.Lock()
-        self._queue: SimpleQueue[Claim | None] = SimpleQueue()
+        self._queue: SimpleQueue[WorkT | None] = SimpleQueue()
         self._threads: set[threading.Thread] = set()
         self._given: dict[int, Cancel] = {}
         self._durations: deque[float] = deque(maxlen=RECENT)
@@ -50,12 +64,12 @@ class WorkerPool:
         with self._lock:
             return max(0, self._size * (1 + self._ahead()) - len(self._given))
 
-    def give(self, claims: Iterable[Claim]) -> None:
-        """Hand over claims to be run."""
+    def give(self, works: Iterable[WorkT]) -> None:
+        """Hand over attempts to be run."""
         with self._lock:
-            for claim in claims:
-                self._given[claim.attempt_id] = Cancel()
-                self._queue.put(claim)
+            for work in works:
+                self._given[work.attempt_id] = Cancel()
+                self._queue.put(work)
             while len(self._threads) < min(self._size, len(self._given)):
                 self._start_thread()
 
@@ -114,21 +128,21 @@ class WorkerPool:
         thread.start()
 
     def _slot(self) -> None:
-        while (claim := self._queue.get()) is not None:
+        while (work := self._queue.get()) is not None:
             began = time.monotonic()
-            with self._given[claim.attempt_id] as cancel:
-                end = self._run(claim, cancel)
+            with self._given[work.attempt_id] as cancel:
+                end = self._run(work, cancel)
             leave = self._book(
-                claim, time.monotonic() - began
+                work, time.monotonic() - began
             )  # first, so that whoever reads of the end finds the slot free
-            self._done(end)
+            self._done(work, end)
             if leave:
                 return
 
-    def _book(self, claim: Claim, seconds: float) -> bool:
-        """Book a claim's end; says whether this slot is one too many now."""
+    def _book(self, work: WorkT, seconds: float) -> bool:
+        """Book an attempt's end; says whether this slot is one too many now."""
         with self._lock:
-            del self._given[claim.attempt_id]
+            del self._given[work.attempt_id]
             self._durations.append(seconds)
             if len(self._threads) <= self._size:
                 return False

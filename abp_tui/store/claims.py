@@ -39,11 +39,13 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The process that runs an attempt."""
+    """Where an attempt runs: its machine, if that is another one, and its process, once there is one."""
 
     attempt_id: int
-    pid: int
-    pid_started: float
+    pid: int | None = None
+    pid_started: float | None = None
+    host: str | None = None
+    boot_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

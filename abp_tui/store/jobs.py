@@ -9,7 +9,7 @@ from typing import Any
 
 from peewee import JOIN, SQL, IntegrityError, fn
 
-from abp_tui.domain.model import Bucket, Job, Question, Recipe
+from abp_tui.domain.model import Bucket, Job, Placement, Question, Recipe
 from abp_tui.domain.status import Desired, JobStatus, UnitKind, check_job_step
 from abp_tui.errors import DuplicateKey, IllegalTransition, InvalidInput, LeaseHeld, NotFound
 from abp_tui.plugins import suggest
@@ -236,6 +236,11 @@ class Jobs:
     def clear_units(self, job_id: int) -> None:
         """Delete the units of a job that is not ready: they could not all be found."""
         delete_units(self._db, job_id)
+
+    def place(self, job_id: int, placement: Placement) -> None:
+        """Keep where the job's units run; its next executor goes by it."""
+        kept = placement.model_copy(update={"placed": True}).model_dump_json()
+        self._db.run(JobRow.update(placement=kept, change=JobRow.change + 1).where(JobRow.id == job_id))
 
     def remember_environment(self, job_id: int, names: Iterable[str]) -> None:
         """Keep the names (never the values) of the variables the job was launched with."""

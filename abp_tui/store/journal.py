@@ -65,7 +65,10 @@ _ATTEMPT = (
     "INSERT INTO attempt (id, job_id, seq, number, purpose, recipe_version, executor, host, boot_id, "
     "status, started_at, prompt) VALUES {rows}"
 )
-_STARTED = "UPDATE attempt SET pid = ?, pid_started = ?, pgid = ? WHERE id = ?"
+_STARTED = (
+    "UPDATE attempt SET pid = ?, pid_started = ?, pgid = ?, host = coalesce(?, host), "
+    "boot_id = coalesce(?, boot_id) WHERE id = ?"
+)
 _EVENT = "INSERT INTO event (attempt_id, at, kind, title, ref, is_error, body, raw) VALUES {rows}"
 _END_ATTEMPT = (
     "UPDATE attempt SET status = e.column2, outcome = e.column3, "
@@ -200,8 +203,8 @@ class Journal:
         return dict(zip(names, row, strict=True))
 
     def started(self, starts: Iterable[Started]) -> None:
-        """Record the processes of attempts, so that they can be found again after a crash."""
-        rows = ((s.pid, s.pid_started, s.pid, s.attempt_id) for s in starts)
+        """Record where attempts run, so that their processes can be found again after a crash."""
+        rows = ((s.pid, s.pid_started, s.pid, s.host, s.boot_id, s.attempt_id) for s in starts)
         self._connection.executemany(_STARTED, rows)
 
     def sessions(self, sessions: Iterable[tuple[int, str]]) -> None:

@@ -63,6 +63,11 @@ def hold_jobs_of_clients(db: SqliteDatabase) -> None:
     db.execute_sql("ALTER TABLE job ADD COLUMN held TEXT NOT NULL DEFAULT '[]'")
 
 
+def add_placement(db: SqliteDatabase) -> None:
+    """Version 7: where the units of a job run."""
+    db.execute_sql("ALTER TABLE job ADD COLUMN placement TEXT")
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     create_tables,
     add_breaker_and_waiting,
@@ -70,6 +75,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     index_causes,
     add_time_worked,
     hold_jobs_of_clients,
+    add_placement,
 )
 
 

@@ -16,6 +16,7 @@ from abp_tui.domain.model import (
     Lease,
     LogEntry,
     Outcome,
+    Placement,
     Question,
     Recipe,
     Timers,
@@ -88,8 +89,15 @@ def job_from(row: Row, recipe: Recipe, question: Question | None = None) -> Job:
         question=question,
         gate=gate_from(row),
         held=tuple(load(row["held"])),
+        placement=placement_from(row),
         env_names=tuple(load(row["env_names"])),
     )
+
+
+def placement_from(row: Row) -> Placement:
+    """Where the units of a job run."""
+    kept = load(row["placement"])
+    return Placement(placed=False) if kept is None else Placement.model_validate(kept)
 
 
 def lease_from(row: Row) -> Lease | None:
@@ -111,7 +119,7 @@ def gate_from(row: Row) -> Gate | None:
 
 _UNIT_SAME = (
     "seq kind key status verdict attempts failures not_before output error failure_kind fingerprint "
-    "session_id cost_usd duration_s"
+    "session_id cost_usd duration_s host"
 ).split()
 
 

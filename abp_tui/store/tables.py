@@ -81,6 +81,7 @@ class JobRow(Model):
     gate_scope = TextField(null=True)
     client = TextField(null=True)
     held = TextField(constraints=JSON_LIST)
+    placement = TextField(null=True)
     env_names = TextField(constraints=JSON_LIST)
     created_at = DoubleField()
     ready_at = DoubleField(null=True)

@@ -35,6 +35,9 @@ SEARCHED_AT_ONCE = 2_000  # units: so often a search can be ended
 
 _CHANGED = "SELECT seq FROM unit INDEXED BY unit_changed WHERE job_id = ? AND changed > ? LIMIT ?"
 
+_HOST = SQL(
+    "(SELECT host FROM attempt a WHERE a.job_id = t1.job_id AND a.seq = t1.seq AND a.number = t1.attempts)"
+).alias("host")
 _LINE = (
     UnitRow.seq,
     UnitRow.key,
@@ -45,6 +48,7 @@ _LINE = (
     UnitRow.fingerprint,
     UnitRow.cost_usd,
     UnitRow.duration_s,
+    _HOST,
     fn.substr(fn.coalesce(UnitRow.error, UnitRow.output, ""), 1, NOTE_LENGTH).alias("note"),
 )
 
@@ -57,7 +61,7 @@ class Units:
 
     def get(self, job_id: int, seq: int) -> WorkUnit:
         """One unit, whole; raises `NotFound`."""
-        if row := self._db.row(UnitRow.select().where(_of(job_id) & (UnitRow.seq == seq))):
+        if row := self._db.row(UnitRow.select(UnitRow, _HOST).where(_of(job_id) & (UnitRow.seq == seq))):
             return unit_from(row)
         raise NotFound(f"job j{job_id} has no unit {seq}", "see `abp units`")
 
@@ -69,7 +73,7 @@ class Units:
             where = _items(job_id) & (UnitRow.seq > after)
         else:
             where = _of(job_id) & _among(_in_order(_OF_STATUS, job_id, after, job_id, status, limit))
-        query = UnitRow.select().where(where).order_by(UnitRow.seq).limit(limit)
+        query = UnitRow.select(UnitRow, _HOST).where(where).order_by(UnitRow.seq).limit(limit)
         return [unit_from(row) for row in self._db.rows(query)]
 
     def stream(self, job_id: int, *, state: str | None = None, chunk: int = STREAMED) -> Iterator[WorkUnit]:
@@ -151,7 +155,9 @@ class Units:
 
     def synthesis(self, job_id: int) -> WorkUnit | None:
         """The unit of the synthesis step, if the job has one."""
-        query = UnitRow.select().join(JobRow, on=(JobRow.id == UnitRow.job) & (JobRow.total == UnitRow.seq))
+        query = UnitRow.select(UnitRow, _HOST).join(
+            JobRow, on=(JobRow.id == UnitRow.job) & (JobRow.total == UnitRow.seq)
+        )
         row = self._db.row(query.where(_of(job_id) & (UnitRow.kind == UnitKind.POST)))
         return unit_from(row) if row else None
 

@@ -118,8 +118,13 @@ class Verbs:
     def _launch(self, job: Job, *, force: bool = False) -> Job:
         if self._worker is not None:
             return job
+        from abp_tui.execution.engines.choice import require
         from abp_tui.execution.launch import launch_executor
 
+        if not job.placement.placed:
+            self.repository.jobs.place(job.id, self.settings.placement)
+            job = self.repository.jobs.get(job.id)
+        require(job.placement)
         return launch_executor(self.repository, job, force=force)
 
     def _ask(self, job: Job, desired: Desired) -> Job:

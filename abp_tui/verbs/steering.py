@@ -6,12 +6,14 @@ import time
 from collections.abc import Mapping, Sequence
 
 from abp_tui.creation import check_limits, with_timers
-from abp_tui.domain.model import Cause, Job, WorkUnit
+from abp_tui.domain.model import Cause, Job, Placement, WorkUnit
 from abp_tui.domain.status import Desired, JobStatus, UnitStatus
 from abp_tui.errors import IllegalTransition, InvalidInput, LeaseHeld, NotFound
+from abp_tui.execution.engines.choice import require
 from abp_tui.execution.lease import lease_lives
 from abp_tui.liveness import Liveness, judge
 from abp_tui.plugins import suggest
+from abp_tui.settings import Settings
 from abp_tui.verbs.base import Ref, Verbs, next_step
 from abp_tui.words import counted
 
@@ -61,6 +63,28 @@ class Steering(Verbs):
         if job.status is not JobStatus.PAUSED:
             raise IllegalTransition(f"job {job.name} is {job.status}, not PAUSED", next_step(job))
         return self._run(job, "resumed")
+
+    def place(
+        self,
+        job_id: Ref,
+        engine: str | None = None,
+        scheduler: str | None = None,
+        *,
+        ship_files: bool | None = None,
+    ) -> Job:
+        """Say where the job's units run, from its next start on: what is None stays as it is.
+
+        A `scheduler` means the engine `dask`. Raises `InvalidInput`, `EngineUnavailable` where a library is
+        missing, and `IllegalTransition` while the job is run.
+        """
+        job = self.repository.jobs.find(job_id)
+        if job.status is JobStatus.RUNNING and lease_lives(job):
+            hint = f"`abp stop {job.name}` first, then resume it there"
+            raise IllegalTransition(f"job {job.name} runs on {job.placement.words}", hint)
+        placement = placed(job.placement, self.settings, engine, scheduler, ship_files)
+        require(placement)
+        self.repository.jobs.place(job.id, placement)
+        return self.repository.jobs.get(job.id)
 
     def _try_gate(self, job: Job) -> Job:
         if job.gate is not None:
@@ -203,3 +227,19 @@ class Steering(Verbs):
                 return True
             time.sleep(LOOK_S)
         return False
+
+
+def placed(
+    kept: Placement, settings: Settings, engine: str | None, scheduler: str | None, ship_files: bool | None
+) -> Placement:
+    """A placement with these changes to the one that was kept, or to that of the settings."""
+    base = kept if kept.placed else settings.placement
+    name = engine or ("dask" if scheduler or ship_files else base.engine)
+    if name == "local":
+        if scheduler or ship_files:
+            raise InvalidInput("the engine local has no scheduler and ships no files", "leave --engine away")
+        return Placement()
+    ships = settings.ship_files_mb if ship_files else 0.0 if ship_files is False else base.ship_files_mb
+    address = scheduler or (base.scheduler if engine is None or base.engine == "dask" else settings.scheduler)
+    lost_s = settings.node_lost_s
+    return Placement(engine="dask", scheduler=address, ship_files_mb=ships, node_lost_s=lost_s)

@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 
 from tests.bench import (
     creating,
+    dask_nodes,
     events,
     idle,
     look,
@@ -33,6 +34,7 @@ ROWS: dict[str, Callable[[Setting], Iterator[Result]]] = {
     "200 workers": many_workers.measure,
     "million": million.measure,
     "idle": idle.measure,
+    "dask": dask_nodes.measure,
     "ls": look.ls,
     "show": look.show,
     "creating": creating.measure,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from peewee import SqliteDatabase
 
-from abp_tui.domain.model import Lease
+from abp_tui.domain.model import Lease, Placement
 from abp_tui.errors import StoreError
 from abp_tui.liveness import identity
 from abp_tui.store.database import APPLICATION_ID
@@ -91,6 +91,7 @@ def test_a_file_of_version_1_gets_what_came_later(repository: Repository) -> Non
             "running_since",
             "client",
             "held",
+            "placement",
         ):
             connection.execute(f"ALTER TABLE job DROP COLUMN {column}")
         connection.execute("ALTER TABLE gate DROP COLUMN tries")
@@ -100,6 +101,7 @@ def test_a_file_of_version_1_gets_what_came_later(repository: Repository) -> Non
     job = mended.jobs.find("old")
     assert (job.max_failures_in_row, job.waiting, job.gate) == (10, None, None)
     assert (job.client, job.held) == (None, ())
+    assert job.placement == Placement(placed=False)
     assert mended.gates.get("a").tries == 0
     assert mended.causes.of(job.id) == []
     assert version_of(repository.path) == NEWEST

@@ -5,8 +5,10 @@ import sqlite3
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from peewee import SqliteDatabase
 
 from abp_tui.domain.status import JobStatus, Phase
+from abp_tui.store.migrations import add_time_worked
 from abp_tui.store.repository import Repository
 from abp_tui.views import JobView, view_job
 from tests.execution.test_lease import lease_of
@@ -70,8 +72,10 @@ def test_jobs_from_before_have_worked_until_what_was_last_heard_of_them(reposito
         connection.execute("UPDATE job SET finished_at = finished_at - 100 WHERE finished_at IS NOT NULL")
         for column in ("worked_s", "running_since"):
             connection.execute(f"ALTER TABLE job DROP COLUMN {column}")
-        connection.execute("PRAGMA user_version = 4")
-    jobs = {job.name: view_job(job) for job in Repository(repository.path).jobs.all()}
+    db = SqliteDatabase(str(repository.path))
+    with db.connection_context():
+        add_time_worked(db)
+    jobs = {job.name: view_job(job) for job in repository.jobs.all()}
     worked = {name: round(job.time_worked() / 100) for name, job in jobs.items()}
     assert worked == {"ended": 4, "rests": 5, "runs": 5, "new": 0}
     assert [name for name, job in jobs.items() if job.running_since] == ["runs"]

@@ -246,9 +246,10 @@ class UnitList(LineList):
 
 
 def said(running: RunningUnit) -> str:
-    """The last thing an agent said or did, on one line."""
+    """The last thing an agent said or did, on one line, behind the machine where that is another one."""
+    where = f"{one_line(running.host)}  " if running.host else ""
     last = running.last
     if last is None:
-        return ""
+        return where
     body = tool_words(last.body) if last.kind is EventKind.TOOL_CALL else last.body
-    return one_line(f"{last.title}  {body}" if last.title else body)
+    return where + one_line(f"{last.title}  {body}" if last.title else body)

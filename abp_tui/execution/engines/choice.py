@@ -1,0 +1,34 @@
+"""The engine that a job is to run on; an engine's library is imported only where it is used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+
+from abp_tui.domain.model import Placement
+from abp_tui.errors import EngineUnavailable
+from abp_tui.execution.engines.base import Machines
+from abp_tui.execution.engines.local import ThisMachine
+
+
+@contextmanager
+def connected(placement: Placement) -> Iterator[Machines]:
+    """The machines that a job's units run on; raises `EngineUnavailable` where they can't be had."""
+    if placement.engine == "local":
+        yield ThisMachine()
+        return
+    require(placement)
+    from abp_tui.execution.engines.dask import DaskCluster
+
+    with DaskCluster(placement) as cluster:
+        yield cluster
+
+
+def require(placement: Placement) -> None:
+    """Raise `EngineUnavailable` where the engine's library is not installed."""
+    if placement.engine != "dask":
+        return
+    if find_spec("distributed") is None:
+        hint = "pip install 'abp-tui[dask]', here and on the nodes"
+        raise EngineUnavailable("the engine dask needs the library distributed", hint)

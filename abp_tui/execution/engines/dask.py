@@ -1,0 +1,328 @@
+"""Units on the nodes of a Dask cluster, its connections those of Dask: only their ends are the executor's.
+
+The executor's thread gives claims and orders; one thread with an event loop talks with the nodes. What the
+two share, the claims that each node has, is under one lock. A claim that is no node's any more is over: what
+comes of it later is dropped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable
+from functools import partial
+from types import TracebackType
+
+from abp_tui.domain.failure import FailureKind
+from abp_tui.domain.model import MAX_WORKERS, Event, EventKind, Outcome, Placement, Usage
+from abp_tui.domain.status import Purpose
+from abp_tui.errors import AbpError, EngineUnavailable, InvalidInput
+from abp_tui.execution.attempt import Ended
+from abp_tui.execution.engines.base import Engine, Stage
+from abp_tui.execution.engines.dask_cluster import CLOSE_S, UNREACHABLE, Cluster, travelling
+from abp_tui.execution.engines.dask_node import Node, Rhythm
+from abp_tui.execution.engines.dask_relay import Ticket
+from abp_tui.execution.engines.local import LocalEngine
+from abp_tui.execution.engines.shipping import MB, keep, parcel
+from abp_tui.execution.engines.wire import CancelAll, End, Hurry, News, Opening, Over, packed
+from abp_tui.paths import artifacts_folder
+from abp_tui.store.claims import Claim, Started
+from abp_tui.words import counted
+
+LOOK_S = 1.0  # for nodes that come
+CLOSE_LOOK_S = 0.2
+MOST_NODES = 400  # each takes one of the scheduler's connections all the time, of 512 by default
+
+log = logging.getLogger(__name__)
+
+
+class DaskCluster:
+    """The cluster that a placement names, connected to for as long as this context lasts."""
+
+    def __init__(self, placement: Placement) -> None:
+        self._cluster = Cluster(placement)
+
+    def __enter__(self) -> DaskCluster:
+        self._cluster.open()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._cluster.close()
+
+    def engine(self, stage: Stage) -> Engine:
+        """The engine of one job on all nodes that are there; raises `EngineUnavailable` where all refuse."""
+        engine = DaskEngine(stage, self._cluster)
+        engine.begin()
+        return engine
+
+
+class DaskEngine:
+    """Runs the claims of one job on the nodes of a cluster; a synthesis step here, where its results are."""
+
+    def __init__(self, stage: Stage, cluster: Cluster) -> None:
+        placement = stage.job.placement
+        self._stage = stage
+        self._cluster = cluster
+        self._rhythm = Rhythm(placement.node_lost_s)
+        self._most_bytes = int(placement.ship_files_mb * MB)
+        self._here = LocalEngine(stage.runner.run, stage.ended, 1)
+        self._lock = threading.Lock()
+        self._size = stage.size
+        self._nodes: dict[str, Node] = {}
+        self._refused: set[str] = set()
+        self._scheduler_gone: str | None = None
+        self._closing = False
+        self._variables = travelling(os.environ)
+        self._watch: asyncio.Task[None]
+
+    def begin(self) -> None:
+        """Open a session on each node that is there; raises `EngineUnavailable` where all refuse."""
+        self._cluster.call(self._begin())
+
+    # For the executor's thread
+
+    @property
+    def running(self) -> frozenset[int]:
+        """The attempts that are running or about to."""
+        with self._lock:
+            away = {attempt for node in self._nodes.values() for attempt in node.claims}
+        return self._here.running | away
+
+    def demand(self) -> int:
+        """How many more claims can be used now."""
+        with self._lock:
+            free = sum(node.free for node in self._nodes.values())
+            given = sum(len(node.claims) for node in self._nodes.values()) + len(self._here.running)
+        return max(0, min(self._size - given, free))
+
+    def give(self, works: Iterable[Claim]) -> None:
+        """Hand over claims, each to the node with the most room."""
+        homeless: list[Claim] = []
+        for claim in works:
+            if claim.purpose is Purpose.POST:
+                self._here.give([claim])
+            elif not self._place(claim):
+                homeless.append(claim)
+        for claim in homeless:  # their node was lost a moment ago
+            self._stage.ended(claim, _interrupted("no node has room any more"))
+
+    def resize(self, size: int) -> None:
+        """Change how many run side by side."""
+        with self._lock:
+            self._size = size
+
+    def cancel(self, reason: str) -> None:
+        """End all running attempts."""
+        self._here.cancel(reason)
+        self._to_all(CancelAll(reason))
+
+    def end(self, attempt_ids: Iterable[int], reason: str) -> None:
+        """End these attempts for good."""
+        ids = list(attempt_ids)
+        self._here.end(ids, reason)
+        with self._lock:
+            where = [(node, i) for i in ids for node in self._nodes.values() if i in node.claims]
+        for node, attempt in where:
+            self._post(node, End(attempt, reason))
+
+    def hurry(self) -> None:
+        """Have all attempts that are being ended be over now; a silent node is not waited for."""
+        self._here.hurry()
+        with self._lock:
+            for node in self._nodes.values():
+                node.hurried = True
+        self._to_all(Hurry())
+
+    def close(self, meanwhile: Callable[[], object] = lambda: None) -> None:
+        """Wait until all that was given has ended, then let go of the nodes and of the cluster."""
+        self._here.close(meanwhile)
+        while self.running:
+            time.sleep(CLOSE_LOOK_S)
+            meanwhile()
+        self._cluster.call(self._end())
+        self._cluster.close()
+
+    def lacks(self) -> str | None:
+        """A node, where none is there."""
+        with self._lock:
+            return None if self._nodes else f"no node is there for it at {self._cluster.name}"
+
+    def lost(self) -> str | None:
+        """That the scheduler is gone."""
+        return self._scheduler_gone
+
+    # On the event loop
+
+    async def heard(self, node: Node, news: News) -> None:
+        """Leave what has come for the writer; of attempts that are not this node's (any more), nothing."""
+        shift = time.time() - news.sent_at  # its clock may be another
+        box = self._stage.mailbox
+        box.forward(
+            [(i, at + shift, event) for i, at, event in news.events if i in node.claims],
+            [(i, session) for i, session in news.sessions if i in node.claims],
+            [started for started in news.started if started.attempt_id in node.claims],
+        )
+        for over in news.over:
+            if over.attempt_id in node.claims:
+                await self._over(node, over)
+
+    def left(self, node: Node, why: str) -> None:
+        """A node is lost: its units wait again, and nothing that may still come of them counts."""
+        node.stop()
+        with self._lock:
+            if self._nodes.get(node.address) is node:
+                del self._nodes[node.address]
+            claims, node.claims = list(node.claims.values()), {}
+        if not self._closing:
+            units = (
+                f"{counted(len(claims), 'unit')} of it start over elsewhere" if claims else "it ran nothing"
+            )
+            self._note(f"a node is lost, {units}: {why}")
+        for claim in claims:
+            self._stage.ended(claim, _interrupted(f"its node is lost: {why}"))
+
+    async def _over(self, node: Node, over: Over) -> None:
+        claim = node.claims[over.attempt_id]
+        if over.files or over.kept_back:
+            await asyncio.to_thread(self._keep, claim, over)
+        self._finish(node, claim, over.ended)
+
+    def _keep(self, claim: Claim, over: Over) -> None:
+        """Keep files that a unit has changed beside the database, and say so in its conversation."""
+        folder = artifacts_folder(self._stage.database, self._stage.job.id)
+        try:
+            kept = keep(over.files, folder / f"unit-{claim.seq}" / f"attempt-{claim.number}")
+        except (OSError, AbpError) as error:
+            kept, problem = [], f"can't be kept: {error}"
+        else:
+            problem = f"too large to come back: {over.kept_back}" if over.kept_back else ""
+        words = "\n".join([*map(str, kept), *([problem] if problem else [])])
+        event = Event(kind=EventKind.NOTICE, title="files changed", body=words, is_error=bool(problem))
+        self._stage.mailbox.events(claim.attempt_id, [event])
+
+    async def _begin(self) -> None:
+        try:
+            addresses = await self._cluster.addresses()
+        except UNREACHABLE as error:
+            raise EngineUnavailable(f"the scheduler at {self._cluster.name} is gone: {error}") from error
+        problems = [problem for problem in await asyncio.gather(*map(self._admit, addresses)) if problem]
+        if problems and not self._nodes:
+            raise problems[0]
+        self._stage.mailbox.note(self._summary())
+        self._watch = asyncio.create_task(self._watch_scheduler())
+
+    def _summary(self) -> str:
+        """What there is to run on, and how what travels to it is kept."""
+        nodes, slots = len(self._nodes), sum(node.slots for node in self._nodes.values())
+        words = f"{counted(nodes, 'node')} with {counted(slots, 'slot')} at {self._cluster.name}"
+        private = all(address.startswith(("tls:", "tcp://127.0.0.1:")) for address in self._nodes)
+        return words if private else f"{words}; prompts and keys travel unencrypted, as its connections are"
+
+    async def _admit(self, address: str) -> EngineUnavailable | None:
+        """Open a session on a node; returns why it can't be had, if so."""
+        node = Node(address, self._cluster, self._ticket, self._rhythm)
+        try:
+            await self._cluster.check_versions(address)
+            await node.open(self)
+        except UNREACHABLE as error:
+            return EngineUnavailable(f"the node {address} does not answer: {error}")
+        except EngineUnavailable as problem:
+            self._refused.add(address)
+            self._note(f"left aside: {problem}")
+            return problem
+        with self._lock:
+            self._nodes[address] = node
+        self._stage.mailbox.wake()
+        return None
+
+    def _ticket(self, session: str) -> Ticket:
+        stage = self._stage
+        opening = Opening(stage.job, stage.store_uuid, 0, self._rhythm.lease_s)
+        job = f"{stage.store_uuid}:{stage.job.id}"
+        return Ticket(session, job, self._variables, MAX_WORKERS, opening)
+
+    async def _watch_scheduler(self) -> None:
+        """Admit nodes that come, and see whether the scheduler is there, until that is lost for good."""
+        answered = time.monotonic()
+        while True:
+            try:
+                addresses = await self._cluster.addresses()
+                answered = time.monotonic()
+            except (*UNREACHABLE, asyncio.CancelledError) as error:
+                if self._closing:
+                    return
+                if time.monotonic() - answered > self._rhythm.lost_s / 2:
+                    why = str(error).partition("\n")[0] or "no answer"
+                    self._scheduler_gone = f"the scheduler at {self._cluster.name} is lost: {why}"
+                    self._stage.mailbox.wake()
+                    return
+            else:
+                await self._admit_new(addresses)
+            await asyncio.sleep(LOOK_S)
+
+    async def _admit_new(self, addresses: list[str]) -> None:
+        self._refused &= set(addresses)
+        new = [each for each in addresses if each not in self._nodes and each not in self._refused]
+        room = MOST_NODES - len(self._nodes)
+        await asyncio.gather(*(self._admit(each) for each in new[:room]))
+
+    async def _end(self) -> None:
+        self._closing = True
+        self._watch.cancel()
+        with self._lock:
+            nodes, self._nodes = list(self._nodes.values()), {}
+        if self._scheduler_gone is None:
+            await asyncio.wait_for(asyncio.gather(*(node.close() for node in nodes)), CLOSE_S)
+
+    # On either
+
+    def _place(self, claim: Claim) -> bool:
+        """Give the claim to the node with the most room; False where none has any."""
+        with self._lock:
+            node = max(self._nodes.values(), key=lambda node: node.free, default=None)
+            if node is None or not node.free:
+                return False
+            node.claims[claim.attempt_id] = claim
+        there = Started(claim.attempt_id, host=node.host, boot_id=node.boot_id)
+        self._stage.mailbox.forward(started=[there])
+        self._cluster.soon(node.post, partial(self._parcel, node, claim))
+        return True
+
+    def _parcel(self, node: Node, claim: Claim) -> bytes:
+        """The claim's frame; nothing where its file can't travel, and it has failed."""
+        try:
+            return packed(parcel(claim, self._stage.job.cwd, self._most_bytes))
+        except InvalidInput as error:
+            nothing = Usage(cost_usd=0.0)
+            failed = Outcome.failed(FailureKind.BAD_INPUT, str(error), usage=nothing)
+            self._finish(node, claim, Ended(failed))
+            return b""
+
+    def _finish(self, node: Node, claim: Claim, ended: Ended) -> None:
+        """Tell of an end, unless the claim is not this node's any more."""
+        with self._lock:
+            if node.claims.pop(claim.attempt_id, None) is None:
+                return
+        self._stage.ended(claim, ended)
+
+    def _to_all(self, message: object) -> None:
+        with self._lock:
+            nodes = list(self._nodes.values())
+        for node in nodes:
+            self._post(node, message)
+
+    def _post(self, node: Node, message: object) -> None:
+        self._cluster.soon(node.post, partial(packed, message))
+
+    def _note(self, words: str) -> None:
+        log.warning("%s", words)
+        self._stage.mailbox.note(words, "warning")
+
+
+def _interrupted(why: str) -> Ended:
+    return Ended(Outcome.failed(FailureKind.INTERRUPTED, why))

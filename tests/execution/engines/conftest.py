@@ -1,0 +1,14 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.execution.engines.cluster import Cluster, running_cluster
+
+
+@pytest.fixture(scope="session")
+def shared_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """Two nodes, `a` with four slots and `b` with two, for tests that harm neither."""
+    with running_cluster(tmp_path_factory.mktemp("cluster"), a=4, b=2) as cluster:
+        yield cluster
