@@ -32,6 +32,7 @@ KINDS = {
     "cost_usd": Kind.REAL,
     "duration_s": Kind.REAL,
     "session_id": Kind.TEXT,
+    "host": Kind.TEXT,
 }
 assert KINDS.keys() == UnitView.model_fields.keys()
 

@@ -82,7 +82,7 @@ class Units:
         Each page is as it is at its moment, so that no reader holds the database's log back.
         """
         after = -1
-        while page := self._db.some(_next_items(job_id, state, after, chunk)):
+        while page := self._db.some(_next_items(job_id, state, after, chunk, (UnitRow, _HOST))):
             yield from map(unit_from, page)
             after = page[-1]["seq"]
 
@@ -194,8 +194,8 @@ def _items(job_id: int) -> Any:
     return _of(job_id) & (UnitRow.kind == UnitKind.ITEM)
 
 
-def _next_items(job_id: int, state: str | None, after: int, limit: int, columns: Sequence[Any] = ()) -> Any:
-    """The query for whole items behind seq `after`; with `state`, only those counted as that."""
+def _next_items(job_id: int, state: str | None, after: int, limit: int, columns: Sequence[Any]) -> Any:
+    """The query for items behind seq `after`; with `state`, only those counted as that."""
     if state is None:
         where = _items(job_id) & (UnitRow.seq > after)
     else:
