@@ -26,6 +26,7 @@ from abp_tui.tui.bell import Bell
 from abp_tui.tui.commands import COMMANDS, Command, bindings
 from abp_tui.tui.frugal import Sent
 from abp_tui.tui.keys import Keys
+from abp_tui.tui.printable import Printable
 from abp_tui.tui.screens.base import AbpScreen
 from abp_tui.tui.screens.jobs import JobsScreen
 from abp_tui.tui.themes import CONTRAST, check_theme
@@ -104,7 +105,7 @@ class AbpApp(App[None]):
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """What lines go through before they are drawn."""
-        filters = super().get_line_filters()
+        filters = [*super().get_line_filters(), Printable()]
         return filters if speaks_utf8() else [*filters, Ascii()]
 
     def get_default_screen(self) -> Screen[None]:

@@ -62,3 +62,23 @@ def test_wrapped_lines_fit_and_lose_no_word(width: int) -> None:
 
 def test_wrap_breaks_at_blanks() -> None:
     assert wrap("one two three", 8) == ["one two", "three"]
+
+
+def test_a_long_line_is_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    measured = 0
+
+    def counted(text: str) -> int:
+        nonlocal measured
+        measured += len(text)
+        return cell_len(text)
+
+    monkeypatch.setattr("abp_tui.tui.widgets.text.cell_len", counted)
+    found = []
+    for size in (10_000, 40_000):
+        measured = 0
+        assert (
+            "".join(wrap("\N{CJK UNIFIED IDEOGRAPH-6F22}" * size, 40))
+            == "\N{CJK UNIFIED IDEOGRAPH-6F22}" * size
+        )
+        found.append(measured)
+    assert found[1] < 4.5 * found[0], "as many times more as there is more of it"

@@ -9,6 +9,7 @@ from rich.cells import cell_len, set_cell_size
 from abp_tui.terminal import harmless
 
 TAB = "    "
+MOST_PER_CELL = 4  # characters that are drawn over one another
 
 _BLANKS = re.compile(r"\s+")
 
@@ -45,15 +46,18 @@ def wrap(text: str, width: int) -> list[str]:
 
 
 def _wrap_line(line: str, width: int) -> list[str]:
-    lines = []
-    while cell_len(line) > width:
-        head = _first_cells(line, width)
-        blank = head.rfind(" ") if line[len(head)] != " " else len(head)
+    lines, at = [], 0
+    # Only what could fit is measured: a line may be as long as a file.
+    while len(line) - at > MOST_PER_CELL * width or cell_len(line[at:]) > width:
+        head = _first_cells(line[at : at + width], width)
+        blank = head.rfind(" ") if line[at + len(head)] != " " else len(head)
         if blank > len(head) - len(head.lstrip()):
             head = head[:blank]
         lines.append(head)
-        line = line[len(head) :].lstrip(" ")
-    return [*lines, line]
+        at += len(head)
+        while line[at : at + 1] == " ":
+            at += 1
+    return [*lines, line[at:]]
 
 
 def _first_cells(text: str, width: int) -> str:
