@@ -23,6 +23,7 @@ from abp_tui.cli.common import (
     text_or_file,
 )
 from abp_tui.cli.new_source import see_to_approval, source_of, source_options
+from abp_tui.cli.progress import Bar
 from abp_tui.cli.text import one_line
 from abp_tui.words import counted
 
@@ -126,7 +127,14 @@ def _make(
     if dry_run:
         _show(orchestrator, plan)
         return None
-    return orchestrator.create_planned(plan)
+    repository = orchestrator.repository
+
+    def written() -> int:
+        there = repository.units.bounds(repository.jobs.find(plan.name).id)
+        return there[1] + 1 if there else 0
+
+    with Bar("units") as bar, bar.following(written):
+        return orchestrator.create_planned(plan)
 
 
 def _plan(orchestrator: Orchestrator, name: str, command: list[str] | None, given: dict[str, Any]) -> Plan:
