@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -63,11 +62,10 @@ def chain(node: ast.expr) -> list[str]:
             return [*([node.id] if isinstance(node, ast.Name) else []), *reversed(names)]
 
 
-def chains(node: ast.AST) -> Iterator[list[str]]:
+@cache
+def chains(node: ast.AST) -> list[list[str]]:
     """All dotted names in a piece of code."""
-    for inner in ast.walk(node):
-        if isinstance(inner, ast.Attribute):
-            yield chain(inner)
+    return [chain(inner) for inner in ast.walk(node) if isinstance(inner, ast.Attribute)]
 
 
 def reached(start: Place, paths: tuple[Path, ...]) -> list[Place]:
@@ -90,21 +88,26 @@ def reached(start: Place, paths: tuple[Path, ...]) -> list[Place]:
 
 def _elsewhere(place: Place, known: dict[str, list[Place]]) -> set[str]:
     """Plain names that happen to be those of functions in files from which nothing was imported here."""
-    imported = {
-        alias.asname or alias.name
-        for node in ast.walk(tree(place.module))
-        if isinstance(node, ast.ImportFrom)
-        for alias in node.names
-    }
-    plain = {inner.id for inner in ast.walk(place.node) if isinstance(inner, ast.Name)}
-    here = {name for name, places in known.items() if any(p.module == place.module for p in places)}
-    return plain - imported - here
+    plain = _plain(place.node)
+    here = {name for name in plain if any(p.module == place.module for p in known.get(name, ()))}
+    return plain - _imported(place.module) - here
 
 
+@cache
+def _imported(path: Path) -> set[str]:
+    imports = (node for node in ast.walk(tree(path)) if isinstance(node, ast.ImportFrom))
+    return {alias.asname or alias.name for node in imports for alias in node.names}
+
+
+@cache
+def _plain(node: Function) -> set[str]:
+    return {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
+
+
+@cache
 def _named(node: Function) -> set[str]:
-    names = {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
     own = ("self", "cls")
-    return names | {names_[1] for names_ in chains(node) if len(names_) == 2 and names_[0] in own}
+    return _plain(node) | {names_[1] for names_ in chains(node) if len(names_) == 2 and names_[0] in own}
 
 
 # The store and the orchestrator
