@@ -21,10 +21,8 @@ from tests.cli.driver import Abp
 # One verb of these for each call, by what was said.
 EITHER = {
     "start": {"launch_test", "skip_test"},
-    "start_job": {"launch_test", "skip_test"},
     "stop": {"stop", "end_unit"},
     "retry": {"retry", "retry_cause"},
-    "retry_job": {"retry", "retry_cause"},
 }
 # Several verbs in turn, because several things are asked at once.
 SEVERAL = {
@@ -83,7 +81,7 @@ def test_every_command_of_the_screens_has_its_action() -> None:
 def test_whatever_changes_a_job_can_be_done_on_the_command_line_and_on_the_screens() -> None:
     by_shell = set().union(*map(doors.changing, doors.cli_verbs().values()))
     by_keys = set().union(*map(doors.changing, doors.tui_actions().values()))
-    in_process = {"start_job", "test", "create_job"}  # for callers in Python
+    in_process = {"start_job", "launch_job", "test", "create_job"}  # for programs: several steps in one
     others = {"skip_test", "set_limits", "set_timers", "approve_source", "cancel_test", "launch_next_test"}
     assert doors.changers() - in_process - by_shell <= {"cancel_test", "launch_next_test"}  # by stop, test
     assert doors.changers() - in_process - by_keys <= others
