@@ -60,6 +60,28 @@ def explain(error: ValidationError) -> str:
 
 
 def _plain(problem: Any) -> str:
-    if problem["type"] == "extra_forbidden":
-        return "there is no such setting"
-    return str(problem["msg"]).removeprefix("Value error, ")
+    if words := _WORDS.get(problem["type"]):
+        return words
+    words = str(problem["msg"]).removeprefix("Value error, ")
+    return words.replace("Input should be", "it must be").replace("valid ", "")
+
+
+_LIST = 'it must be a list: ["a", "b"]'
+_WORDS = {
+    "extra_forbidden": "there is no such setting",
+    "missing": "it must be given",
+    "tuple_type": _LIST,
+    "list_type": _LIST,
+    "set_type": _LIST,
+    "frozen_set_type": _LIST,
+    "dict_type": 'it must be an object: {"a": "b"}',
+    "mapping_type": 'it must be an object: {"a": "b"}',
+    "string_type": 'it must be a text: "a"',
+    "int_type": "it must be a whole number",
+    "int_parsing": "it must be a whole number",
+    "int_from_float": "it must be a whole number",
+    "float_type": "it must be a number",
+    "float_parsing": "it must be a number",
+    "bool_type": "it must be true or false",
+    "bool_parsing": "it must be true or false",
+}

@@ -175,7 +175,7 @@ def origins() -> list[Origin]:
         if name == "notify":
             found += _notify_origins(settings.notify, path, in_file.get(name, {}))
             continue
-        source = f"{path}{_line_of(path, name)}" if name in in_file else "default"
+        source = f"{path}{line_of(path, name)}" if name in in_file else "default"
         source = _variable(name) if _is_set(_variable(name)) else source
         found.append(Origin(name, getattr(settings, name), source, field.description or ""))
     return found
@@ -185,7 +185,7 @@ def _notify_origins(settings: NotifySettings, path: Path, in_file: Any) -> Itera
     """A row for each setting of the table."""
     values, by_variable = settings.shown(), settings.model_fields_set if _is_set(_variable("notify")) else ()
     for name, field in NotifySettings.model_fields.items():
-        source = f"{path}{_line_of(path, 'notify', name)}" if name in in_file else "default"
+        source = f"{path}{line_of(path, 'notify', name)}" if name in in_file else "default"
         source = _variable("notify") if name in by_variable and name not in in_file else source
         yield Origin(f"notify.{name}", values[name], source, field.description or "")
 
@@ -196,7 +196,7 @@ def _where(error: ValidationError) -> str:
     if _is_set(_variable(steps[0])):
         return _variable(steps[0])
     path = paths.config_path()
-    return f"{path}{_line_of(path, *steps[:2])}"
+    return f"{path}{line_of(path, *steps[:2])}"
 
 
 def _unread(error: SettingsError) -> str:
@@ -219,7 +219,7 @@ def _is_set(variable: str) -> bool:
     return any(name.upper() == variable and value for name, value in os.environ.items())
 
 
-def _line_of(path: Path, name: str, within: str = "") -> str:
+def line_of(path: Path, name: str, within: str = "") -> str:
     """`, line N` where the file sets `name`, as a key or as a table; nothing where that can't be seen.
 
     Where it is a table that sets `within`, that is the line, else the table's own.
@@ -253,7 +253,7 @@ def _read(path: Path) -> dict[str, Any]:
     for key in values:
         if key not in Settings.model_fields:
             raise InvalidInput(
-                f"{path}{_line_of(path, key)}: there is no setting {key!r}",
+                f"{path}{line_of(path, key)}: there is no setting {key!r}",
                 suggest(key, list(Settings.model_fields)),
             )
     return values

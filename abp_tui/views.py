@@ -131,20 +131,20 @@ class JobView(View):
 class UnitView(View):
     """A unit as `abp units --json` and each exported line show it."""
 
-    seq: int
-    key: str
+    seq: int = Field(description="Its number, from 0, in the order of the items.")
+    key: str = Field(description="What the item is called: its path, its id.")
     status: UnitStatus
-    verdict: Verdict | None
-    payload: dict[str, Any]
-    output: str | None
-    result: Any
+    verdict: Verdict | None = Field(description="What a completed unit is worth; null for others.")
+    payload: dict[str, Any] = Field(description="The item itself.")
+    output: str | None = Field(description="The agent's last answer.")
+    result: Any = Field(description="The answer as a value, where a schema asks for one.")
     error: str | None
     failure_kind: FailureKind | None
-    attempts: int
-    cost_usd: float | None
-    duration_s: float | None
+    attempts: int = Field(description="How many there were.")
+    cost_usd: float | None = Field(description="Of all attempts; null while no cost is known.")
+    duration_s: float | None = Field(description="Of the last attempt, in seconds.")
     host: str | None = Field(description="The machine that its last attempt runs or ran on.")
-    session_id: str | None
+    session_id: str | None = Field(description="The agent's own name of the conversation.")
 
 
 class AttemptView(View):

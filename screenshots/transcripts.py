@@ -26,7 +26,24 @@ BLOCK = re.compile(r"(?P<mark><!-- transcript (?P<name>\S+) -->\n```\w*\n)(?P<bo
 PATIENCE_S = 120
 
 # Shell lines that are run before a block's own, and not shown.
-BEFORE: dict[str, str] = {}
+BEFORE: dict[str, str] = {
+    "export": """
+        echo '{"type": "object", "properties": {"words": {"type": "integer"}}}' > words.json
+        abp new -q words --intent "Count the words" --files notes --pattern '*.md' --schema words.json \\
+            -- sh -c 'echo "{\\"words\\": $(wc -w < "$1")}"' sh {file_path}
+        abp start words --skip-test --wait -q
+    """,
+    "notify": """
+        mkdir -p .config/abp
+        echo '[notify]
+on = ["review", "question", "paused", "completed", "failed"]
+command = ["sh", "-c", "jq -r .text >> told.txt"]
+webhook = "https://example.org/hooks/${HOOK_TOKEN}"' > .config/abp/config.toml
+        abp new -q words --intent "Count" --files notes --pattern '*.md' -- wc -w {file_path}
+        abp test words -q > test.txt
+        until [ -s told.txt ]; do sleep 0.1; done
+    """,
+}
 
 
 class Scene:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from importlib import import_module
 from io import TextIOWrapper
 
 import click
+from click.shell_completion import CompletionItem
 
 from abp_tui import __version__
+from abp_tui.cli.common import quiet_option
 from abp_tui.errors import AbpError, InvalidInput
 from abp_tui.plugins import suggest
 
@@ -25,10 +28,13 @@ VERBS = {
     "abp_tui.cli.config": "config",
     "abp_tui.cli.doctor": "doctor",
     "abp_tui.cli.notify": "notify",
+    "abp_tui.cli.fields": "fields",
+    "abp_tui.cli.completion": "completion",
     "abp_tui.cli.demo": "demo",
     "abp_tui.cli.doors": "mcp serve",
 }
 ATTRIBUTE_OF = {"set": "set_"}  # where Python has the name already
+COMPLETING = "_ABP_COMPLETE"  # what the shell sets where it asks what could stand at the cursor
 MODULE_OF = {verb: module for module, verbs in VERBS.items() for verb in verbs.split()}
 
 
@@ -47,7 +53,23 @@ class Verbs(click.Group):
             )
         command = getattr(import_module(MODULE_OF[cmd_name]), ATTRIBUTE_OF.get(cmd_name, cmd_name))
         assert isinstance(command, click.Command)
-        return command
+        return _with_what_all_have(command)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The verbs, without loading them."""
+        if incomplete.startswith("-"):
+            return super().shell_complete(ctx, incomplete)
+        return [CompletionItem(verb) for verb in self.list_commands(ctx) if verb.startswith(incomplete)]
+
+
+def _with_what_all_have(command: click.Command) -> click.Command:
+    if not any(parameter.name == "quiet" for parameter in command.params):
+        command.params.append(quiet_option())
+    if COMPLETING in os.environ:
+        from abp_tui.cli.completion import complete_values
+
+        complete_values(command)
+    return command
 
 
 @click.group(cls=Verbs, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
@@ -131,7 +153,5 @@ def _complain(message: str, hint: str = "") -> int:
 
 def _close_quietly() -> int:
     """Whoever read our output has left: say nothing, and leave the interpreter nothing to flush."""
-    import os
-
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 1

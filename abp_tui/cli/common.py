@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from abp_tui.store.repository import Repository
 
 LEFT = 130  # by Ctrl-C
+QUIET = "abp_tui.cli.quiet"
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -115,14 +116,31 @@ def code_of(interrupt: BaseException | None) -> int:
     return interrupt.code if isinstance(interrupt, Terminated) else LEFT
 
 
+def quiet_option() -> click.Option:
+    """The option --quiet, which every verb has."""
+    return click.Option(
+        ["-q", "--quiet"],
+        is_flag=True,
+        expose_value=False,
+        callback=_be_quiet,
+        help="Print data and errors only.",
+    )
+
+
+def _be_quiet(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+    ctx.meta[QUIET] = ctx.meta.get(QUIET, False) or value
+
+
 def say(text: str = "", *, nl: bool = True) -> None:
-    """Talk, which goes to stderr."""
-    click.echo(text, err=True, nl=nl)
+    """Talk, which goes to stderr; none where --quiet was said."""
+    ctx = click.get_current_context(silent=True)
+    if ctx is None or not ctx.meta.get(QUIET):
+        click.echo(text, err=True, nl=nl)
 
 
 def complain(message: str, hint: str = "") -> None:
     """An error as one line: what is wrong, and in brackets what to do."""
-    say(one_line(f"abp: {message} ({hint})" if hint else f"abp: {message}"))
+    click.echo(one_line(f"abp: {message} ({hint})" if hint else f"abp: {message}"), err=True)
 
 
 def put(line: str) -> None:

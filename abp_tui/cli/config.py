@@ -4,12 +4,26 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from abp_tui.cli.common import json_option, put, put_json
 from abp_tui.cli.layout import dim, table
 from abp_tui.terminal import harmless
+
+if TYPE_CHECKING:
+    from abp_tui.settings import Origin
+
+
+def _check_keys(found: list[Origin], file: Path) -> None:
+    """Raise `InvalidInput` where keys are set for a command that there is not, as the app would."""
+    from abp_tui.settings import line_of
+    from abp_tui.tui.commands import check_names
+
+    keys = next(origin for origin in found if origin.name == "keys")
+    check_names(keys.value, lambda name: f"{file}{line_of(file, 'keys', name)}")
 
 
 @click.command()
@@ -28,6 +42,7 @@ def config(as_json: bool) -> None:
     from abp_tui.settings import origins
 
     found = origins()
+    _check_keys(found, paths.config_path())
     if as_json:
         put_json([asdict(origin) for origin in found])
         return

@@ -42,7 +42,7 @@ def failures(job: str, as_json: bool) -> None:
             str(cause.units),
             (cause.failure_kind or "unknown") if cause.failed else "in doubt",
             str(cause.first_seq),
-            one_line(cause.error)[:ERROR_WIDTH],
+            one_line(cause.error, ERROR_WIDTH),
         )
         for cause in found
     )

@@ -135,16 +135,23 @@ def events(job: str, seq: int, as_json: bool) -> None:
 @click.command()
 @job_argument
 @click.option("--follow", is_flag=True, help="Go on until the job has ended.")
-def log(job: str, follow: bool) -> None:
+@json_option
+def log(job: str, follow: bool, as_json: bool) -> None:
     """Print what happened to a job.
 
     \b
     abp log docs --follow
+    abp log docs --json | jq '.[] | select(.level == "error")'
     """
     from abp_tui.cli.watching import changes
 
+    if follow and as_json:
+        raise click.UsageError("--follow has no end to close a JSON document with")
     repository = open_repository()
     job_id, last = repository.jobs.find(job).id, 0
+    if as_json:
+        put_json([entry.model_dump(mode="json") for entry in repository.logs.all(job_id)])
+        return
     for _ in changes(repository):
         ended = repository.jobs.get(job_id).status.ended
         while entries := repository.logs.after(job_id, last):

@@ -22,8 +22,11 @@ from abp_tui.cli.common import (
     setting,
     text_or_file,
 )
+from abp_tui.cli.flags import in_flags
 from abp_tui.cli.new_source import see_to_approval, source_of, source_options
+from abp_tui.cli.progress import Bar
 from abp_tui.cli.text import one_line
+from abp_tui.errors import AbpError
 from abp_tui.words import counted
 
 if TYPE_CHECKING:
@@ -104,6 +107,10 @@ def new(ctx: click.Context, /, name: str, dry_run: bool, **given: Any) -> int:
     try:
         with ended_as_by_ctrl_c():
             job = _make(orchestrator, name, ctx.meta.get(COMMAND), given, dry_run)
+    except AbpError as error:
+        if not given["source"]:
+            in_flags(error)
+        raise
     except KeyboardInterrupt as interrupt:
         complain("interrupted", "no job was made")
         return code_of(interrupt)
@@ -126,7 +133,14 @@ def _make(
     if dry_run:
         _show(orchestrator, plan)
         return None
-    return orchestrator.create_planned(plan)
+    repository = orchestrator.repository
+
+    def written() -> int:
+        there = repository.units.bounds(repository.jobs.find(plan.name).id)
+        return there[1] + 1 if there else 0
+
+    with Bar("units") as bar, bar.following(written):
+        return orchestrator.create_planned(plan)
 
 
 def _plan(orchestrator: Orchestrator, name: str, command: list[str] | None, given: dict[str, Any]) -> Plan:

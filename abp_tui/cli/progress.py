@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import shutil
 import sys
+import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from types import TracebackType
 
 from abp_tui.cli.common import say
 from abp_tui.cli.text import cut
+from abp_tui.errors import AbpError
 
 CELLS = 30
 GAP_S = 0.1
@@ -19,17 +23,17 @@ class Line:
     """One line on stderr that is written anew."""
 
     def __init__(self) -> None:
-        self._shown = sys.stderr is not None and sys.stderr.isatty()
+        self.shown = sys.stderr is not None and sys.stderr.isatty()
 
     def write(self, text: str) -> None:
         """Show this instead of what was there."""
-        if self._shown:
+        if self.shown:
             columns = shutil.get_terminal_size().columns
             say(f"\r\x1b[2K{cut(text, columns - 1)}", nl=False)
 
     def clear(self) -> None:
         """Make room for what is said next."""
-        if self._shown:
+        if self.shown:
             say("\r\x1b[2K", nl=False)
 
 
@@ -59,6 +63,27 @@ class Bar:
         self._next = time.monotonic() + GAP_S
         self._drawn = True
         self._line.write(self._words(done))
+
+    @contextmanager
+    def following(self, count: Callable[[], int]) -> Iterator[None]:
+        """Meanwhile show what `count` says, a few times a second, from a thread of its own."""
+        if not self._line.shown:
+            yield
+            return
+        over = threading.Event()
+
+        def follow() -> None:
+            while not over.wait(2 * GAP_S):
+                with suppress(AbpError):
+                    self.show(count())
+
+        thread = threading.Thread(target=follow, name="progress", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
 
     def _words(self, done: int) -> str:
         if not self._total:

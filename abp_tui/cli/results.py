@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 from signal import SIGHUP, SIGTERM
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +14,10 @@ from abp_tui.cli.layout import STATES
 from abp_tui.cli.progress import Bar
 from abp_tui.errors import InvalidInput
 from abp_tui.words import counted
+
+if TYPE_CHECKING:
+    from abp_tui.domain.model import Job
+    from abp_tui.store.repository import Repository
 
 
 @click.command()
@@ -85,7 +89,8 @@ def rm(job: str, yes: bool) -> int:
     abp rm docs
     """
     orchestrator = open_orchestrator()
-    found = orchestrator.repository.jobs.find(job)
+    repository = orchestrator.repository
+    found = repository.jobs.find(job)
     if not yes:
         if not sys.stdin.isatty():
             raise InvalidInput(f"{found.name} would be gone for good", "say --yes, or ask on a terminal")
@@ -94,6 +99,16 @@ def rm(job: str, yes: bool) -> int:
         ):
             say("nothing was removed")
             return 1
-    orchestrator.remove(found.id)
+    with (
+        Bar("units removed", found.counters.total) as bar,
+        bar.following(lambda: _removed(repository, found)),
+    ):
+        orchestrator.remove(found.id)
     say(f"{found.name} was removed")
     return 0
+
+
+def _removed(repository: Repository, job: Job) -> int:
+    """How many units are gone: they go from the first to the last."""
+    left = repository.units.bounds(job.id)
+    return left[0] if left else job.counters.total

@@ -141,14 +141,21 @@ def reject(job: str) -> None:
 @click.command()
 @job_argument
 @click.option("--set", "text", metavar="TEXT|@FILE", help="Save this as the next version of the prompt.")
+@click.option("--diff", "versions", type=(int, int), metavar="A B", help="What changed from A to B.")
 @json_option
-def prompt(job: str, text: str | None, as_json: bool) -> None:
-    """Print a job's prompt, or save a new version of it.
+def prompt(job: str, text: str | None, versions: tuple[int, int] | None, as_json: bool) -> None:
+    """Print a job's prompt, or save a new version of it, or compare two versions.
 
     \b
     abp prompt docs > prompt.txt
     abp prompt docs --set @prompt.txt
+    abp prompt docs --diff 1 2
     """
+    if versions is not None:
+        if text is not None or as_json:
+            raise click.UsageError("--diff stands alone")
+        _put_diff(job, *versions)
+        return
     if text is None:
         found = open_repository().jobs.find(job)
         recipe = found.recipe
@@ -162,6 +169,18 @@ def prompt(job: str, text: str | None, as_json: bool) -> None:
         put_json({"id": found.ref, "name": found.name, "prompt_version": recipe.version, **shown})
     elif text is None:
         put_text(recipe.prompt_template)
+
+
+def _put_diff(job: str, old: int, new: int) -> None:
+    """The lines in which two versions of the prompt differ, as `diff -u` has them."""
+    from difflib import unified_diff
+
+    repository = open_repository()
+    job_id = repository.jobs.find(job).id
+    before, after = (repository.recipes.get(job_id, version).prompt_template for version in (old, new))
+    names = (f"version {old}", f"version {new}")
+    for line in unified_diff(before.splitlines(), after.splitlines(), *names, lineterm=""):
+        put_text(line)
 
 
 def run_test(orchestrator: Orchestrator, ref: str, seq: int | None, as_json: bool = False) -> int:

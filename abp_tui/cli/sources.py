@@ -24,6 +24,10 @@ def sources(as_json: bool) -> None:
     """List the sources of items: their settings, and the fields of their items.
 
     The settings are what `abp new --source TYPE --config JSON` takes. Other packages can add sources.
+
+    \b
+    abp sources
+    abp sources --json | jq -r '.[].name'
     """
     kinds = list(_kinds())
     if as_json:

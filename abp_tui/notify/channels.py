@@ -68,7 +68,7 @@ class Command:
             with Cancel() as cancel:
                 end = run_program(
                     self._argv,
-                    cwd="/",
+                    cwd=os.getcwd(),  # noqa: PTH109 - the folder of the job, which the executor runs in
                     env=env,
                     timers=timers,
                     cancel=cancel,

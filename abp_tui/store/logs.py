@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from abp_tui.domain.model import LogEntry
 from abp_tui.store.database import Database
 from abp_tui.store.records import log_from, now
@@ -20,6 +22,13 @@ class Logs:
         with self._db.writing() as db:
             LogRow.insert(columns).execute(db)
             JobRow.update(change=JobRow.change + 1).where(JobRow.id == job_id).execute(db)
+
+    def all(self, job_id: int) -> Iterator[LogEntry]:
+        """All lines, oldest first."""
+        last = 0
+        while page := self.after(job_id, last):
+            yield from page
+            last = page[-1].id
 
     def after(self, job_id: int, last_id: int = 0, limit: int = 1000) -> list[LogEntry]:
         """Lines with an id above `last_id`, oldest first."""

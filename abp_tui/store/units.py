@@ -94,6 +94,12 @@ class Units:
             yield from (load(row["payload"]) for row in page)
             after = page[-1]["seq"]
 
+    def bounds(self, job_id: int) -> tuple[int, int] | None:
+        """The first and the last `seq` that are there; None where there are no units."""
+        query = UnitRow.select(fn.min(UnitRow.seq).alias("first"), fn.max(UnitRow.seq).alias("last"))
+        row = self._db.row(query.where(_of(job_id)))
+        return None if row is None or row["first"] is None else (row["first"], row["last"])
+
     def any_with(self, job_id: int, field: str, text: str) -> bool:
         """Whether a field of some item is this text."""
         holds = fn.json_extract(UnitRow.payload, f"$.{field}") == text

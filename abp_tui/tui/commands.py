@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-
-from textual.binding import Binding, BindingType
+from typing import TYPE_CHECKING
 
 from abp_tui.domain.status import GateState, JobStatus, Phase
+from abp_tui.errors import InvalidInput
+from abp_tui.plugins import suggest
 from abp_tui.views import JobView
+
+if TYPE_CHECKING:  # the names of the commands are read where Textual is not loaded
+    from textual.binding import Binding, BindingType
 
 Condition = Callable[[JobView], bool]
 
@@ -37,6 +41,8 @@ class Command:
     @property
     def binding(self) -> Binding:
         """What Textual needs of it."""
+        from textual.binding import Binding
+
         return Binding(
             self.keys,
             self.action,
@@ -342,6 +348,13 @@ def commands(*scopes: str) -> list[Command]:
 def command(command_id: str) -> Command:
     """The command with this id."""
     return COMMANDS[ORDER[command_id]]
+
+
+def check_names(names: Iterable[str], place: Callable[[str], str] = lambda _: "[keys]") -> None:
+    """Raise `InvalidInput` for the first name that is no command's id; `place` says where it stands."""
+    for name in names:
+        if name not in ORDER:
+            raise InvalidInput(f"{place(name)}: there is no command {name!r}", suggest(name, list(ORDER)))
 
 
 def bindings(*scopes: str) -> list[BindingType]:

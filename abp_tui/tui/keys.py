@@ -8,10 +8,7 @@ from itertools import combinations
 from textual.keys import _character_to_key
 
 from abp_tui.errors import InvalidInput
-from abp_tui.plugins import suggest
-from abp_tui.tui.commands import COMMANDS, DIALOGS, SHARED, Command
-
-IDS = [command.id for command in COMMANDS]
+from abp_tui.tui.commands import COMMANDS, DIALOGS, SHARED, Command, check_names
 
 
 class Keys:
@@ -21,9 +18,7 @@ class Keys:
     """
 
     def __init__(self, own: Mapping[str, str]) -> None:
-        for name in own:
-            if name not in IDS:
-                raise InvalidInput(f"[keys]: there is no command {name!r}", suggest(name, IDS))
+        check_names(own)
         self.own = {name: ",".join(_names(keys)) for name, keys in own.items()}
         for name, keys in self.own.items():
             if not keys:

@@ -127,14 +127,19 @@ class Steering(Verbs):
         return self.repository.causes.of(job.id)
 
     def retry_cause(self, job_id: Ref, fingerprint: str) -> Job:
-        """Run the units again that ended for one cause, and no others.
+        """Run the units again that ended for one cause, and no others; the beginning of its id will do.
 
-        Raises `NotFound` where none is left, as after someone else's retry.
+        Raises `NotFound` where none is left, as after someone else's retry, or where it could be several.
         """
         job = self.repository.jobs.find(job_id)
         if seqs := self.repository.causes.seqs(job.id, fingerprint):
             return self.retry(job.id, seqs)
         known = [cause.fingerprint for cause in self.causes(job.id)]
+        begun = [name for name in known if fingerprint and name.startswith(fingerprint)]
+        if len(begun) == 1:
+            return self.retry(job.id, self.repository.causes.seqs(job.id, begun[0]))
+        if begun:
+            raise NotFound(f"{fingerprint!r} begins {counted(len(begun), 'cause')}", ", ".join(begun))
         hint = suggest(fingerprint, known, lead="its causes are") if known else f"`abp show {job.name}`"
         raise NotFound(f"no unit of job {job.name} has ended for cause {fingerprint!r}", hint)
 

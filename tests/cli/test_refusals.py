@@ -51,8 +51,8 @@ def test_bad_input(abp: Abp, arguments: tuple[str, ...], words: tuple[str, ...])
         ((*NEW, "texts", "--worker", "clade"), ("clade", "did you mean 'claude'?")),
         ((*NEW, "texts", "--worker-option", "x", *WC), ("KEY=VALUE",)),
         ((*NEW, "texts", "--worker-option", "modl=x"), ("modl", "(")),
-        ((*NEW, "texts", "--max-workers", "0", *WC), ("max_workers", "1 to 1024")),
-        ((*NEW, "texts", "--max-retries", "99999999999999999999", *WC), ("max_retries", "(")),
+        ((*NEW, "texts", "--max-workers", "0", *WC), ("--max-workers is 0", "1 to 1024")),
+        ((*NEW, "texts", "--max-retries", "99999999999999999999", *WC), ("--max-retries", "(")),
         ((*NEW, "texts", "--budget", "nan", *WC), ("budget", "(")),
         ((*NEW, "texts", "--budget", "inf", *WC), ("budget", "(")),
         ((*NEW, "texts", "--timeout", "nan", *WC), ("timeout", "(")),
@@ -112,7 +112,7 @@ def assert_nothing_made(abp: Abp) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ((*NEW, "texts", "--max-workers", "0", *WC), "max_workers"),
+        ((*NEW, "texts", "--max-workers", "0", *WC), "--max-workers"),
         ((*NEW, "texts", "--budget", "nan", *WC), "budget"),
         ((*NEW, "texts", "--cwd", "no-such-folder", *WC), "no-such-folder"),
         ((*NEW, "texts", "--", "wc", "{nope}"), "nope"),
