@@ -125,8 +125,11 @@ def test_who_may_approve_does_and_is_recorded(repository: Repository, notes: Pat
     robot.test(job.id)
     assert robot.approve(job.id).status is JobStatus.RUNNING
     assert "approved by robot 1.0" in [entry.message for entry in repository.logs.after(job.id)]
-    held = robot.plan("b", "c", "dynamic", {"code": CODE}, worker="command", worker_options=COMMAND).held
-    assert held == ()
+    more = {"worker": "command", "worker_options": COMMAND}
+    code = Orchestrator(repository, client=Client("robot 1.0", may_approve=True)).create_job(
+        "code", "Do {n}", "dynamic", {"code": CODE}, **more
+    )
+    assert (code.held, code.counters.total) == ((), 3)
 
 
 # Sources

@@ -10,6 +10,7 @@ from mcp.shared.exceptions import MCPError
 from pydantic import BaseModel
 
 from abp_tui.errors import PersonNeeded
+from abp_tui.mcp.bounds import Bounds
 
 log = logging.getLogger(__name__)
 
@@ -26,9 +27,8 @@ async def tell_person(ctx: Context[Any, Any], needed: PersonNeeded) -> bool:
     """
     if not _can_show(ctx):
         return False
-    message = (
-        f"{needed.message}.\n\nTo allow it, run this in a terminal, then accept here:\n\n{needed.command}"
-    )
+    why = Bounds().value(needed.message)
+    message = f"{why}.\n\nTo allow it, run this in a terminal, then accept here:\n\n{needed.command}"
     try:
         answer = await ctx.elicit(message, Nothing)
     except (MCPError, ValueError) as error:

@@ -63,7 +63,9 @@ def _waits(view: JobView, needed: PersonNeeded | None = None) -> WaitsForPerson 
     if view.phase is Phase.HELD:
         return WaitsForPerson(why=f"it {'; '.join(view.held)}", command=f"abp approve {view.id}")
     if view.question is not None:
-        return WaitsForPerson(why=f"its agent asks: {view.question.text}", command=f"abp answer {view.id}")
+        options = ", ".join(f"{n} {option}" for n, option in enumerate(view.question.options, 1))
+        why = f"its agent asks: {view.question.text} ({options})"
+        return WaitsForPerson(why=why, command=f"abp answer {view.id} NUMBER")
     if view.phase is Phase.REVIEW:
         return WaitsForPerson(
             why="its test is done: a person looks at it, and lets the batch run",

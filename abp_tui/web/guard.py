@@ -37,12 +37,12 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Guard:
-    """Judges every request by its token, its Host and its Origin. `name` is one more name of this server."""
+    """Judges every request by its token, its Host and its Origin. `names` are more names of this server."""
 
-    def __init__(self, name: str = "") -> None:
+    def __init__(self, *names: str) -> None:
         self.token = secrets.token_urlsafe(32)
         self.path = f"/{secrets.token_urlsafe(16)}"
-        self._names = LOCAL_NAMES | {name.lower()}
+        self._names = LOCAL_NAMES | {name.lower() for name in names if name}
 
     async def judge(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Refuse with 403, or let in; a token in the URL is taken out of it, and kept as a cookie."""

@@ -134,7 +134,7 @@ async def _serve(host: str, port: int, tell: Callable[[str], None]) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    guard = Guard(host)
+    guard = Guard(host, _shown(host))
     runner = web.AppRunner(await AbpServer(guard).make_app(), access_log=None, shutdown_timeout=END_S)
     await runner.setup()
     try:

@@ -6,6 +6,7 @@ import signal
 import socket
 from collections.abc import Mapping
 from http.cookies import SimpleCookie
+from urllib.parse import urlsplit
 
 import psutil
 import pytest
@@ -111,6 +112,7 @@ def test_a_wider_address_is_warned_of(abp: Abp, server: Served) -> None:
     with served(abp, "--host", "0.0.0.0") as wide:
         assert "can press keys" in (abp.folder / "served.txt").read_text()
         assert wide.get(wide.path, {**wide.cookie, "Host": "evil.example"}).status == 403
+        assert wide.get(wide.path, {**wide.cookie, "Host": urlsplit(wide.url).netloc}).status == 200
 
 
 def test_the_token_is_in_no_arguments_or_environment(server: Served) -> None:
@@ -135,8 +137,9 @@ def test_it_ends_cleanly_with_its_apps(server: Served, number: int) -> None:
 
 
 def test_its_apps_end_although_it_is_killed(server: Served) -> None:
-    with _window(server):
+    with _window(server) as line:
         apps = wait_until(server.apps)
+        _read_until_quiet(line)  # while it draws, it would notice by itself
         server.process.kill()
         server.process.wait(20)
         wait_until(lambda: not any(app.is_running() for app in apps), what="the end of the app")
@@ -150,6 +153,18 @@ def test_a_window_that_closes_ends_its_app(server: Served) -> None:
 
 def _socket(server: Served) -> Mapping[str, str]:
     return {**WEBSOCKET, "Origin": server.origin}
+
+
+def _read_until_quiet(line: socket.socket) -> None:
+    """Take what the app draws until it has drawn, and nothing more for two seconds."""
+    taken = 0
+    while True:
+        line.settimeout(2.0 if taken > 1000 else 30.0)
+        try:
+            taken += len(line.recv(65536))
+        except TimeoutError:
+            assert taken > 1000
+            return
 
 
 def _window(server: Served) -> socket.socket:
