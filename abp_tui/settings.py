@@ -110,7 +110,7 @@ class Settings(BaseSettings):
         default=16.0, gt=0, le=1024, description="How much --ship-files lets travel with a unit, and back."
     )
     node_lost_s: float = Field(
-        default=20.0, ge=1, le=3600, description="Seconds after which a silent node counts as lost."
+        default=20.0, ge=10, le=3600, description="Seconds after which a silent node counts as lost."
     )
     theme: str | None = Field(
         default=None, description="Colours of the screens: textual-dark, textual-light, high-contrast, ..."

@@ -12,3 +12,6 @@ needs_git = pytest.mark.skipif(
 needs_tmux = pytest.mark.skipif(
     shutil.which("tmux") is None, reason="there is no tmux here: apt-get install tmux"
 )
+needs_openssl = pytest.mark.skipif(
+    shutil.which("openssl") is None, reason="there is no openssl here: apt-get install openssl"
+)

@@ -54,6 +54,18 @@ def test_creating_is_measured_beside_the_bare_rows(tmp_path: Path) -> None:
     assert "executemany: " in lines[0] and "at its peak" in lines[1] and "ms at the longest" in lines[2]
 
 
+@pytest.mark.slow
+def test_a_cluster_is_measured_beside_bare_calls(tmp_path: Path) -> None:
+    lines = run_quickly(tmp_path, "dask")[3:]
+    assert [line.split("  ")[0] for line in lines[:4]] == [
+        "dask, 4 x 50 slots",
+        "dask, processor time of a unit",
+        "dask, events of 8",
+        "local, events of 8",
+    ]
+    assert "bare submit: " in lines[0] and "its scheduler: " in lines[1]
+
+
 def test_a_process_of_a_row_says_how_to_get_the_table() -> None:
     command = [sys.executable, "-m", "tests.bench.creating"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)

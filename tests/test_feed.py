@@ -8,10 +8,13 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from abp_tui.domain.model import Event, EventKind, Outcome
-from abp_tui.domain.status import JobStatus, Phase
+from abp_tui.domain.status import JobStatus, Phase, Purpose
 from abp_tui.execution.executor import JobExecutor
+from abp_tui.execution.lease import take_lease
 from abp_tui.feed import Feed, Snapshot
+from abp_tui.store.claims import Started
 from abp_tui.store.repository import Repository
+from abp_tui.tui.widgets.unit_list import said
 from abp_tui.workers.base import Sink, Task
 from abp_tui.workers.cancel import Cancel
 from tests.execution.test_lease import lease_of
@@ -119,3 +122,17 @@ def test_the_death_of_an_executor_is_seen_without_a_write(repository: Repository
     sleeper.kill()
     sleeper.wait()
     watched.until(lambda s: s.jobs[0].phase is Phase.INTERRUPTED)
+
+
+def test_a_unit_on_another_machine_says_on_which(repository: Repository, watched: Watched) -> None:
+    job = make_job(repository, 2, status=JobStatus.RUNNING)
+    lease = take_lease(repository, job)
+    with repository.journal(job.id, lease.executor, lease.host, lease.boot_id).opened() as journal:
+        with journal.transaction(durable=False):
+            away, _ = journal.claim(2, Purpose.RUN, 1, lambda payload: "Do it")
+            journal.started([Started(away.attempt_id, host="north", boot_id="b")])
+        watched.feed.look_at(job.id)
+        focus = watched.until(lambda s: s.focus and len(s.focus.running) == 2)[-1].focus
+    assert focus is not None
+    assert [unit.host for unit in focus.running] == ["north", None]
+    assert [said(unit) for unit in focus.running] == ["north  ", ""]

@@ -42,6 +42,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("cli/offence.py", "import mcp.types", "Only mcp imports the SDK of that name"),
         ("cli/offence.py", "import aiohttp.web", "Only web imports textual-serve and aiohttp"),
         ("tui/offence.py", "from subprocess import run", "Only three modules start programs"),
+        ("execution/offence.py", "import distributed", "Only the dask engine imports distributed"),
     ],
 )
 def test_the_contracts_have_teeth(copy: Path, module: str, line: str, contract: str) -> None:
@@ -74,5 +75,14 @@ def test_the_store_loads_no_postgres_driver_and_keeps_it_from_nobody() -> None:
 
 def test_settings_load_no_store_and_no_screens() -> None:
     code = "import sys, abp_tui.settings; print({'peewee', 'textual', 'click'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout.strip() == "set()", done.stderr
+
+
+@pytest.mark.parametrize(
+    "module", ["abp_tui.execution.__main__", "abp_tui.execution.engines.node", "abp_tui.cli.run"]
+)
+def test_dask_is_loaded_only_where_a_job_runs_on_it(module: str) -> None:
+    code = f"import sys, {module}; print({{'dask', 'distributed'}} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.stdout.strip() == "set()", done.stderr

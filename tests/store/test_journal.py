@@ -13,7 +13,7 @@ from abp_tui.domain.status import AttemptStatus, JobStatus, Purpose, UnitStatus,
 from abp_tui.errors import LeaseLost
 from abp_tui.execution.lease import take_lease
 from abp_tui.liveness import identity
-from abp_tui.store.claims import Claim, Finished
+from abp_tui.store.claims import Claim, Finished, Started
 from abp_tui.store.journal import BULK_ROWS, Journal
 from abp_tui.store.repository import Repository
 from abp_tui.store.rows import ANSWER_CAP, BODY_CAP, NAME_CAP, WORDS_CAP, capped
@@ -293,3 +293,20 @@ def test_a_clock_that_was_set_back_makes_no_unit_wait_for_years(journal: Journal
     assert (journal.next_due() or 0) <= time.time()
     assert journal.is_due(0)
     assert claim(journal)[0].seq == 0
+
+
+def test_an_attempt_on_another_machine_says_so_wherever_its_unit_is_shown(
+    repository: Repository, job: Job, journal: Journal
+) -> None:
+    first, second = claim(journal, 2)
+    here = repository.attempts.get(second.attempt_id)
+    with journal.transaction(durable=False):
+        journal.started([Started(first.attempt_id, host="north", boot_id="b1")])
+    with journal.transaction(durable=False):
+        journal.started([Started(first.attempt_id, 7, 8.0), Started(second.attempt_id, 9, 10.0)])
+    there = repository.attempts.get(first.attempt_id)
+    assert (there.host, there.boot_id, there.pid, there.pid_started) == ("north", "b1", 7, 8.0)
+    assert repository.attempts.get(second.attempt_id).host == here.host
+    assert [line.host for line in repository.units.lines(job.id, 0, 3)] == ["north", here.host, None]
+    assert repository.units.get(job.id, 0).host == "north"
+    assert [unit.host for unit in repository.units.page(job.id, limit=3)] == ["north", here.host, None]

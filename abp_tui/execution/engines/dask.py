@@ -13,6 +13,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import partial
 from types import TracebackType
 
@@ -75,6 +76,7 @@ class DaskEngine:
         self._size = stage.size
         self._nodes: dict[str, Node] = {}
         self._refused: set[str] = set()
+        self._opening: dict[str, asyncio.Task[EngineUnavailable | None]] = {}
         self._scheduler_gone: str | None = None
         self._closing = False
         self._variables = travelling(os.environ)
@@ -210,7 +212,8 @@ class DaskEngine:
             addresses = await self._cluster.addresses()
         except UNREACHABLE as error:
             raise EngineUnavailable(f"the scheduler at {self._cluster.name} is gone: {error}") from error
-        problems = [problem for problem in await asyncio.gather(*map(self._admit, addresses)) if problem]
+        answers = await asyncio.gather(*map(self._admit, addresses[:MOST_NODES]))
+        problems = [problem for problem in answers if problem]
         if problems and not self._nodes:
             raise problems[0]
         self._stage.mailbox.note(self._summary())
@@ -262,22 +265,29 @@ class DaskEngine:
                     self._stage.mailbox.wake()
                     return
             else:
-                await self._admit_new(addresses)
+                self._admit_new(addresses)
             await asyncio.sleep(LOOK_S)
 
-    async def _admit_new(self, addresses: list[str]) -> None:
+    def _admit_new(self, addresses: list[str]) -> None:
+        """Begin with nodes that have come; one that does not answer holds no other back."""
         self._refused &= set(addresses)
-        new = [each for each in addresses if each not in self._nodes and each not in self._refused]
-        room = MOST_NODES - len(self._nodes)
-        await asyncio.gather(*(self._admit(each) for each in new[:room]))
+        self._opening = {address: task for address, task in self._opening.items() if not task.done()}
+        known = {*self._nodes, *self._refused, *self._opening}
+        room = MOST_NODES - len(self._nodes) - len(self._opening)
+        for address in [each for each in addresses if each not in known][:room]:
+            self._opening[address] = asyncio.create_task(self._admit(address))
 
     async def _end(self) -> None:
         self._closing = True
-        self._watch.cancel()
+        for task in (self._watch, *self._opening.values()):
+            task.cancel()
         with self._lock:
             nodes, self._nodes = list(self._nodes.values()), {}
+        for node in nodes:
+            node.stop()
         if self._scheduler_gone is None:
-            await asyncio.wait_for(asyncio.gather(*(node.close() for node in nodes)), CLOSE_S)
+            with suppress(TimeoutError):  # a node that does not answer ends its session by itself
+                await asyncio.wait_for(asyncio.gather(*(node.close() for node in nodes)), CLOSE_S)
 
     # On either
 

@@ -24,6 +24,7 @@ CLOSE_S = 10.0
 LOCAL_NODES = 4
 CONNECTIONS = 100_000  # of the client; each node has two calls under way
 UNREACHABLE = (OSError, TimeoutError)  # a scheduler or node; Dask's own errors of communication are such, too
+MISCONFIGURED = (ValueError, ImportError, TypeError, RuntimeError)  # an address, a protocol, TLS
 
 # An expression, because a function would have to be known there, or be of the same Python.
 _VERSIONS = (
@@ -52,7 +53,8 @@ class Cluster:
         self._thread.start()
         try:
             self.call(self._connect())
-            self.call(self.check_versions())
+            with suppress(*UNREACHABLE):  # of a node: it is asked again before it is given anything
+                self.call(self.check_versions())
         except BaseException:
             self.close()
             raise
@@ -111,7 +113,7 @@ class Cluster:
                 connection_limit=CONNECTIONS,
             )
             await self._client
-        except (*UNREACHABLE, ValueError, ImportError) as error:  # of an address, of a protocol's library
+        except (*UNREACHABLE, *MISCONFIGURED) as error:
             why = str(error).partition("\n")[0] or type(error).__name__
             hint = "is its address right, and does it run? `dask scheduler` prints the address"
             raise EngineUnavailable(f"the scheduler at {self.name} can't be reached: {why}", hint) from error

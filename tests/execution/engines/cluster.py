@@ -29,11 +29,11 @@ class Cluster:
         self.address = ""
 
     def start_scheduler(
-        self, host: str = "127.0.0.1", port: int = 0, within: Sequence[str] = ()
+        self, host: str = "127.0.0.1", within: Sequence[str] = (), protocol: str = "tcp"
     ) -> subprocess.Popen[bytes]:
         """Start one and wait for its address; `within` are words before the command."""
         self._file.unlink(missing_ok=True)
-        options = ["--host", host, "--port", str(port), "--no-dashboard"]
+        options = ["--host", host, "--port", "0", "--protocol", protocol, "--no-dashboard"]
         arguments = [*options, "--scheduler-file", str(self._file)]
         process = self._start("scheduler", within, "distributed.cli.dask_scheduler", arguments, {})
         self.scheduler = process

@@ -1,0 +1,158 @@
+"""The engine's books: who has which claim, and what of what comes counts. No cluster is there."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from abp_tui.domain.failure import FailureKind
+from abp_tui.domain.model import Event, EventKind, Outcome
+from abp_tui.domain.status import Purpose
+from abp_tui.execution.attempt import AttemptRunner, Ended
+from abp_tui.execution.engines.base import Stage
+from abp_tui.execution.engines.dask import DaskEngine
+from abp_tui.execution.engines.dask_cluster import travelling
+from abp_tui.execution.engines.dask_node import Node, Rhythm
+from abp_tui.execution.engines.wire import News, Over
+from abp_tui.execution.mailbox import Mailbox
+from abp_tui.store.claims import Claim, Finished, Started
+from abp_tui.store.repository import Repository
+from tests.factories import InProcessWorker, make_job
+
+SAID = Event(kind=EventKind.TEXT, body="said")
+DONE = Ended(Outcome(ok=True, output="done"))
+
+
+class NoCluster:
+    """A cluster on which nothing is ever sent."""
+
+    name = "nowhere"
+
+    def soon(self, function: Callable[..., object], *arguments: Any) -> None:
+        pass
+
+
+class Books:
+    """An engine with nodes that are said to be there, and what it tells of ends."""
+
+    def __init__(self, repository: Repository, size: int = 10) -> None:
+        job = make_job(repository, 3)
+        self.ends: list[tuple[int, Ended]] = []
+        self.mailbox: Mailbox[Finished] = Mailbox()
+        runner = AttemptRunner(job, InProcessWorker(), repository.uuid, repository.path, self.mailbox)
+        told = lambda claim, ended: self.ends.append((claim.attempt_id, ended))  # noqa: E731
+        stage = Stage(job, repository.uuid, Path("/"), runner, self.mailbox, size, told)
+        self.cluster: Any = NoCluster()
+        self.engine = DaskEngine(stage, self.cluster)
+
+    def node(self, name: str, slots: int) -> Node:
+        node = Node(name, self.cluster, lambda session: None, Rhythm(20.0))  # type: ignore[arg-type,return-value]
+        node.host, node.slots = name, slots
+        self.engine._nodes[name] = node
+        return node
+
+
+@pytest.fixture
+def books(repository: Repository) -> Books:
+    return Books(repository)
+
+
+def claim(number: int) -> Claim:
+    return Claim(number, number, 1, 0, Purpose.RUN, {}, "Do it", 0.0)
+
+
+def news(*attempts: int) -> News:
+    """That these have said something and are done."""
+    at = time.time()
+    over = [Over(number, DONE) for number in attempts]
+    return News(at, [], [(n, "s") for n in attempts], [(n, at, SAID) for n in attempts], over)
+
+
+async def test_an_end_is_told_once_and_after_its_events(books: Books) -> None:
+    node = books.node("a", 2)
+    books.engine.give([claim(1)])
+    await books.engine.heard(node, news(1))
+    await books.engine.heard(node, news(1))
+    assert books.ends == [(1, DONE)]
+    mail = books.mailbox.collect(0)
+    assert [event.body for _, _, event in mail.events] == ["said"]
+    assert mail.started == [Started(1, host="a", boot_id="")]
+    assert not books.engine.running
+
+
+async def test_what_a_lost_node_says_later_counts_for_nothing(books: Books) -> None:
+    node = books.node("a", 2)
+    books.engine.give([claim(1), claim(2)])
+    books.engine.left(node, "gone")
+    assert [(number, ended.outcome.failure) for number, ended in books.ends] == [
+        (1, FailureKind.INTERRUPTED),
+        (2, FailureKind.INTERRUPTED),
+    ]
+    await books.engine.heard(node, news(1, 2))
+    assert len(books.ends) == 2
+    assert not books.mailbox.collect(0).events
+    assert books.engine.lacks() == "no node is there for it at nowhere"
+
+
+async def test_a_node_speaks_only_of_what_it_was_given(books: Books) -> None:
+    books.node("a", 1)
+    other = books.node("b", 0)
+    books.engine.give([claim(1)])
+    await books.engine.heard(other, news(1))
+    assert not books.ends
+    assert not books.mailbox.collect(0).events
+
+
+def test_demand_is_what_fits_beside_what_others_run(books: Books) -> None:
+    first, second = books.node("a", 4), books.node("b", 2)
+    assert books.engine.demand() == 6
+    second.others = 5
+    assert books.engine.demand() == 4
+    books.engine.give([claim(1)])
+    assert (books.engine.demand(), list(first.claims), books.engine.running) == (3, [1], {1})
+    books.engine.resize(2)
+    assert books.engine.demand() == 1
+    books.engine.resize(0)
+    assert books.engine.demand() == 0
+
+
+def test_claims_go_where_most_room_is(books: Books) -> None:
+    first, second = books.node("a", 3), books.node("b", 2)
+    books.engine.give([claim(n) for n in range(3)])
+    assert (len(first.claims), len(second.claims)) == (2, 1)
+
+
+def test_a_claim_without_a_node_waits_again_unspent(books: Books) -> None:
+    books.node("a", 1)
+    books.engine.give([claim(1), claim(2)])
+    ((number, ended),) = books.ends
+    assert (number, ended.outcome.failure) == (2, FailureKind.INTERRUPTED)
+
+
+async def test_times_are_those_of_this_machine(books: Books) -> None:
+    node = books.node("a", 1)
+    books.engine.give([claim(1)])
+    an_hour_late = time.time() - 3600
+    late = News(an_hour_late, [], [], [(1, an_hour_late - 5, SAID)], [])
+    before = time.time()
+    await books.engine.heard(node, late)
+    ((_, at, _),) = books.mailbox.collect(0).events
+    assert before - 5 <= at <= time.time() - 5
+
+
+def test_agents_end_before_their_node_counts_as_lost() -> None:
+    """Also where the last beat was as late as a beat can be."""
+    for lost_s in (10.0, 20.0, 3600.0):
+        rhythm = Rhythm(lost_s)
+        assert 2 * rhythm.lease_s + 3 < lost_s
+        assert rhythm.wait_s + 1 < rhythm.lease_s
+
+
+def test_what_tells_of_this_machine_does_not_travel() -> None:
+    stays = {"PATH": "/bin", "HOME": "/home/me", "PYTHONPATH": "x", "ABP_ATTEMPT": "y", "LC_ALL": "C"}
+    goes = {"ANTHROPIC_API_KEY": "k", "HTTPS_PROXY": "p", "MY_HOME": "z"}
+    assert travelling({**stays, **goes}) == goes
