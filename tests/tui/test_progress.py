@@ -365,6 +365,7 @@ async def test_left_and_right_go_from_cell_to_cell_of_the_map(tmp_path: Path) ->
     async with running(orchestrator, SMALL, job="words") as pilot:
         await until_shown(pilot, "All 5,000", "item-1")
         cells, units = pilot.app.screen.query_one(UnitMap), pilot.app.screen.query_one(UnitList)
+        await until(pilot, lambda: cells.size.height == 5)  # it has the room by now that it has from now on
         width = cells.units_per_bucket * cells.per_cell
         await pilot.press("right", "right", "j", "left")
         await until(pilot, lambda: units.seq == width)

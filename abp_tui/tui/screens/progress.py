@@ -197,8 +197,9 @@ class ProgressScreen(AbpScreen):
     def action_cell(self, by: int) -> None:
         """To another cell of the map."""
         if self.job is not None:
-            seq = self.query_one(UnitMap).beside(by)
-            self.query_one(UnitList).go_to(max(0, min(seq, self.job.total_units - 1)))
+            units = self.query_one(UnitList)
+            seq = self.query_one(UnitMap).beside(units.seq or 0, by)
+            units.go_to(max(0, min(seq, self.job.total_units - 1)))
 
     def action_pause(self) -> None:
         """Let running units finish and start no more."""

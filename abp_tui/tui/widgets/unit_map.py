@@ -46,10 +46,10 @@ class UnitMap(Widget):
         cells = max(1, self.content_size.width * self.content_size.height)
         return max(1, -(-len(self.buckets) // cells))
 
-    def beside(self, by: int) -> int:
-        """The first unit of the cell so many cells after that of the cursor; it may be out of the map."""
+    def beside(self, seq: int, by: int) -> int:
+        """The first unit of the cell so many cells after that of a unit; it may be out of the map."""
         units = self.units_per_bucket * self.per_cell
-        return (self.cursor // units + by) * units
+        return (seq // units + by) * units
 
     def render(self) -> Content:
         """The cells, row by row, that of the cursor reversed."""
