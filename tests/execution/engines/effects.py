@@ -61,7 +61,7 @@ def interrupted(repository: Repository, job: Job) -> int:
 def start_executor(
     repository: Repository, job: Job, folder: Path, within: Sequence[str] = ()
 ) -> subprocess.Popen[bytes]:
-    """The job's executor as a process of its own, that ends with this test at the latest."""
+    """The job's executor as a process of its own, that ends with its test at the latest."""
     arguments = [
         *within,
         sys.executable,
@@ -74,7 +74,7 @@ def start_executor(
     ]
     environment = {name: value for name, value in os.environ.items() if name != ATTEMPT_MARK}
     with (folder / "executor.log").open("ab") as log:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             arguments,
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -82,3 +82,16 @@ def start_executor(
             env=environment,
             start_new_session=True,
         )
+    _started.append(process)
+    return process
+
+
+def end_executors() -> None:
+    """Kill those that a test has left running."""
+    for process in _started:
+        process.kill()
+        process.wait()
+    _started.clear()
+
+
+_started: list[subprocess.Popen[bytes]] = []
