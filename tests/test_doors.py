@@ -23,6 +23,7 @@ EITHER = {
     "start": {"launch_test", "skip_test"},
     "stop": {"stop", "end_unit"},
     "retry": {"retry", "retry_cause"},
+    "jobs.test": {"launch_test", "approve"},
 }
 # Several verbs in turn, because several things are asked at once.
 SEVERAL = {
@@ -32,6 +33,7 @@ SEVERAL = {
     "new.test": {"create_planned", "launch_test"},
     "review.edit": {"set_prompt", "launch_test"},
 }
+PLACED = {"start", "approve", "resume"}  # they first keep where the units run, if that is said
 OF_THE_MACHINE = {"check", "sources", "config", "doctor", "fields", "completion", "mcp", "serve"}
 SAME = ("pause", "resume", "retry", "approve", "reject", "stop", "waive", "export", "test")
 
@@ -52,6 +54,9 @@ def test_the_code_can_be_read() -> None:
 @pytest.mark.parametrize(("entry", "called"), every_entry().items())
 def test_one_thing_asked_is_one_verb(entry: str, called: set[str]) -> None:
     changing = doors.changing(called)
+    if entry in PLACED:
+        assert "place" in changing
+        changing -= {"place"}
     wanted = EITHER.get(entry) or SEVERAL.get(entry)
     assert changing == wanted if wanted else len(changing) <= 1, changing
 
@@ -82,7 +87,15 @@ def test_whatever_changes_a_job_can_be_done_on_the_command_line_and_on_the_scree
     by_shell = set().union(*map(doors.changing, doors.cli_verbs().values()))
     by_keys = set().union(*map(doors.changing, doors.tui_actions().values()))
     in_process = {"start_job", "launch_job", "test", "create_job"}  # for programs: several steps in one
-    others = {"skip_test", "set_limits", "set_timers", "approve_source", "cancel_test", "launch_next_test"}
+    others = {
+        "skip_test",
+        "set_limits",
+        "set_timers",
+        "approve_source",
+        "cancel_test",
+        "launch_next_test",
+        "place",
+    }
     assert doors.changers() - in_process - by_shell <= {"cancel_test", "launch_next_test"}  # by stop, test
     assert doors.changers() - in_process - by_keys <= others
 
