@@ -8,6 +8,7 @@ from abp_tui.domain.failure import FailureKind
 from abp_tui.domain.model import Denial, Event, EventKind, Outcome, Usage
 from abp_tui.domain.status import AttemptStatus, Desired, JobStatus, UnitStatus, Verdict
 from abp_tui.errors import IllegalTransition, LeaseHeld, LeaseLost
+from abp_tui.execution import loop as loop_module
 from abp_tui.execution.executor import JobExecutor
 from abp_tui.execution.loop import Callbacks
 from abp_tui.store.repository import Repository
@@ -212,7 +213,14 @@ def test_stop_ends_the_agents_and_their_units_wait_again(repository: Repository,
     assert_counters_match(repository, job.id)
 
 
-def test_workers_change_while_it_runs(repository: Repository) -> None:
+def beat_of(repository: Repository, job_id: int) -> int:
+    lease = repository.jobs.get(job_id).lease
+    assert lease is not None
+    return lease.beat
+
+
+def test_workers_change_while_it_runs(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop_module, "BEAT_S", 0.02)
     gate = threading.Semaphore(0)
 
     def one_at_a_time(task: Task, sink: Sink, cancel: Cancel) -> Outcome:
@@ -225,6 +233,8 @@ def test_workers_change_while_it_runs(repository: Repository) -> None:
     repository.jobs.ask(job.id, workers=6)
     wait_until(lambda: processing(repository, job.id) == 6)
     repository.jobs.ask(job.id, workers=1)
+    beat = beat_of(repository, job.id)
+    wait_until(lambda: beat_of(repository, job.id) >= beat + 4)  # it has been round since
     gate.release(5)
     wait_until(lambda: repository.jobs.get(job.id).counters.completed == 5)
     wait_until(lambda: processing(repository, job.id) == 1)

@@ -66,7 +66,7 @@ async def until_it_counts_down(pilot: Pilot[None]) -> None:
     first = seconds_left(shown(pilot))
     assert first is not None
     assert 2900 < first <= 3000
-    await until(pilot, lambda: first - 10 < (seconds_left(shown(pilot)) or 0) < first)
+    await until(pilot, lambda: first - 120 < (seconds_left(shown(pilot)) or 0) < first)
 
 
 @BOTH
