@@ -373,3 +373,10 @@ async def test_left_and_right_go_from_cell_to_cell_of_the_map(tmp_path: Path) ->
         await until(pilot, lambda: units.seq == 0)
         await pilot.press("G", "right")
         await until(pilot, lambda: units.seq == 4999)
+
+
+async def test_a_unit_that_ends_just_when_it_is_followed_shows_what_it_said(tmp_path: Path) -> None:
+    async with running(finished(tmp_path), SMALL, job="words") as pilot:
+        await until_shown(pilot, "6 done")
+        await pilot.app.push_screen(UnitScreen(1, 1, tail=True))
+        await until_shown(pilot, "completed", "I was asked: Do 1")
