@@ -278,3 +278,16 @@ def test_fields_become_a_configuration(source: str, texts: dict[str, Any], confi
 def test_fields_that_can_not_be_read(source: str, texts: dict[str, str]) -> None:
     with pytest.raises(InvalidInput):
         config_from(source, texts)
+
+
+async def test_a_form_that_was_left_looks_at_nothing_any_more(tmp_path: Path) -> None:
+    """Its last look is due a moment after the last key, when its fields may be gone."""
+    async with running(real(tmp_path)) as pilot:
+        await pilot.press("n")
+        await until(pilot, lambda: bool(pilot.app.screen.query("#worker")))
+        form = pilot.app.screen
+        assert isinstance(form, NewJobScreen)
+        await pilot.press("escape")
+        await until(pilot, lambda: not form.query("#worker"))
+        form._settle()
+        assert isinstance(pilot.app.screen, JobsScreen)

@@ -177,7 +177,11 @@ class NewJobScreen(AbpScreen):
     def _settle_soon(self) -> None:
         if self._debounce is not None:
             self._debounce.stop()
-        self._debounce = self.set_timer(DEBOUNCE_S, lambda: self._preview.follow(self._form()))
+        self._debounce = self.set_timer(DEBOUNCE_S, self._settle)
+
+    def _settle(self) -> None:
+        if self in self.app.screen_stack:  # once it is left, its fields go one by one
+            self._preview.follow(self._form())
 
     @property
     def _preview(self) -> NewJobPreview:
