@@ -56,6 +56,23 @@ def test_what_reads_files_and_asks_an_agent_as_it_is_waits_for_nobody(
     assert robot.status(job.id).phase is None
 
 
+def test_another_folder_may_hold_settings_that_allow_more(
+    robot: Orchestrator, person: Orchestrator, notes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = files(robot, notes, cwd=notes)
+    assert job.held == (f"runs sample in {notes}, with the settings of that folder",)
+    with pytest.raises(PersonNeeded):
+        robot.launch_test(job.id)
+    assert person.approve(job.id).held == ()
+    monkeypatch.chdir(notes)
+    assert person.create_job("own", "x", "file", {"base_directory": "."}, worker="sample").held == ()
+    link = notes.parent / "link"
+    link.symlink_to(notes)
+    assert (
+        robot.create_job("here", "x", "file", {"base_directory": "."}, worker="sample", cwd=link).held == ()
+    )
+
+
 def test_a_job_of_a_person_is_held_for_nothing(person: Orchestrator, notes: Path) -> None:
     job = files(person, notes, worker="command", worker_options=COMMAND)
     assert (job.client, job.held) == (None, ())

@@ -64,16 +64,17 @@ class Making(Verbs):
         if output_schema is not None:
             Schema(output_schema).check()
         source = self._source(enumerator_type, enumerator_config)
+        folder = str(Path(cwd or os.getcwd()).expanduser().absolute())  # noqa: PTH109
         return Plan(
             name=name.strip(),
             user_intent=user_intent,
             client=self.client.name if self.client else None,
-            held=self._held(source, agent),
+            held=self._held(source, agent, folder),
             enumerator=source,
             worker=agent,
             worker_options=agent.options.model_dump(mode="json", exclude_defaults=True),
             timers=with_timers(agent.default_timers, {"total": total_s, **(timers or {})}),
-            cwd=str(Path(cwd or os.getcwd()).expanduser().absolute()),  # noqa: PTH109
+            cwd=folder,
             max_workers=self.settings.max_workers if max_workers is None else max_workers,
             max_retries=self.settings.max_retries if max_retries is None else max_retries,
             max_failures_in_row=(
@@ -85,12 +86,18 @@ class Making(Verbs):
             post_processing_prompt=_synthesis_prompt(post_processing_prompt),
         )
 
-    def _held(self, source: Enumerator[Any], agent: Worker[Any]) -> tuple[str, ...]:
-        """What a person must approve before anything of it runs, in words that each follow "it"."""
+    def _held(self, source: Enumerator[Any], agent: Worker[Any], folder: str) -> tuple[str, ...]:
+        """What a person must approve before anything of it runs, in words that each follow "it".
+
+        Agents take permissions and hooks from settings in the folder that they run in: a person has chosen
+        this process's, no other.
+        """
         if not self._must_ask:
             return ()
         reads = source.reserved()
-        return (*([reads] if reads else []), *agent.reserved())
+        elsewhere = Path(folder).resolve() != Path.cwd().resolve()
+        words = f"runs {agent.name} in {folder}, with the settings of that folder"
+        return (*([reads] if reads else []), *([words] if elsewhere else []), *agent.reserved())
 
     def _source(self, name: str, config: Mapping[str, Any]) -> Enumerator[Any]:
         """The source of items, told if a person has approved it before, or has let the client do so."""

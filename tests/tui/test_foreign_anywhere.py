@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from textual.pilot import Pilot
 from textual.widgets import TextArea
@@ -46,6 +46,7 @@ PIECES = (
     '{"a": [1, "\u001b[31m"]}',
     "%s {0} {file_path} $(x)",
 )
+pytestmark = pytest.mark.slow
 SOME = 1000  # characters, where a text is one of many
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 letters = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
@@ -143,13 +144,27 @@ async def walk(folder: Path, text: str, size: tuple[int, int]) -> None:
             look(pilot)
 
 
-@pytest.mark.slow
-@settings(max_examples=8, suppress_health_check=list(HealthCheck))
-@given(text=texts, size=st.sampled_from([SMALL, LARGE]))
-@example(text="".join(PIECES), size=SMALL)
-@example(text="".join(reversed(PIECES)), size=LARGE)
-@example(text="x" * 5_000_000, size=LARGE)
-@example(text="漢\u202e" * 1_000_000, size=SMALL)
-def test_any_text_on_any_screen(text: str, size: tuple[int, int]) -> None:
+def go(text: str, size: tuple[int, int]) -> None:
     with TemporaryDirectory() as folder:
         asyncio.run(walk(Path(folder), text, size))
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("size", [SMALL, LARGE])
+def test_all_that_is_known_to_be_awkward(size: tuple[int, int]) -> None:
+    go("".join(PIECES), size)
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    "line", ["x" * 5_000_000, "\N{CJK UNIFIED IDEOGRAPH-6F22}\u202e" * 1_000_000], ids=["narrow", "wide"]
+)
+def test_a_line_as_long_as_a_file(line: str) -> None:
+    go(line, SMALL)
+
+
+@pytest.mark.timeout(600)
+@settings(max_examples=3, suppress_health_check=list(HealthCheck))
+@given(text=texts, size=st.sampled_from([SMALL, LARGE]))
+def test_any_text(text: str, size: tuple[int, int]) -> None:
+    go(text, size)
