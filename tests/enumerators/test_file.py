@@ -373,7 +373,7 @@ def test_paths_become_absolute(tree: Path, own_home: Path, monkeypatch: pytest.M
         ({"base_directory": "/", "exclude_patterns": ["/"]}, "not a pattern"),
         ({"base_directory": "/", "limit": 0}, "limit: "),
         ({"base_directory": "/", "patern": "*"}, "patern: there is no such setting"),
-        ({}, "base_directory: Field required"),
+        ({}, "base_directory: it must be given"),
     ],
 )
 def test_a_wrong_setting_is_one_line_that_names_it(config: dict[str, Any], message: str) -> None:
