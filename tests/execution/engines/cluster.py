@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import signal
@@ -15,6 +16,7 @@ from tests.waiting import wait_until
 
 START_S = 60.0
 END_S = 10.0
+SET_PDEATHSIG = 1
 
 
 class Cluster:
@@ -98,7 +100,13 @@ class Cluster:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                preexec_fn=_die_with_this_process,
             )
+
+
+def _die_with_this_process() -> None:
+    """So that a test run that is broken off leaves no cluster behind."""
+    ctypes.CDLL(None).prctl(SET_PDEATHSIG, signal.SIGKILL)
 
 
 @contextmanager
