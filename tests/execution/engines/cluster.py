@@ -95,7 +95,7 @@ class Cluster:
             return subprocess.Popen(
                 [*within, sys.executable, "-m", module, *arguments],
                 cwd=self.folder,
-                env={**os.environ, **variables},
+                env={**os.environ, "DASK_TEMPORARY_DIRECTORY": str(self.folder), **variables},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
