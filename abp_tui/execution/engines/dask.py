@@ -12,18 +12,18 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from types import TracebackType
 
 from abp_tui.domain.failure import FailureKind
 from abp_tui.domain.model import MAX_WORKERS, Event, EventKind, Outcome, Placement, Usage
 from abp_tui.domain.status import Purpose
-from abp_tui.errors import AbpError, EngineUnavailable, InvalidInput
+from abp_tui.errors import AbpError, InvalidInput
 from abp_tui.execution.attempt import Ended
 from abp_tui.execution.engines.base import Engine, Stage
-from abp_tui.execution.engines.dask_cluster import CLOSE_S, UNREACHABLE, Cluster, travelling
+from abp_tui.execution.engines.dask_cluster import Cluster, travelling
+from abp_tui.execution.engines.dask_members import Members
 from abp_tui.execution.engines.dask_node import Node, Rhythm
 from abp_tui.execution.engines.dask_relay import Ticket
 from abp_tui.execution.engines.local import LocalEngine
@@ -33,9 +33,7 @@ from abp_tui.paths import artifacts_folder
 from abp_tui.store.claims import Claim, Started
 from abp_tui.words import counted
 
-LOOK_S = 1.0  # for nodes that come
 CLOSE_LOOK_S = 0.2
-MOST_NODES = 400  # each takes one of the scheduler's connections all the time, of 512 by default
 
 log = logging.getLogger(__name__)
 
@@ -75,16 +73,14 @@ class DaskEngine:
         self._lock = threading.Lock()
         self._size = stage.size
         self._nodes: dict[str, Node] = {}
-        self._refused: set[str] = set()
-        self._opening: dict[str, asyncio.Task[EngineUnavailable | None]] = {}
-        self._scheduler_gone: str | None = None
         self._closing = False
         self._variables = travelling(os.environ)
-        self._watch: asyncio.Task[None]
+        self._members = Members(cluster, self._new_node, self, self._rhythm.lost_s)
 
     def begin(self) -> None:
         """Open a session on each node that is there; raises `EngineUnavailable` where all refuse."""
-        self._cluster.call(self._begin())
+        self._cluster.call(self._members.begin())
+        self._stage.mailbox.note(self._summary())
 
     # For the executor's thread
 
@@ -156,7 +152,7 @@ class DaskEngine:
 
     def lost(self) -> str | None:
         """That the scheduler is gone."""
-        return self._scheduler_gone
+        return self._members.scheduler_gone
 
     # On the event loop
 
@@ -173,6 +169,25 @@ class DaskEngine:
             if over.attempt_id in node.claims:
                 await self._over(node, over)
 
+    def joined(self, node: Node) -> None:
+        """A node can be given claims."""
+        with self._lock:
+            self._nodes[node.address] = node
+        self._stage.mailbox.wake()
+
+    def known(self) -> Collection[str]:
+        """Where the nodes are that can be given claims."""
+        return self._nodes.keys()
+
+    def note(self, words: str) -> None:
+        """Have something be said in the job's log."""
+        log.warning("%s", words)
+        self._stage.mailbox.note(words, "warning")
+
+    def woken(self) -> None:
+        """The executor is to look again."""
+        self._stage.mailbox.wake()
+
     def left(self, node: Node, why: str) -> None:
         """A node is lost: its units wait again, and nothing that may still come of them counts."""
         node.stop()
@@ -184,7 +199,7 @@ class DaskEngine:
             units = (
                 f"{counted(len(claims), 'unit')} of it start over elsewhere" if claims else "it ran nothing"
             )
-            self._note(f"a node is lost, {units}: {why}")
+            self.note(f"a node is lost, {units}: {why}")
         for claim in claims:
             self._stage.ended(claim, _interrupted(f"its node is lost: {why}"))
 
@@ -207,18 +222,6 @@ class DaskEngine:
         event = Event(kind=EventKind.NOTICE, title="files changed", body=words, is_error=bool(problem))
         self._stage.mailbox.events(claim.attempt_id, [event])
 
-    async def _begin(self) -> None:
-        try:
-            addresses = await self._cluster.addresses()
-        except UNREACHABLE as error:
-            raise EngineUnavailable(f"the scheduler at {self._cluster.name} is gone: {error}") from error
-        answers = await asyncio.gather(*map(self._admit, addresses[:MOST_NODES]))
-        problems = [problem for problem in answers if problem]
-        if problems and not self._nodes:
-            raise problems[0]
-        self._stage.mailbox.note(self._summary())
-        self._watch = asyncio.create_task(self._watch_scheduler())
-
     def _summary(self) -> str:
         """What there is to run on, and how what travels to it is kept."""
         nodes, slots = len(self._nodes), sum(node.slots for node in self._nodes.values())
@@ -226,22 +229,8 @@ class DaskEngine:
         private = all(address.startswith(("tls:", "tcp://127.0.0.1:")) for address in self._nodes)
         return words if private else f"{words}; prompts and keys travel unencrypted, as its connections are"
 
-    async def _admit(self, address: str) -> EngineUnavailable | None:
-        """Open a session on a node; returns why it can't be had, if so."""
-        node = Node(address, self._cluster, self._ticket, self._rhythm)
-        try:
-            await self._cluster.check_versions(address)
-            await node.open(self)
-        except UNREACHABLE as error:
-            return EngineUnavailable(f"the node {address} does not answer: {error}")
-        except EngineUnavailable as problem:
-            self._refused.add(address)
-            self._note(f"left aside: {problem}")
-            return problem
-        with self._lock:
-            self._nodes[address] = node
-        self._stage.mailbox.wake()
-        return None
+    def _new_node(self, address: str) -> Node:
+        return Node(address, self._cluster, self._ticket, self._rhythm)
 
     def _ticket(self, session: str) -> Ticket:
         stage = self._stage
@@ -249,45 +238,11 @@ class DaskEngine:
         job = f"{stage.store_uuid}:{stage.job.id}"
         return Ticket(session, job, self._variables, MAX_WORKERS, opening)
 
-    async def _watch_scheduler(self) -> None:
-        """Admit nodes that come, and see whether the scheduler is there, until that is lost for good."""
-        answered = time.monotonic()
-        while True:
-            try:
-                addresses = await self._cluster.addresses()
-                answered = time.monotonic()
-            except (*UNREACHABLE, asyncio.CancelledError) as error:
-                if self._closing:
-                    return
-                if time.monotonic() - answered > self._rhythm.lost_s / 2:
-                    why = str(error).partition("\n")[0] or "no answer"
-                    self._scheduler_gone = f"the scheduler at {self._cluster.name} is lost: {why}"
-                    self._stage.mailbox.wake()
-                    return
-            else:
-                self._admit_new(addresses)
-            await asyncio.sleep(LOOK_S)
-
-    def _admit_new(self, addresses: list[str]) -> None:
-        """Begin with nodes that have come; one that does not answer holds no other back."""
-        self._refused &= set(addresses)
-        self._opening = {address: task for address, task in self._opening.items() if not task.done()}
-        known = {*self._nodes, *self._refused, *self._opening}
-        room = MOST_NODES - len(self._nodes) - len(self._opening)
-        for address in [each for each in addresses if each not in known][:room]:
-            self._opening[address] = asyncio.create_task(self._admit(address))
-
     async def _end(self) -> None:
         self._closing = True
-        for task in (self._watch, *self._opening.values()):
-            task.cancel()
         with self._lock:
             nodes, self._nodes = list(self._nodes.values()), {}
-        for node in nodes:
-            node.stop()
-        if self._scheduler_gone is None:
-            with suppress(TimeoutError):  # a node that does not answer ends its session by itself
-                await asyncio.wait_for(asyncio.gather(*(node.close() for node in nodes)), CLOSE_S)
+        await self._members.end(nodes)
 
     # On either
 
@@ -307,7 +262,7 @@ class DaskEngine:
         """The claim's frame; nothing where its file can't travel, and it has failed."""
         try:
             return packed(parcel(claim, self._stage.job.cwd, self._most_bytes))
-        except InvalidInput as error:
+        except (InvalidInput, OSError, ValueError) as error:
             nothing = Usage(cost_usd=0.0)
             failed = Outcome.failed(FailureKind.BAD_INPUT, str(error), usage=nothing)
             self._finish(node, claim, Ended(failed))
@@ -328,10 +283,6 @@ class DaskEngine:
 
     def _post(self, node: Node, message: object) -> None:
         self._cluster.soon(node.post, partial(packed, message))
-
-    def _note(self, words: str) -> None:
-        log.warning("%s", words)
-        self._stage.mailbox.note(words, "warning")
 
 
 def _interrupted(why: str) -> Ended:

@@ -35,6 +35,10 @@ _VERSIONS = (
 log = logging.getLogger(__name__)
 
 
+class Unanswered(EngineUnavailable):
+    """A node that can't be reached at this moment."""
+
+
 class Cluster:
     """A cluster as one executor sees it. Its coroutines are for its own event loop, `call` for any thread."""
 

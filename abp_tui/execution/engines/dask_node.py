@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from abp_tui.errors import EngineUnavailable
 from abp_tui.execution.engines import dask_relay
-from abp_tui.execution.engines.dask_cluster import UNREACHABLE, Cluster
+from abp_tui.execution.engines.dask_cluster import UNREACHABLE, Cluster, Unanswered
 from abp_tui.execution.engines.dask_relay import Heard, Opened, Ticket
 from abp_tui.execution.engines.wire import News, Ready, unpacked
 from abp_tui.store.claims import Claim
@@ -117,7 +117,7 @@ class Node:
         self.stop()
         try:
             await self._run(dask_relay.close_session, self._session, timeout=dask_relay.END_WAIT_S)
-        except EngineUnavailable:
+        except Unanswered:
             return  # it ends by itself
 
     async def _guarded(self, loop: Any, listener: Listener) -> None:
@@ -142,7 +142,7 @@ class Node:
                         dask_relay.tell, self._session, self._told, frames, timeout=self._rhythm.answer_s
                     )
                     break
-                except EngineUnavailable:
+                except Unanswered:
                     await asyncio.sleep(PAUSE_S)  # whether it is lost is for the listening to say
 
     async def _listen(self, listener: Listener) -> None:
@@ -154,7 +154,7 @@ class Node:
                     *(self._session, self._frames, self._beat, len(self.claims), self._rhythm.wait_s),
                     timeout=self._rhythm.answer_s,
                 )
-            except EngineUnavailable as error:
+            except Unanswered as error:
                 if self._is_late():
                     listener.left(self, error.message)
                     return
@@ -182,7 +182,7 @@ class Node:
             return await self._cluster.run(self.address, function, *arguments, timeout=timeout)
         except UNREACHABLE as error:
             why = str(error).partition("\n")[0] or "no answer"
-            raise EngineUnavailable(f"the node {self.address} does not answer: {why}") from error
+            raise Unanswered(f"the node {self.address} does not answer: {why}") from error
 
 
 def _made(outbox: Sequence[Callable[[], bytes]]) -> bytes:

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from abp_tui.execution.engines.wire import Beat, Opening, packed, read_body, unpacked, write_all
+from abp_tui.execution.watchdog import MARK as EXECUTOR_MARK
 from abp_tui.workers.spawn import environment, start
 
 NODE = "abp_tui.execution.engines.node"
@@ -232,12 +233,17 @@ _relays: dict[str, _Relay] = {}
 
 
 def _start(variables: Mapping[str, str]) -> tuple[int, int, Any]:
-    """A node's process with these variables over those of this one; our ends of its stdin and stdout."""
+    """A node's process with these variables over those of this one; our ends of its stdin and stdout.
+
+    It is none of the agents of an executor that this worker belongs to: that one's watchdog would end it and
+    its own watchdog at once, and nobody its agents.
+    """
+    own = {name: value for name, value in os.environ.items() if name != EXECUTOR_MARK}
     source, inlet = os.pipe()
     outlet, drain = os.pipe()
     try:
         argv = [sys.executable, "-P", "-m", NODE]
-        env = environment({**os.environ, **variables})
+        env = environment({**own, **variables})
         return inlet, outlet, start(argv, "/", env, source, drain, 2)
     finally:
         os.close(source)

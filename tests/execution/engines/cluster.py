@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import signal
@@ -15,6 +16,7 @@ from tests.waiting import wait_until
 
 START_S = 60.0
 END_S = 10.0
+SET_PDEATHSIG = 1
 
 
 class Cluster:
@@ -93,12 +95,18 @@ class Cluster:
             return subprocess.Popen(
                 [*within, sys.executable, "-m", module, *arguments],
                 cwd=self.folder,
-                env={**os.environ, **variables},
+                env={**os.environ, "DASK_TEMPORARY_DIRECTORY": str(self.folder), **variables},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                preexec_fn=_die_with_this_process,
             )
+
+
+def _die_with_this_process() -> None:
+    """So that a test run that is broken off leaves no cluster behind."""
+    ctypes.CDLL(None).prctl(SET_PDEATHSIG, signal.SIGKILL)
 
 
 @contextmanager

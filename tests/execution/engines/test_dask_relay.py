@@ -18,6 +18,7 @@ from abp_tui.domain.status import Purpose
 from abp_tui.execution.engines import dask_relay
 from abp_tui.execution.engines.dask_relay import Heard, Opened, Ticket
 from abp_tui.execution.engines.wire import End, News, Opening, Parcel, Ready, packed, unpacked
+from abp_tui.execution.watchdog import MARK as EXECUTOR_MARK
 from abp_tui.store.claims import Claim
 from abp_tui.store.repository import Repository
 from tests.factories import make_job
@@ -209,6 +210,19 @@ async def test_a_node_refuses_in_words(repository: Repository) -> None:
     ships = Placement(engine="dask", ship_files_mb=1)
     answer = await opened(ticket(repository, job.model_copy(update={"placement": ships})))
     assert isinstance(answer.answer, Ready)
+
+
+async def test_a_node_is_no_agent_of_the_executor_that_its_worker_belongs_to(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whose watchdog would end it together with its own watchdog, before that has ended the agents."""
+    monkeypatch.setenv(EXECUTOR_MARK, "outer")
+    script = f"tr '\\0' '\\n' < /proc/$PPID/environ | grep -c {EXECUTOR_MARK}; test ${EXECUTOR_MARK} != outer"
+    asked = ticket(repository, job_of(repository, script))
+    await opened(asked)
+    await dask_relay.tell(asked.session, 1, packed(Parcel(claim())))
+    (over,) = (await Ear(asked.session).until_over()).over
+    assert (over.ended.outcome.ok, over.ended.outcome.output.strip()) == (True, "0")
 
 
 async def test_what_a_worker_prints_is_no_message(repository: Repository) -> None:

@@ -1,0 +1,116 @@
+"""Which nodes are of use to a job: those that are there when it begins, and those that come later."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
+from typing import Protocol
+
+from abp_tui.errors import EngineUnavailable
+from abp_tui.execution.engines.dask_cluster import CLOSE_S, UNREACHABLE, Cluster, Unanswered
+from abp_tui.execution.engines.dask_node import Listener, Node
+
+LOOK_S = 1.0
+MOST_NODES = 400  # each takes one of the scheduler's connections all the time, of 512 by default
+
+
+class Owner(Listener, Protocol):
+    """Who gives the nodes their work, and is told of them on the event loop."""
+
+    def joined(self, node: Node) -> None:
+        """A node can be given claims."""
+
+    def known(self) -> Collection[str]:
+        """Where the nodes are that can be given claims."""
+
+    def note(self, words: str) -> None:
+        """Have something be said in the job's log."""
+
+    def woken(self) -> None:
+        """The executor is to look again."""
+
+
+class Members:
+    """Opens a session on each node, and watches whether the scheduler is there. On the event loop."""
+
+    def __init__(
+        self, cluster: Cluster, new_node: Callable[[str], Node], owner: Owner, lost_s: float
+    ) -> None:
+        self._cluster = cluster
+        self._new_node = new_node
+        self._owner = owner
+        self._patience_s = lost_s / 2
+        self._refused: set[str] = set()
+        self._opening: dict[str, asyncio.Task[EngineUnavailable | None]] = {}
+        self._watch: asyncio.Task[None] | None = None
+        self._ending = False
+        self.scheduler_gone: str | None = None
+
+    async def begin(self) -> None:
+        """Begin with all that are there; raises `EngineUnavailable` where all refuse."""
+        try:
+            addresses = await self._cluster.addresses()
+        except UNREACHABLE as error:
+            raise EngineUnavailable(f"the scheduler at {self._cluster.name} is gone: {error}") from error
+        answers = await asyncio.gather(*map(self._admit, addresses[:MOST_NODES]))
+        refusals = [each for each in answers if each and not isinstance(each, Unanswered)]
+        if refusals and not self._owner.known():
+            raise refusals[0]
+        self._watch = asyncio.create_task(self._watch_scheduler())
+
+    async def end(self, nodes: Sequence[Node]) -> None:
+        """Admit nobody more, and let go of these."""
+        self._ending = True
+        for task in (self._watch, *self._opening.values()):
+            if task is not None:
+                task.cancel()
+        for node in nodes:
+            node.stop()
+        if self.scheduler_gone is None:
+            with suppress(TimeoutError):  # a node that does not answer ends its session by itself
+                await asyncio.wait_for(asyncio.gather(*(node.close() for node in nodes)), CLOSE_S)
+
+    async def _admit(self, address: str) -> EngineUnavailable | None:
+        """Open a session on a node; returns why it can't be had, if so."""
+        node = self._new_node(address)
+        try:
+            await self._cluster.check_versions(address)
+            await node.open(self._owner)
+        except (*UNREACHABLE, Unanswered) as error:  # it is asked again as long as the scheduler knows it
+            return Unanswered(f"the node {address} does not answer: {error}")
+        except EngineUnavailable as problem:
+            self._refused.add(address)
+            self._owner.note(f"left aside: {problem}")
+            return problem
+        self._owner.joined(node)
+        return None
+
+    async def _watch_scheduler(self) -> None:
+        """Admit nodes that come, and see whether the scheduler is there, until that is lost for good."""
+        answered = time.monotonic()
+        while True:
+            try:
+                addresses = await self._cluster.addresses()
+                answered = time.monotonic()
+            except (*UNREACHABLE, asyncio.CancelledError) as error:
+                if self._ending:
+                    return
+                if time.monotonic() - answered > self._patience_s:
+                    why = str(error).partition("\n")[0] or "no answer"
+                    self.scheduler_gone = f"the scheduler at {self._cluster.name} is lost: {why}"
+                    self._owner.woken()
+                    return
+            else:
+                self._admit_new(addresses)
+            await asyncio.sleep(LOOK_S)
+
+    def _admit_new(self, addresses: list[str]) -> None:
+        """Begin with nodes that have come; one that does not answer holds no other back."""
+        self._refused &= set(addresses)
+        self._opening = {address: task for address, task in self._opening.items() if not task.done()}
+        known = {*self._owner.known(), *self._refused, *self._opening}
+        room = MOST_NODES - len(self._owner.known()) - len(self._opening)
+        for address in [each for each in addresses if each not in known][:room]:
+            self._opening[address] = asyncio.create_task(self._admit(address))
