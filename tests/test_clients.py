@@ -65,7 +65,8 @@ def test_another_folder_may_hold_settings_that_allow_more(
         robot.launch_test(job.id)
     assert person.approve(job.id).held == ()
     monkeypatch.chdir(notes)
-    assert person.create_job("own", "x", "file", {"base_directory": "."}, worker="sample").held == ()
+    here: dict[str, Any] = {"enumerator_config": {"base_directory": "."}, "worker": "sample"}
+    assert person.create_job("own", "x", "file", **here).held == ()
     link = notes.parent / "link"
     link.symlink_to(notes)
     assert (
