@@ -20,6 +20,7 @@ from abp_tui.domain.model import MAX_RETRIES, MAX_WORKERS, Job, Recipe, Timers
 from abp_tui.domain.prompt import RESULTS_FIELD, PromptSynthesizer, PromptTemplate
 from abp_tui.enumerators.base import Enumerator, Item
 from abp_tui.errors import DuplicateKey, InvalidInput
+from abp_tui.execution.checks import check_fields, require_checks
 from abp_tui.paths import results_path
 from abp_tui.plugins import explain, suggest
 from abp_tui.store.keys import SeenKeys
@@ -53,6 +54,7 @@ class Plan:
     budget_usd: float | None = None
     output_schema: Mapping[str, Any] | None = None
     post_processing_prompt: str | None = None
+    checks: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +141,7 @@ def check(repository: Repository, plan: Plan) -> None:
         raise InvalidInput(
             f"there is no folder {plan.cwd}", "the agents would run there: name one that exists"
         )
+    require_checks(plan.checks, plan.cwd)
 
 
 def _check_texts(plan: Plan) -> None:
@@ -200,6 +203,7 @@ def prompt(
         template = synthesizer.synthesize(plan.user_intent, plan.enumerator.name, fields, sample)
     template.check(fields)
     plan.worker.check(fields)
+    check_fields(plan.checks, fields)
     return template
 
 
@@ -284,6 +288,7 @@ def _first_recipe(plan: Plan, prompt_template: str) -> Recipe:
         worker_options=plan.worker_options,
         timers=plan.timers,
         output_schema=plan.output_schema,
+        checks=plan.checks,
         created_at=datetime.now(UTC),
     )
 

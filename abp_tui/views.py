@@ -86,6 +86,7 @@ class JobView(View):
     max_failures_in_row: int = Field(description="So many failures in a row pause the job; 0: never.")
     timers: dict[str, float] = Field(description="How long an attempt may take, in seconds; 0: no limit.")
     output_schema: dict[str, Any] | None = Field(description="The JSON schema that each result fits.")
+    checks: tuple[dict[str, Any], ...] = Field(description="What each outcome is checked for.")
     pause_reason: str | None
     waiting: str | None = Field(description="What a running job waits for before it starts more units.")
     question: Question | None = Field(description="What the agent under test asks of a person, if it does.")
@@ -148,6 +149,7 @@ def view_job(job: Job, judge: Callable[[Lease], Liveness] = judge) -> JobView:
         worker_options=dict(job.recipe.worker_options),
         timers=job.recipe.timers.model_dump(),
         output_schema=None if job.recipe.output_schema is None else dict(job.recipe.output_schema),
+        checks=tuple(dict(check) for check in job.recipe.checks),
         gate=_view_gate(job.gate) if job.gate and not job.status.ended else None,
         executor=executor,
     )

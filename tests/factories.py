@@ -95,6 +95,7 @@ def make_job(
     cwd: Path | str = "/",
     payloads: Iterable[Mapping[str, Any]] | None = None,
     worker_options: Mapping[str, Any] | None = None,
+    checks: Iterable[Mapping[str, Any]] = (),
     **columns: Any,
 ) -> Job:
     """A job of `count` units with payloads `{"n": i}`, written straight to the store."""
@@ -105,6 +106,7 @@ def make_job(
         prompt_template=template,
         worker_options=worker_options or {},
         timers=Timers(backoff_s=0.01),
+        checks=tuple(checks),
         created_at=datetime.now(UTC),
     )
     values = {

@@ -164,6 +164,7 @@ def _row(view: JobView) -> tuple[str, ...]:
 
 def _facts(view: JobView) -> Iterator[tuple[str, str]]:
     from abp_tui.cli.summary import gate_words, state
+    from abp_tui.domain.check import check_words
 
     yield "job", f"{one_line(view.name)} ({view.id})"
     yield "status", tinted(state(view))
@@ -185,6 +186,8 @@ def _facts(view: JobView) -> Iterator[tuple[str, str]]:
     yield "pauses after", f"{row} in a row" if view.max_failures_in_row else ""
     yield "timers", timer_words(view.timers)
     yield "schema", one_line(json.dumps(view.output_schema), 200) if view.output_schema is not None else ""
+    for words in check_words(view.checks):
+        yield "check", one_line(words, 200)
     yield "synthesis", f"{view.synthesis}, unit {view.total_units}" if view.synthesis else ""
     yield "created", local(view.created_at)
     yield "started", local(view.started_at)

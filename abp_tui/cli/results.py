@@ -31,9 +31,11 @@ def export(job: str, output: str, form: str) -> None:
     found = repository.jobs.find(job)
     if output == "-":
         export_jsonl(repository, found.id, sys.stdout)
-        return
-    written = export_jsonl(repository, found.id, Path(output).expanduser())
-    say(f"{found.name}: {counted(written, 'unit')} written to {output}")
+    else:
+        written = export_jsonl(repository, found.id, Path(output).expanduser())
+        say(f"{found.name}: {counted(written, 'unit')} written to {output}")
+    if doubtful := repository.jobs.get(found.id).counters.suspect:
+        say(f"in doubt, their verdict is not ok: {counted(doubtful, 'unit')}. See: abp failures {found.name}")
 
 
 @click.command()

@@ -36,6 +36,7 @@ from abp_tui.domain.status import AttemptStatus, Purpose, UnitStatus, Verdict
 from abp_tui.domain.structured import Schema
 from abp_tui.errors import AbpError, WorkerUnavailable
 from abp_tui.execution.changes import Comparison
+from abp_tui.execution.checks import Checks, Judged, Ran
 from abp_tui.execution.corrections import run_to_schema
 from abp_tui.execution.mailbox import Mailbox
 from abp_tui.execution.questions import Asked
@@ -52,6 +53,8 @@ EVENT_COST = 200  # of one event beside its text
 FULL = "[… cut by abp: the rest of this conversation is not kept]"
 COMPARED = frozenset({Purpose.TEST})  # attempts that a person will judge by what they changed, one at a time
 NEVER_BEGAN = frozenset({FailureKind.REFUSED_TO_START, FailureKind.BAD_INPUT})  # and so cost nothing
+
+NOT_JUDGED = Judged()
 
 log = logging.getLogger(__name__)
 
@@ -120,6 +123,7 @@ class AttemptRunner:
         schema = job.recipe.output_schema
         self._schema = None if schema is None else Schema(schema)
         self._form = "" if schema is None or worker.takes_schema(schema) else form(schema)
+        self._checks = Checks(job.recipe, job.cwd, tells=worker.tells)
         self.go_on: GoOn | None = go_on if worker.resumes else None
 
     def render(self, payload: Mapping[str, Any]) -> str:
@@ -131,12 +135,31 @@ class AttemptRunner:
         sink = MailSink(self._mailbox, claim.attempt_id, self._mask)
         task = self._task(claim)
         sink.event(Event(kind=EventKind.PROMPT, body=task.words))
-        outcome = self._compared(claim, task, sink, cancel)
+        judged = Judged()
+        if claim.purpose is Purpose.POST:
+            outcome = self._outcome(task, sink, cancel)
+        else:
+            outcome, judged = self._checked(claim, task, sink, cancel)
         if not outcome.ok and (cancel.requested or _ended_with_us(outcome, cancel)):
             reason = cancel.reason or outcome.error
             outcome = outcome.model_copy(update={"failure": FailureKind.INTERRUPTED, "error": reason})
         outcome = self._mask.outcome(outcome)
-        return conclude(claim, outcome, self._job, random.random(), for_good=cancel.for_good)
+        return conclude(claim, outcome, self._job, random.random(), for_good=cancel.for_good, judged=judged)
+
+    def _checked(self, claim: Claim, task: Task, sink: Sink, cancel: Cancel) -> tuple[Outcome, Judged]:
+        """The outcome and what the checks make of it; where they can't be made, nothing runs."""
+        try:
+            self._checks.require()
+        except WorkerUnavailable as error:
+            return Outcome.failed(FailureKind.REFUSED_TO_START, str(error)), Judged()
+        before = self._checks.before(claim.payload)
+        outcome = self._compared(claim, task, sink, cancel)
+        if not outcome.ok or outcome.denials:
+            return outcome, Judged()
+        judged = self._checks.judge(Ran(outcome, claim.payload, before, sink, cancel, self._mark(claim)))
+        if judged.doubt is not None:
+            outcome = outcome.model_copy(update={"error": judged.doubt.words})
+        return outcome, judged
 
     def _compared(self, claim: Claim, task: Task, sink: Sink, cancel: Cancel) -> Outcome:
         """The outcome; what a test changed in the job's folder goes to the sink."""
@@ -203,10 +226,19 @@ def _ended_with_us(outcome: Outcome, cancel: Cancel) -> bool:
     return bool(select.select([cancel.fileno()], [], [], SHUTDOWN_WAIT_S)[0])
 
 
-def conclude(claim: Claim, outcome: Outcome, job: Job, jitter: float, *, for_good: bool = False) -> Finished:
+def conclude(
+    claim: Claim,
+    outcome: Outcome,
+    job: Job,
+    jitter: float,
+    *,
+    for_good: bool = False,
+    judged: Judged = NOT_JUDGED,
+) -> Finished:
     """What becomes of a unit whose attempt ended like this.
 
-    `jitter` in 0..1 spreads the backoff; `for_good` rules another attempt out.
+    `jitter` in 0..1 spreads the backoff; `for_good` rules another attempt out; `judged` is what the checks
+    made of a good outcome.
     """
     end = Finished(claim, outcome, AttemptStatus.COMPLETED, UnitStatus.COMPLETED, ended_at=time.time())
     if outcome.ok and outcome.denials:
@@ -214,8 +246,11 @@ def conclude(claim: Claim, outcome: Outcome, job: Job, jitter: float, *, for_goo
         blocked = outcome.model_copy(update={"error": outcome.error or f"permission denied: {denied}"})
         cause = fingerprint(FailureKind.PERMISSION, blocked.error)
         return replace(end, outcome=blocked, verdict=Verdict.BLOCKED, fingerprint=cause)
+    if outcome.ok and judged.doubt is not None:
+        cause = fingerprint(FailureKind.BAD_OUTPUT, judged.doubt.cause)
+        return replace(end, verdict=Verdict.SUSPECT, fingerprint=cause, hold=judged.hold)
     if outcome.ok:
-        return replace(end, verdict=Verdict.OK)
+        return replace(end, verdict=Verdict.OK, sameness=judged.sameness)
     kind = outcome.failure or FailureKind.AGENT_ERROR
     failures = claim.failures + 1
     mark = fingerprint(kind, outcome.error, outcome.last_tool)
@@ -245,8 +280,10 @@ def conclude(claim: Claim, outcome: Outcome, job: Job, jitter: float, *, for_goo
 def hold_reason(end: Finished) -> str | None:
     """Why the whole job must be held after this end, or None."""
     kind = end.outcome.failure
-    if end.outcome.ok or kind is None or end.claim.purpose is Purpose.TEST:
+    if end.claim.purpose is Purpose.TEST:
         return None
+    if end.outcome.ok or kind is None:
+        return end.hold
     decision = decide(kind, 1, 0)
     return f"{decision.reason}: {end.outcome.error}" if isinstance(decision, HoldJob) else None
 

@@ -48,7 +48,11 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """How an attempt ended, and what becomes of its unit."""
+    """How an attempt ended, and what becomes of its unit.
+
+    `sameness` is equal for units with the same output, where no two should have it. `hold` is why no other
+    unit of the job can do better.
+    """
 
     claim: Claim
     outcome: Outcome
@@ -59,6 +63,8 @@ class Finished:
     failures: int = 0
     not_before: float | None = None
     fingerprint: str | None = None
+    sameness: str | None = None
+    hold: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

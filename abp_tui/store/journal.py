@@ -30,12 +30,13 @@ from abp_tui.store.gates import GateRows
 from abp_tui.store.questions import QuestionRows
 from abp_tui.store.records import load, now
 from abp_tui.store.rows import WORDS_CAP, attempt_row, cut, event_row, name, unit_row
+from abp_tui.store.sameness import Sameness
 from abp_tui.store.sessions import left_session
 from abp_tui.store.tally import Tally, counted_as
 
 BUSY_TIMEOUT_MS = 1000  # short, because its executor has more to do than to wait
 # Rows hold plain str and int: for a value of any other class sqlite3 looks for an adapter, each time.
-BULK_ROWS = 500  # of 16 values at most: SQLite binds 32,766
+BULK_ROWS = 500  # of 17 values at most: SQLite binds 32,766
 
 _FENCE = (
     "UPDATE job SET change = change + 1, beat = beat + 1, beat_at = ?, beat_clock = ? "
@@ -78,8 +79,8 @@ _END_UNIT = (
     "output = e.column7, result = e.column8, error = e.column9, failure_kind = e.column10, "
     "fingerprint = e.column11, session_id = coalesce(e.column12, session_id), "
     "cost_usd = CASE WHEN e.column13 IS NULL THEN cost_usd ELSE coalesce(cost_usd, 0) + e.column13 END, "
-    "duration_s = e.column14, changed = e.column15 FROM (VALUES {rows}) AS e "
-    "WHERE unit.job_id = e.column16 AND unit.seq = e.column1 AND unit.status = 'PROCESSING' "
+    "duration_s = e.column14, sameness = e.column15, changed = e.column16 FROM (VALUES {rows}) AS e "
+    "WHERE unit.job_id = e.column17 AND unit.seq = e.column1 AND unit.status = 'PROCESSING' "
     "AND unit.attempts = e.column2 RETURNING unit.seq"
 )
 
@@ -219,6 +220,7 @@ class Journal:
         ends = list(ends)
         done = {row[0] for row in self._bulk(_END_ATTEMPT, [attempt_row(end) for end in ends])}
         recorded = [end for end in ends if end.claim.attempt_id in done]
+        recorded = Sameness(self._connection, self._job_id, self._change, self._tally).judged(recorded)
         by_seq = {end.claim.seq: end for end in recorded}
         rows = [(*unit_row(end), self._change, self._job_id) for end in recorded]
         for (seq,) in self._bulk(_END_UNIT, rows):

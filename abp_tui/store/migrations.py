@@ -14,7 +14,7 @@ from peewee import SchemaManager, SqliteDatabase
 from abp_tui.domain.model import Lease
 from abp_tui.errors import StoreError
 from abp_tui.liveness import Liveness, judge
-from abp_tui.store.tables import CAUSE_INDEX, EXTRA_INDEXES, TABLES, Meta
+from abp_tui.store.tables import CAUSE_INDEX, EXTRA_INDEXES, SAME_INDEX, TABLES, Meta
 
 Migration = Callable[[SqliteDatabase], None]
 
@@ -45,7 +45,20 @@ def index_causes(db: SqliteDatabase) -> None:
     db.execute_sql(CAUSE_INDEX)
 
 
-MIGRATIONS: tuple[Migration, ...] = (create_tables, add_breaker_and_waiting, add_gates_of_jobs, index_causes)
+def add_sameness_and_nudges(db: SqliteDatabase) -> None:
+    """Version 5: units with the same output are found, and what a person says to the next attempt is kept."""
+    db.execute_sql("ALTER TABLE unit ADD COLUMN sameness TEXT")
+    db.execute_sql("ALTER TABLE unit ADD COLUMN nudge TEXT")
+    db.execute_sql(SAME_INDEX)
+
+
+MIGRATIONS: tuple[Migration, ...] = (
+    create_tables,
+    add_breaker_and_waiting,
+    add_gates_of_jobs,
+    index_causes,
+    add_sameness_and_nudges,
+)
 
 
 def migrate(path: Path, application_id: int, steps: tuple[Migration, ...] = MIGRATIONS) -> None:

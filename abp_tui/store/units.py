@@ -136,6 +136,11 @@ class Units:
         return [UnitLine(**row) for row in self._db.rows(query)]
 
 
+_CLEARED = (
+    "verdict not_before output result error failure_kind fingerprint session_id duration_s sameness nudge"
+).split()
+
+
 def _of(job_id: int) -> Any:
     return UnitRow.job == job_id
 
@@ -184,10 +189,9 @@ def _put_back(db: SqliteDatabase, job_id: int, seqs: Sequence[int]) -> int:
         verdict = Verdict(row["verdict"]) if row["verdict"] else None
         if row["kind"] == UnitKind.ITEM:
             tally.move(row["seq"], counted_as(status, verdict), "pending")
-    cleared = dict.fromkeys(
-        "verdict not_before output result error failure_kind fingerprint session_id duration_s".split()
+    done = UnitRow.update(
+        {**dict.fromkeys(_CLEARED), "status": UnitStatus.PENDING, "failures": 0, "changed": job.change}
     )
-    done = UnitRow.update({**cleared, "status": UnitStatus.PENDING, "failures": 0, "changed": job.change})
     touched = int(done.where(which).execute(db))
     tally.write(db.connection(), job_id)
     return touched

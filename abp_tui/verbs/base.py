@@ -9,6 +9,7 @@ from abp_tui.domain.model import Job
 from abp_tui.domain.prompt import PromptSynthesizer
 from abp_tui.domain.status import Desired, JobStatus
 from abp_tui.errors import AbpError, IllegalTransition
+from abp_tui.execution.checks import require_checks
 from abp_tui.execution.executor import recovered_journal
 from abp_tui.execution.gate import gate_scope
 from abp_tui.execution.launch import launch_executor
@@ -42,7 +43,8 @@ class Verbs:
         return make_worker(name or "claude", options)
 
     def _require_worker(self, job: Job) -> None:
-        """Raise `WorkerUnavailable` where the job's agent is not on this machine."""
+        """Raise `WorkerUnavailable` where the job's agent, or the program of a check, is not here."""
+        require_checks(job.recipe.checks, job.cwd)
         if self._worker is None:
             make_worker(job.worker, job.recipe.worker_options).require()
 

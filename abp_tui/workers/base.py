@@ -100,6 +100,8 @@ class Worker(ABC, Generic[OptionsT]):
     default_timers: ClassVar[Timers] = Timers()
     resumes: ClassVar[bool] = False
     """Whether it can go on with the session of an earlier attempt, by `Task.session_id`."""
+    tells: ClassVar[bool] = True
+    """Whether its output is the words of an agent, which may tell that it has not done what it was to do."""
 
     def __init__(self, options: OptionsT) -> None:
         self.options = options
