@@ -7,8 +7,9 @@ from typing import Protocol
 
 from abp_tui.domain.model import Job
 from abp_tui.domain.status import JobStatus, Purpose, UnitStatus
+from abp_tui.execution.runners import Runners
 from abp_tui.execution.synthesis import Synthesis
-from abp_tui.store.claims import Claim, GoOn, Render
+from abp_tui.store.claims import Claim, Render
 from abp_tui.store.journal import Journal
 
 Held = Callable[[], str | None]
@@ -40,23 +41,20 @@ class WholeJob:
     def __init__(
         self,
         journal: Journal,
-        render: Render,
-        go_on: GoOn | None,
+        runners: Runners,
         job: Job,
         synthesis: Synthesis | None,
     ) -> None:
         self._journal = journal
-        self._render = render
-        self._go_on = go_on
-        self._recipe_version = job.recipe.version
+        self._runners = runners
         self._waived = job.waived_at is not None
         self._synthesis = synthesis
         self._synthesis_due = False
 
     def claim(self, limit: int) -> list[Claim]:
         """Take up to `limit` units, those whose backoff is over first."""
-        version, go_on = self._recipe_version, self._go_on
-        claims = self._journal.claim(limit, Purpose.RUN, version, self._render, go_on)
+        version, go_on = self._runners.version, self._runners.go_on
+        claims = self._journal.claim(limit, Purpose.RUN, version, self._runners.render, go_on)
         if claims or self._synthesis is None or not self._synthesis_due:
             return claims
         step = self._synthesis

@@ -6,12 +6,13 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from abp_tui.domain.model import Event, EventKind, Job, Lease
 from abp_tui.domain.secrecy import Mask
 from abp_tui.domain.status import JobStatus
-from abp_tui.errors import IllegalTransition, LeaseLost, StoreError
+from abp_tui.errors import AbpError, IllegalTransition, LeaseLost, StoreError
 from abp_tui.execution.assignment import Assignment, OneTest, WholeJob
 from abp_tui.execution.attempt import AttemptRunner
 from abp_tui.execution.gate import Gatekeeper, gate_scope
@@ -22,6 +23,7 @@ from abp_tui.execution.orphans import Orphans, Walked
 from abp_tui.execution.outage import Outage, Room
 from abp_tui.execution.pool import WorkerPool
 from abp_tui.execution.recovery import end_leftovers
+from abp_tui.execution.runners import Runners
 from abp_tui.execution.synthesis import Synthesis
 from abp_tui.store.journal import Journal
 from abp_tui.store.repository import Repository
@@ -123,22 +125,33 @@ class JobExecutor:
             log.warning("%s", error)
 
     def _drive(self, job: Job, journal: Journal, seq: int | None = None) -> JobStatus:
-        store = self._repository
         worker = self._worker(job)
         scope = gate_scope(worker)
         with journal.transaction(durable=False):
             journal.use_gate(scope)
         gate = Gatekeeper(job, journal, scope, for_test=seq is not None)
-        runner = AttemptRunner(job, worker, store.uuid, store.path, self._mailbox)
+        runners = Runners(job, self._runner)
         workers = 1 if seq is not None else job.desired_workers
-        pool = WorkerPool(runner.run, self._mailbox.finished, workers)
+        pool = WorkerPool(runners.run, self._mailbox.finished, workers)
         executor = job.lease.executor if job.lease else ""
         path = spill_path(self._repository.path, job.id, executor)
         spill = Spill(path, self._repository.uuid, workers)
         outage, room = Outage(spill), Room(self._repository.path.parent)
-        work = self._assignment(job, journal, runner, seq)
+        work = self._assignment(job, journal, runners, seq)
+        edited = partial(self._take_edit, journal, runners, scope) if seq is None else None
         loop = Loop(
-            job, journal, self._mailbox, pool, work, gate, self._tell, self._stop, outage, room, self._orphans
+            job,
+            journal,
+            self._mailbox,
+            pool,
+            work,
+            gate,
+            self._tell,
+            self._stop,
+            outage,
+            room,
+            self._orphans,
+            edited,
         )
         try:
             status = loop.run()
@@ -159,6 +172,24 @@ class JobExecutor:
         self._tell.job_changed(self._repository.jobs.get(job.id))
         return status
 
+    def _runner(self, job: Job) -> AttemptRunner:
+        store = self._repository
+        return AttemptRunner(job, self._worker(job), store.uuid, store.path, self._mailbox)
+
+    def _take_edit(self, journal: Journal, runners: Runners, scope: str) -> str | None:
+        """Run the next units with the version of the recipe that was saved; says why not, if so."""
+        job = self._repository.jobs.get(self._job_id)
+        version = f"version {job.recipe.version} of its recipe"
+        try:
+            if gate_scope(self._worker(job)) != scope:
+                return f"{version} runs under another account: `abp resume {job.name}` goes on with it"
+            runners.use(job)
+        except AbpError as error:
+            return f"{version} can't be run: {error}"
+        with journal.transaction(durable=False):
+            journal.log(f"{version} is used from here on")
+        return None
+
     def _end_agents(self, pool: WorkerPool) -> None:
         running = pool.running
         pool.cancel("the executor ends")
@@ -166,12 +197,12 @@ class JobExecutor:
         self._orphans.end(running, ())
         self._orphans.close()
 
-    def _assignment(self, job: Job, journal: Journal, runner: AttemptRunner, seq: int | None) -> Assignment:
+    def _assignment(self, job: Job, journal: Journal, runners: Runners, seq: int | None) -> Assignment:
         if seq is not None:
-            return OneTest(journal, runner.render, job.recipe.version, seq)
+            return OneTest(journal, runners.render, runners.version, seq)
         prompt = job.post_processing_prompt
         synthesis = Synthesis(self._repository, job, prompt) if prompt is not None else None
-        return WholeJob(journal, runner.render, runner.go_on, job, synthesis)
+        return WholeJob(journal, runners, job, synthesis)
 
     def _abandon(self, journal: Journal, error: BaseException) -> None:
         """Keep what the agents had finished, put the rest back, and hold the job, saying why.

@@ -32,6 +32,9 @@ MOST_KEPT_CHARS = 64 * 1024 * 1024
 BY_A_PERSON = "ended by a person"
 
 
+Edited = Callable[[], str | None]
+
+
 def _ignore(*_: Any) -> None:
     """What a callback does that nobody gave."""
 
@@ -74,7 +77,9 @@ class Loop:
         outage: Outage,
         room: Room,
         orphans: Orphans,
+        edited: Edited | None = None,
     ) -> None:
+        """`edited` takes a new version of the recipe and says why the job can't go on with it, if so."""
         self._journal = journal
         self._mailbox = mailbox
         self._pool = pool
@@ -88,6 +93,8 @@ class Loop:
         self._budget = Budget(job.budget_usd, *journal.spending())
         self._breaker = Breaker(job.max_failures_in_row)
         self._workers = job.desired_workers
+        self._edited = edited
+        self._recipe_version = job.recipe.version
         self._in_flight = 0  # attempts whose end has not been heard of, also where the pool is done with them
         self.unrecorded = Mail()
         self._questions = OpenQuestions()
@@ -158,11 +165,18 @@ class Loop:
             self._pool.hurry()
         if (version := self._journal.data_version()) != self._seen:
             self._nothing_until = 0.0
-            self._obey(self._journal.orders_now())
+            orders = self._journal.orders_now()
+            self._obey(orders)
+            self._take_edit(orders.recipe_version)
             self._gate.look()
             self._pool.end(self._journal.ends_asked(), BY_A_PERSON)
             self._questions.bring_answers(self._journal)
             self._seen = version  # at last: what could not be read is read again
+
+    def _take_edit(self, version: int) -> None:
+        if version != self._recipe_version and self._edited is not None:
+            self._hold = self._edited() or self._hold
+            self._recipe_version = version
 
     def _obey(self, orders: Orders) -> None:
         if orders.workers != self._workers:

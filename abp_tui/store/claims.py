@@ -35,6 +35,7 @@ class Claim:
     fingerprint: str | None = None
     session_id: str | None = None
     follow_up: str | None = None
+    recipe_version: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,3 +74,4 @@ class Orders:
 
     desired: Desired
     workers: int
+    recipe_version: int

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from itertools import chain, islice
@@ -237,9 +237,9 @@ class Journal:
 
     def orders_now(self) -> Orders:
         """What the faces ask for, read outside a transaction."""
-        query = "SELECT desired, desired_workers FROM job WHERE id = ?"
-        desired, workers = self._rows(query, self._job_id)[0]
-        return Orders(Desired(desired), workers)
+        query = "SELECT desired, desired_workers, recipe_version FROM job WHERE id = ?"
+        desired, workers, version = self._rows(query, self._job_id)[0]
+        return Orders(Desired(desired), workers, version)
 
     def ends_asked(self) -> list[int]:
         """The running attempts that a person wants ended."""
@@ -349,7 +349,9 @@ class Journal:
         if not rows:
             return []
         first = self._next_attempt_id()
-        claims = [self._claimed(first + n, row, purpose, load(row[1]), render) for n, row in enumerate(rows)]
+        claims = [
+            self._claimed(first + n, row, purpose, recipe_version, render) for n, row in enumerate(rows)
+        ]
         if go_on is not None:
             claims = [self._going_on(claim, recipe_version, go_on) for claim in claims]
         fixed = (str(purpose), recipe_version, self._executor, self._host, self._boot_id, "RUNNING")
@@ -371,12 +373,23 @@ class Journal:
         attempt_id: int,
         row: tuple[Any, ...],
         purpose: Purpose,
-        payload: Mapping[str, Any],
+        recipe_version: int,
         render: Render,
     ) -> Claim:
-        seq, _, attempts, failures, fingerprint = row
-        prompt, at = render(payload), now()
-        return Claim(attempt_id, seq, attempts + 1, failures, purpose, payload, prompt, at, fingerprint)
+        seq, payload_json, attempts, failures, fingerprint = row
+        payload = load(payload_json)
+        return Claim(
+            attempt_id,
+            seq,
+            attempts + 1,
+            failures,
+            purpose,
+            payload,
+            render(payload),
+            now(),
+            fingerprint,
+            recipe_version=recipe_version,
+        )
 
     def _going_on(self, claim: Claim, recipe_version: int, go_on: GoOn) -> Claim:
         """The claim with the session of the attempt before it, where that can be gone on with."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from abp_tui.creation import check_limits, with_timers
+from abp_tui.creation import check_limits
 from abp_tui.domain.model import Cause, Job, WorkUnit
 from abp_tui.domain.status import Desired, JobStatus, UnitStatus
 from abp_tui.errors import IllegalTransition, InvalidInput, LeaseHeld, NotFound
@@ -171,12 +171,6 @@ class Steering(Verbs):
             max_failures_in_row=max_failures_in_row,
             budget_usd=budget_usd,
         )
-        return self.repository.jobs.get(job.id)
-
-    def set_timers(self, job_id: Ref, timers: Mapping[str, float]) -> Job:
-        """Change how long attempts may take, by the names in `Timers`; holds from the next start on."""
-        job = self.repository.jobs.find(job_id)
-        self.repository.recipes.add(job.recipe, timers=with_timers(job.recipe.timers, timers))
         return self.repository.jobs.get(job.id)
 
     def _end(self, job_id: Ref, desired: Desired) -> Job:

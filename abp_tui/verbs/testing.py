@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import time
 
-from abp_tui.creation import check_prompt
-from abp_tui.domain.model import Job, Question, Recipe, TestResult
-from abp_tui.domain.prompt import PromptTemplate
+from abp_tui.domain.model import Job, Question, TestResult
 from abp_tui.domain.status import JobStatus, Phase, UnitStatus
 from abp_tui.errors import IllegalTransition, InvalidInput, NotFound
 from abp_tui.execution.executor import JobExecutor
@@ -18,7 +16,7 @@ from abp_tui.views import view_job
 
 
 class Testing(Verbs):
-    """Test, look at the result, approve, reject, edit the prompt."""
+    """Test, look at the result, approve, reject."""
 
     def start_job(
         self, job_id: Ref, approve: bool | None = None, skip_test: bool = False
@@ -140,24 +138,6 @@ class Testing(Verbs):
             raise IllegalTransition(f"job {job.name} is {job.status}, not CREATED", next_step(job))
         self._require_worker(job)
         return self._run(job, "started without a test")
-
-    def set_prompt(self, job_id: Ref, prompt_template: str, *, based_on: int | None = None) -> Recipe:
-        """Save a new version of the prompt; it is used from the next start on.
-
-        Raises `InvalidInput` for a field that the items don't have, and `IllegalTransition` where
-        `based_on` is no longer the newest version.
-        """
-        job = self.repository.jobs.find(job_id)
-        if job.status.ended:
-            raise IllegalTransition(f"job {job.name} is {job.status}", "make a new job with the new prompt")
-        check_prompt(prompt_template)
-        first = self.repository.units.page(job.id, limit=100)
-        template = PromptTemplate(prompt_template)
-        template.check(tuple(dict.fromkeys(field for unit in first for field in unit.payload)))
-        base = job.recipe if based_on is None else self.repository.recipes.get(job.id, based_on)
-        recipe = self.repository.recipes.add(base, prompt_template=template.text)
-        self.repository.logs.add(job.id, f"version {recipe.version} of the prompt was saved")
-        return recipe
 
     def _prepare_test(self, job_id: Ref, seq: int | None) -> tuple[Job, int]:
         """The job, CREATED, and the unit to test; a test that waits for review is rejected first."""
