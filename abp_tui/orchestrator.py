@@ -9,14 +9,14 @@ from abp_tui.execution.lease import lease_lives
 from abp_tui.paths import results_path
 from abp_tui.store.spill import spill_paths
 from abp_tui.verbs.base import Ref
-from abp_tui.verbs.editing import Editing
 from abp_tui.verbs.making import Making
-from abp_tui.verbs.steering import Steering
+from abp_tui.verbs.permits import Permits
+from abp_tui.verbs.repair import Repair
 from abp_tui.verbs.testing import Testing
 from abp_tui.views import JobView, view_job
 
 
-class Orchestrator(Making, Testing, Editing, Steering):
+class Orchestrator(Making, Testing, Permits, Repair):
     """Every verb, over one repository. Jobs are named by number, `j12` or name.
 
     A `worker` given here runs the tests in this process, and is for callers that run the batch with a

@@ -17,6 +17,7 @@ from abp_tui.cli.common import (
     text_or_file,
     wait_option,
 )
+from abp_tui.cli.editing import telling_conflicts
 from abp_tui.cli.layout import dim, money, span
 from abp_tui.cli.text import one_line
 from abp_tui.cli.watching import LEFT, after_launch, follow_test
@@ -95,22 +96,26 @@ def reject(job: str) -> None:
 @click.command()
 @job_argument
 @click.option("--set", "text", metavar="TEXT|@FILE", help="Save this as the next version of the prompt.")
+@click.option("--based-on", type=int, metavar="N", help="Refuse where version N is no longer the newest.")
 @json_option
-def prompt(job: str, text: str | None, as_json: bool) -> None:
+def prompt(job: str, text: str | None, based_on: int | None, as_json: bool) -> None:
     """Print a job's prompt, or save a new version of it.
 
     \b
     abp prompt docs > prompt.txt
     abp prompt docs --set @prompt.txt
     """
+    from abp_tui.verbs.editing import takes_effect
+
     if text is None:
         found = open_repository().jobs.find(job)
         recipe = found.recipe
     else:
         orchestrator = open_orchestrator()
-        recipe = orchestrator.set_prompt(job, text_or_file(text) or "")
+        with telling_conflicts():
+            recipe = orchestrator.set_prompt(job, text_or_file(text) or "", based_on=based_on)
         found = orchestrator.repository.jobs.get(recipe.job_id)
-        say(f"{found.name}: version {recipe.version} of the prompt is saved")
+        say(f"{found.name}: version {recipe.version} of the prompt is saved; {takes_effect(found)}")
     if as_json:
         shown = recipe.model_dump(mode="json", include={"prompt_template", "created_at"})
         put_json({"id": found.ref, "name": found.name, "prompt_version": recipe.version, **shown})

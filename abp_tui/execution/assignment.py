@@ -111,6 +111,37 @@ class WholeJob:
         return not left and (not counters["failed"] or self._waived)
 
 
+class OneAlone(WholeJob):
+    """One unit of a job that has been run before, until it has ended; the others stay as they are."""
+
+    def __init__(self, journal: Journal, runners: Runners, job: Job, seq: int) -> None:
+        super().__init__(journal, runners, job, None)
+        self._seq = seq
+        self._synthesis_waits = job.synthesis is UnitStatus.PENDING
+
+    def claim(self, limit: int) -> list[Claim]:
+        """Take the unit whenever it waits."""
+        if not limit or not self._journal.is_due(self._seq):
+            return []
+        version, go_on = self._runners.version, self._runners.go_on
+        claim = self._journal.claim_unit(self._seq, Purpose.RUN, version, self._runners.render, go_on)
+        return [claim] if claim else []
+
+    def settled(self, held: Held) -> JobStatus | None:
+        """As of a whole job; PAUSED once the unit has ended and something else waits."""
+        if not self._ended():
+            return super().settled(held)
+        return super().settled(lambda: held() or f"unit {self._seq} was run alone: look at it")
+
+    def _verdict(self, hold: str | None) -> JobStatus | None:
+        if self._synthesis_waits and self._ended() and hold is not None:
+            return JobStatus.PAUSED
+        return super()._verdict(hold)
+
+    def _ended(self) -> bool:
+        return self._journal.unit_status(self._seq) in (UnitStatus.COMPLETED, UnitStatus.FAILED)
+
+
 class OneTest:
     """One unit, once. The job is left TESTING, for a person to review; CREATED where the test was stopped."""
 

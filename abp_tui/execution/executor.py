@@ -13,7 +13,7 @@ from abp_tui.domain.model import Event, EventKind, Job, Lease
 from abp_tui.domain.secrecy import Mask
 from abp_tui.domain.status import JobStatus
 from abp_tui.errors import AbpError, IllegalTransition, LeaseLost, StoreError
-from abp_tui.execution.assignment import Assignment, OneTest, WholeJob
+from abp_tui.execution.assignment import Assignment, OneAlone, OneTest, WholeJob
 from abp_tui.execution.attempt import AttemptRunner
 from abp_tui.execution.gate import Gatekeeper, gate_scope
 from abp_tui.execution.lease import take_lease
@@ -72,9 +72,10 @@ class JobExecutor:
         """
         self._stop.give()
 
-    def run(self, *, force: bool = False) -> JobStatus:
+    def run(self, *, force: bool = False, only: int | None = None) -> JobStatus:
         """Run the job until it has ended or is paused; returns its status.
 
+        With `only` it runs this unit alone, and pauses where others still wait.
         Raises `LeaseHeld` while another executor runs it and `IllegalTransition` if it is not RUNNING.
         """
         with self._tenancy(force) as (job, journal):
@@ -83,7 +84,7 @@ class JobExecutor:
                 raise IllegalTransition(f"job {job.name} is {job.status}, not RUNNING", hint)
             with journal.transaction(durable=False):
                 journal.log(f"process {os.getpid()} runs it with {counted(job.desired_workers, 'worker')}")
-            return self._drive(job, journal)
+            return self._drive(job, journal, only=only)
 
     def run_test(self, seq: int) -> None:
         """Run unit `seq` once, as the test of a CREATED job, and leave the job TESTING, for review.
@@ -124,7 +125,9 @@ class JobExecutor:
         except StoreError as error:
             log.warning("%s", error)
 
-    def _drive(self, job: Job, journal: Journal, seq: int | None = None) -> JobStatus:
+    def _drive(
+        self, job: Job, journal: Journal, seq: int | None = None, only: int | None = None
+    ) -> JobStatus:
         worker = self._worker(job)
         scope = gate_scope(worker)
         with journal.transaction(durable=False):
@@ -138,6 +141,8 @@ class JobExecutor:
         spill = Spill(path, self._repository.uuid, workers)
         outage, room = Outage(spill), Room(self._repository.path.parent)
         work = self._assignment(job, journal, runners, seq)
+        if only is not None:
+            work = OneAlone(journal, runners, job, only)
         edited = partial(self._take_edit, journal, runners, scope) if seq is None else None
         loop = Loop(
             job,

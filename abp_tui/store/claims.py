@@ -21,7 +21,7 @@ class Claim:
 
     `failures` is how many attempts before this one count towards the retries, `fingerprint` the cause of the
     last one if it ran on the same input. `session_id` is the session of the last one where it goes on, and
-    `follow_up` is then said to it instead of `prompt`.
+    `follow_up` is then said to it instead of `prompt`. `nudge` is what a person says to this attempt.
     """
 
     attempt_id: int
@@ -36,6 +36,7 @@ class Claim:
     session_id: str | None = None
     follow_up: str | None = None
     recipe_version: int = 0
+    nudge: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

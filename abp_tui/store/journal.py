@@ -14,6 +14,7 @@ from itertools import chain, islice
 from typing import Any
 
 from abp_tui.domain.failure import BACKOFF_CAP_S
+from abp_tui.domain.follow_up import nudged
 from abp_tui.domain.model import Event
 from abp_tui.domain.status import (
     Desired,
@@ -31,7 +32,7 @@ from abp_tui.store.questions import QuestionRows
 from abp_tui.store.records import load, now
 from abp_tui.store.rows import WORDS_CAP, attempt_row, cut, event_row, name, unit_row
 from abp_tui.store.sameness import Sameness
-from abp_tui.store.sessions import left_session
+from abp_tui.store.sessions import last_session, left_session
 from abp_tui.store.tally import Tally, counted_as
 
 BUSY_TIMEOUT_MS = 1000  # short, because its executor has more to do than to wait
@@ -45,7 +46,7 @@ _FENCE = (
 _UNIT = (
     "SELECT seq, payload, attempts, failures, CASE WHEN fingerprint IS NOT NULL AND ? = "
     "(SELECT recipe_version FROM attempt a WHERE a.job_id = unit.job_id AND a.seq = unit.seq "
-    "AND a.number = unit.attempts) THEN fingerprint END FROM unit"
+    "AND a.number = unit.attempts) THEN fingerprint END, nudge FROM unit"
 )
 _DUE = (
     f"{_UNIT} INDEXED BY unit_due WHERE job_id = ? AND (not_before <= ? OR not_before > ?) "
@@ -376,8 +377,9 @@ class Journal:
         recipe_version: int,
         render: Render,
     ) -> Claim:
-        seq, payload_json, attempts, failures, fingerprint = row
+        seq, payload_json, attempts, failures, fingerprint, nudge = row
         payload = load(payload_json)
+        prompt = render(payload)
         return Claim(
             attempt_id,
             seq,
@@ -385,14 +387,18 @@ class Journal:
             failures,
             purpose,
             payload,
-            render(payload),
+            prompt if nudge is None else nudged(prompt, nudge),
             now(),
             fingerprint,
+            nudge=nudge,
             recipe_version=recipe_version,
         )
 
     def _going_on(self, claim: Claim, recipe_version: int, go_on: GoOn) -> Claim:
         """The claim with the session of the attempt before it, where that can be gone on with."""
+        if claim.nudge is not None:
+            session_id = last_session(self._connection, self._job_id, claim.seq, self._host)
+            return replace(claim, session_id=session_id, follow_up=claim.nudge if session_id else None)
         before = (self._job_id, claim.seq, claim.number - 1, recipe_version, self._host)
         left = left_session(self._connection, *before) if claim.number > 1 else None
         if left is None:

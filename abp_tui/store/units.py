@@ -13,7 +13,7 @@ from abp_tui.domain.model import UnitLine, WorkUnit
 from abp_tui.domain.status import UnitKind, UnitStatus, Verdict, check_unit_step
 from abp_tui.errors import IllegalTransition, NotFound
 from abp_tui.store.database import Database
-from abp_tui.store.records import unit_from
+from abp_tui.store.records import storable, unit_from
 from abp_tui.store.tables import DOUBTFUL, AttemptRow, JobRow, UnitRow
 from abp_tui.store.tally import Tally, counted_as
 
@@ -119,16 +119,17 @@ class Units:
             JobRow.update(change=JobRow.change + 1).where(JobRow.id == job_id).execute(db)
         return bool(asked)
 
-    def put_back(self, job_id: int, seqs: Sequence[int]) -> int:
+    def put_back(self, job_id: int, seqs: Sequence[int], nudge: str | None = None) -> int:
         """Make ended units wait again, their attempts kept; returns how many.
 
+        `nudge` is said to the next attempt of each, in the session of the last one where that can go on.
         The synthesis step follows the items: what it was made of is no longer so.
         Raises `IllegalTransition`, with nothing changed in that chunk, for a unit that has not ended.
         """
         done = 0
         for start in range(0, len(seqs), CHUNK):
             with self._db.writing() as db:
-                done += _put_back(db, job_id, seqs[start : start + CHUNK])
+                done += _put_back(db, job_id, seqs[start : start + CHUNK], nudge)
         return done
 
     def _lines(self, where: Any, limit: int) -> list[UnitLine]:
@@ -168,7 +169,7 @@ def _among(query: SQL) -> Any:
     return UnitRow.seq.in_(SQL(f"({query.sql})", query.params))
 
 
-def _put_back(db: SqliteDatabase, job_id: int, seqs: Sequence[int]) -> int:
+def _put_back(db: SqliteDatabase, job_id: int, seqs: Sequence[int], nudge: str | None) -> int:
     JobRow.update(change=JobRow.change + 1).where(JobRow.id == job_id).execute(db)
     job = JobRow.select().where(JobRow.id == job_id).bind(db).get()
     tally = Tally(job.bucket_width)
@@ -193,5 +194,8 @@ def _put_back(db: SqliteDatabase, job_id: int, seqs: Sequence[int]) -> int:
         {**dict.fromkeys(_CLEARED), "status": UnitStatus.PENDING, "failures": 0, "changed": job.change}
     )
     touched = int(done.where(which).execute(db))
+    if nudge is not None:
+        items = _items(job_id) & UnitRow.seq.in_(list(seqs))
+        UnitRow.update(nudge=storable(nudge)).where(items).execute(db)
     tally.write(db.connection(), job_id)
     return touched

@@ -76,11 +76,14 @@ class Verbs:
         job = self.repository.jobs.move(job.id, JobStatus.RUNNING, expect=job.status, said=said)
         return self._launch_or_pause(job)
 
-    def _launch_or_pause(self, job: Job) -> Job:
-        """Start the executor of a job just made RUNNING; where that fails it is PAUSED, saying why."""
+    def _launch_or_pause(self, job: Job, only: int | None = None) -> Job:
+        """Start the executor of a job just made RUNNING; where that fails it is PAUSED, saying why.
+
+        With `only` it runs this unit and no other.
+        """
         try:
             self._try_login(job)
-            return self._launch(job)
+            return self._launch(job) if only is None else self._launch_one(job, only)
         except AbpError as error:
             reason = error.message
             self.repository.jobs.move(job.id, JobStatus.PAUSED, pause_reason=reason, said=f"paused: {reason}")
@@ -97,6 +100,9 @@ class Verbs:
         if self._worker is not None:
             return job
         return launch_executor(self.repository, job, force=force)
+
+    def _launch_one(self, job: Job, seq: int) -> Job:
+        return job if self._worker is not None else launch_executor(self.repository, job, only_seq=seq)
 
     def _ask(self, job: Job, desired: Desired) -> Job:
         self.repository.jobs.ask(job.id, desired=desired)

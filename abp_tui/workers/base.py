@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from abp_tui.domain.model import Event, Outcome, Timers
+from abp_tui.domain.model import Denial, Event, Outcome, Timers
 from abp_tui.errors import InvalidInput
 from abp_tui.plugins import Registry, explain
 from abp_tui.workers.cancel import Cancel
@@ -103,6 +103,9 @@ class Worker(ABC, Generic[OptionsT]):
     tells: ClassVar[bool] = True
     """Whether its output is the words of an agent, which may tell that it has not done what it was to do."""
 
+    rules_option: ClassVar[str | None] = None
+    """The option that holds the rules by which its agents are allowed more; None where it has none."""
+
     def __init__(self, options: OptionsT) -> None:
         self.options = options
 
@@ -134,6 +137,14 @@ class Worker(ABC, Generic[OptionsT]):
     def permissions(self) -> list[str]:
         """What the agent may do, in plain words, for the person who approves. Warnings begin in CAPITALS."""
         return []
+
+    def rules(self) -> tuple[str, ...]:
+        """The rules by which its agents are allowed more than by default."""
+        return tuple(getattr(self.options, self.rules_option)) if self.rules_option else ()
+
+    def rules_for(self, denials: Sequence[Denial], payload: Mapping[str, Any]) -> tuple[str, ...]:
+        """The fewest and narrowest rules that would have let this pass, for an item and others like it."""
+        return ()
 
     def cost_at(self, event: Event) -> float | None:
         """What an attempt has cost up to this event of it, in USD; None where the event does not tell."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from abp_tui import paths
-from abp_tui.domain.model import Outcome
+from abp_tui.domain.model import Denial, Outcome
+from abp_tui.workers import claude_rules
 from abp_tui.workers.base import NESTING_MARKS, Probe, Sink, Task
 from abp_tui.workers.cancel import Cancel
 from abp_tui.workers.claude_account import CONFIG_VARIABLE, account, config_folder, login
@@ -31,6 +32,7 @@ class ClaudeCliWorker(StreamJsonWorker[ClaudeOptions]):
     title = "Claude Code"
     Options = ClaudeOptions
     resumes = True
+    rules_option = "allowed_tools"
 
     def run(self, task: Task, sink: Sink, cancel: Cancel) -> Outcome:
         """Run the agent on the task, in a config folder of its own if that is wanted."""
@@ -95,6 +97,10 @@ class ClaudeCliWorker(StreamJsonWorker[ClaudeOptions]):
     def permissions(self) -> list[str]:
         """What the agent may do, the widest first."""
         return in_words(self.options)
+
+    def rules_for(self, denials: Sequence[Denial], payload: Mapping[str, Any]) -> tuple[str, ...]:
+        """In the form of its own rules."""
+        return tuple(claude_rules.rules(denials, payload))
 
     def account(self) -> str:
         """Told apart by config folder, API and login."""
