@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from abp_tui.cli.common import job_argument, json_option, open_repository, put, put_json, say
-from abp_tui.cli.layout import ago, bold, dim, local, money, pairs, span, table, timer_words, tinted
+from abp_tui.cli.layout import ago, bold, dim, local, money, pairs, red, span, table, timer_words, tinted
 from abp_tui.cli.text import one_line
 from abp_tui.terminal import harmless
 from abp_tui.words import counted
@@ -158,7 +158,7 @@ def _row(view: JobView) -> tuple[str, ...]:
 
     counts = (view.completed_units, view.failed_units, view.suspect_units, view.total_units)
     cost = money(view.cost_usd, view.cost_is_floor)
-    name, note = one_line(view.name, 40), one_line(gate_words(view), 60)
+    name, note = one_line(view.name, 40), one_line("; ".join((*view.warnings, gate_words(view))), 60)
     return view.id, name, state(view), *map(str, counts), cost, ago(view.created_at), note
 
 
@@ -178,6 +178,8 @@ def _facts(view: JobView) -> Iterator[tuple[str, str]]:
     yield "cost", money(view.cost_usd, view.cost_is_floor)
     yield "budget", money(view.budget_usd) if view.budget_usd is not None else ""
     yield "source", one_line(f"{view.enumerator_type} {view.enumerator_config}", 200)
+    for words in view.warnings:
+        yield "permissions", red(one_line(words))
     yield "worker", one_line(f"{view.worker} {view.worker_options or ''}", 200)
     yield "folder", one_line(view.cwd)
     yield "workers", str(view.max_workers)

@@ -151,6 +151,12 @@ class Worker(ABC, Generic[OptionsT]):
         return None
 
 
+def is_warning(words: str) -> bool:
+    """Whether a worker says it in capitals: something that a person must not overlook."""
+    first = words.split(" ", 1)[0]
+    return len(first) > 1 and first.isupper()
+
+
 def _builtin() -> dict[str, str]:
     return {
         "acp": "abp_tui.workers.acp:AcpWorker",

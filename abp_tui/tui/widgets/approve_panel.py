@@ -15,6 +15,7 @@ from abp_tui.tui.widgets.figures import money, roughly, span
 from abp_tui.tui.widgets.glyphs import BAD, BOLD, DIM, UNIT_MARKS, WARN
 from abp_tui.tui.widgets.text import one_line
 from abp_tui.views import JobView
+from abp_tui.workers.base import is_warning
 
 WIDE = 50  # cells: wider than a panel beside something
 SHOWN = 4000  # characters of a change
@@ -135,12 +136,6 @@ def could_fail(passed: int) -> float:
     At the usual certainty of 95 %: with a larger share, that many passes had been a rare stroke of luck.
     """
     return 1.0 - float((1.0 - SURE) ** (1.0 / passed))
-
-
-def is_warning(words: str) -> bool:
-    """Whether a worker says it in capitals: something that a person must not overlook."""
-    first = words.split(" ", 1)[0]
-    return len(first) > 1 and first.isupper()
 
 
 def caution(result: TestResult | None) -> str:
