@@ -73,6 +73,8 @@ class ApprovePanel(Widget):
         lines = [Content.styled("If you approve", BOLD), *facts(_rows(job, self.result), width)]
         if checks := checks_told(job, self.result, width):
             lines += [Content(), Content.styled("Checks", BOLD), *checks]
+        if denied := denied_told(self.result, width):
+            lines += [Content(), *denied]
         if self.permissions:
             lines += [Content(), Content.styled("Each agent", BOLD)]
             lines += [line for words in self.permissions for line in _permission(words, width)]
@@ -83,7 +85,7 @@ class ApprovePanel(Widget):
         rows = [(label, value) for label, value, *_ in _rows(job, self.result) if value]
         said = [f"{label} {value}" for label, value in rows if label not in LONG]
         lines = paragraph("If you approve: " + " · ".join(said), width, "")
-        lines += checks_told(job, self.result, width)
+        lines += [*checks_told(job, self.result, width), *denied_told(self.result, width)]
         loud = [words for words in self.permissions if is_warning(words)]
         calm = [words for words in self.permissions if not is_warning(words)]
         for words in loud:
@@ -104,6 +106,15 @@ def checks_told(job: JobView, result: TestResult | None, width: int) -> list[Con
         for mark, body in marks
         for line in paragraph(f"{mark.sign} {one_line(body, 300)}", width, mark.style)
     ]
+
+
+def denied_told(result: TestResult | None, width: int) -> list[Content]:
+    """What the agent was kept from, and how to allow it."""
+    outcome = result.attempt.outcome if result is not None else None
+    if outcome is None or not outcome.denials:
+        return []
+    denied = ", ".join(dict.fromkeys(one_line(f"{d.tool} {d.detail}", 60) for d in outcome.denials))
+    return paragraph(f"It was denied {denied}. Allow it rule by rule: Permit", width, WARN)
 
 
 def units_left(job: JobView, result: TestResult | None) -> int:
