@@ -100,6 +100,7 @@ def test_four_causes_are_repaired_one_by_one(abp: Abp) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_two_hundred_units_with_four_causes_of_failure_come_to_two_hundred_good_results(abp: Abp) -> None:
     brought_to_good(abp, PLANTED, 200)
 

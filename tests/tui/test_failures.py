@@ -71,9 +71,7 @@ def mended(task: Task, sink: Sink, cancel: Cancel) -> Outcome:
     """Fours need another prompt, threes more time, fives leave or a word of encouragement."""
     if "Better" in task.prompt or task.timers.idle_s == 77 or "go on" in task.prompt:
         return answer(task, sink, cancel)
-    return (
-        planted(task, sink, cancel) if n % 3 == 0 or n % 4 == 0 or n % 5 == 0 else answer(task, sink, cancel)
-    )
+    return planted(task, sink, cancel)
 
 
 async def test_the_prompt_is_edited_and_one_unit_is_tried_before_the_others(tmp_path: Path) -> None:
