@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -11,7 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from abp_tui.domain.failure import FailureKind
 from abp_tui.domain.model import Attempt, Event, EventKind, Gate, Job, Lease, Question, WorkUnit
 from abp_tui.domain.status import AttemptStatus, GateState, JobStatus, Phase, Purpose, UnitStatus, Verdict
+from abp_tui.errors import AbpError
 from abp_tui.liveness import Liveness, judge
+from abp_tui.store.records import dump, load
 
 
 class View(BaseModel):
@@ -88,6 +91,8 @@ class JobView(View):
     max_failures_in_row: int = Field(description="So many failures in a row pause the job; 0: never.")
     timers: dict[str, float] = Field(description="How long an attempt may take, in seconds; 0: no limit.")
     output_schema: dict[str, Any] | None = Field(description="The JSON schema that each result fits.")
+    warnings: tuple[str, ...] = Field(description="What its agents may do that a person must not overlook.")
+    checks: tuple[dict[str, Any], ...] = Field(description="What each outcome is checked for.")
     pause_reason: str | None
     waiting: str | None = Field(description="What a running job waits for before it starts more units.")
     client: str | None = Field(description="The program that asked for it; null where a person did.")
@@ -203,9 +208,25 @@ def view_job(job: Job, judge: Callable[[Lease], Liveness] = judge) -> JobView:
         worker_options=dict(job.recipe.worker_options),
         timers=job.recipe.timers.model_dump(),
         output_schema=None if job.recipe.output_schema is None else dict(job.recipe.output_schema),
+        warnings=_warnings(job.worker, dump(job.recipe.worker_options)),
+        checks=tuple(dict(check) for check in job.recipe.checks),
         gate=_view_gate(job.gate) if job.gate and not job.status.ended else None,
         executor=executor,
     )
+
+
+@lru_cache(maxsize=256)
+def _warnings(worker: str, options: str) -> tuple[str, ...]:
+    """The warnings among a worker's words on what it may do; cached, as jobs are looked at all the time."""
+    values = load(options)
+    if not values:
+        return ()  # nothing is skipped by default
+    from abp_tui.workers.base import is_warning, make_worker
+
+    try:
+        return tuple(words for words in make_worker(worker, values).permissions() if is_warning(words))
+    except AbpError:  # it is not known here: whoever wants to run it is told so
+        return ()
 
 
 def view_unit(unit: WorkUnit) -> UnitView:

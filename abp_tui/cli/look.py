@@ -18,6 +18,7 @@ from abp_tui.cli.layout import (
     local,
     money,
     pairs,
+    red,
     span,
     table,
     timer_words,
@@ -190,12 +191,13 @@ def _row(view: JobView) -> tuple[str, ...]:
 
     counts = (view.completed_units, view.failed_units, view.suspect_units, view.total_units)
     cost = money(view.cost_usd, view.cost_is_floor)
-    name, note = one_line(view.name, 40), one_line(gate_words(view), 60)
+    name, note = one_line(view.name, 40), one_line("; ".join((*view.warnings, gate_words(view))), 60)
     return view.id, name, state(view), *map(str, counts), cost, ago(view.created_at), note
 
 
 def _facts(view: JobView) -> Iterator[tuple[str, str]]:
     from abp_tui.cli.summary import gate_words, state
+    from abp_tui.domain.check import check_words
 
     yield "job", f"{one_line(view.name)} ({view.id})"
     yield "status", tinted(state(view))
@@ -211,6 +213,8 @@ def _facts(view: JobView) -> Iterator[tuple[str, str]]:
     yield "cost", money(view.cost_usd, view.cost_is_floor)
     yield "budget", money(view.budget_usd) if view.budget_usd is not None else ""
     yield "source", one_line(f"{view.enumerator_type} {view.enumerator_config}", 200)
+    for words in view.warnings:
+        yield "permissions", red(one_line(words))
     yield "worker", one_line(f"{view.worker} {view.worker_options or ''}", 200)
     yield "folder", one_line(view.cwd)
     yield "workers", str(view.max_workers)
@@ -219,6 +223,8 @@ def _facts(view: JobView) -> Iterator[tuple[str, str]]:
     yield "pauses after", f"{row} in a row" if view.max_failures_in_row else ""
     yield "timers", timer_words(view.timers)
     yield "schema", one_line(json.dumps(view.output_schema), 200) if view.output_schema is not None else ""
+    for words in check_words(view.checks):
+        yield "check", one_line(words, 200)
     yield "synthesis", f"{view.synthesis}, unit {view.total_units}" if view.synthesis else ""
     yield "created", local(view.created_at)
     yield "started", local(view.started_at)

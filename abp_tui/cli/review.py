@@ -22,6 +22,7 @@ from abp_tui.cli.common import (
     text_or_file,
     wait_option,
 )
+from abp_tui.cli.editing import telling_conflicts
 from abp_tui.cli.layout import dim, money, span
 from abp_tui.cli.text import one_line
 from abp_tui.cli.watching import after_launch, follow_test, ring
@@ -141,9 +142,12 @@ def reject(job: str) -> None:
 @click.command()
 @job_argument
 @click.option("--set", "text", metavar="TEXT|@FILE", help="Save this as the next version of the prompt.")
+@click.option("--based-on", type=int, metavar="N", help="Refuse where version N is no longer the newest.")
 @click.option("--diff", "versions", type=(int, int), metavar="A B", help="What changed from A to B.")
 @json_option
-def prompt(job: str, text: str | None, versions: tuple[int, int] | None, as_json: bool) -> None:
+def prompt(
+    job: str, text: str | None, based_on: int | None, versions: tuple[int, int] | None, as_json: bool
+) -> None:
     """Print a job's prompt, or save a new version of it, or compare two versions.
 
     \b
@@ -151,6 +155,8 @@ def prompt(job: str, text: str | None, versions: tuple[int, int] | None, as_json
     abp prompt docs --set @prompt.txt
     abp prompt docs --diff 1 2
     """
+    from abp_tui.verbs.editing import takes_effect
+
     if versions is not None:
         if text is not None or as_json:
             raise click.UsageError("--diff stands alone")
@@ -161,9 +167,10 @@ def prompt(job: str, text: str | None, versions: tuple[int, int] | None, as_json
         recipe = found.recipe
     else:
         orchestrator = open_orchestrator()
-        recipe = orchestrator.set_prompt(job, text_or_file(text) or "")
+        with telling_conflicts():
+            recipe = orchestrator.set_prompt(job, text_or_file(text) or "", based_on=based_on)
         found = orchestrator.repository.jobs.get(recipe.job_id)
-        say(f"{found.name}: version {recipe.version} of the prompt is saved")
+        say(f"{found.name}: version {recipe.version} of the prompt is saved; {takes_effect(found)}")
     if as_json:
         shown = recipe.model_dump(mode="json", include={"prompt_template", "created_at"})
         put_json({"id": found.ref, "name": found.name, "prompt_version": recipe.version, **shown})
@@ -248,6 +255,7 @@ def _report(result: TestResult, as_json: bool) -> None:
         say(dim("output:"))
         put_text(result.output)
     verdict = "completed" if result.passed else f"failed: {one_line(result.error or 'no reason given')}"
+    verdict = one_line(f"suspect: {result.error}") if result.is_suspect else verdict
     say(
         f"{job.name}: unit {attempt.seq} {verdict} "
         f"(attempt {attempt.number}, {span(attempt.duration_s)}, {money(result.cost_usd)})"

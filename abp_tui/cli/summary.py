@@ -60,6 +60,7 @@ def next_step(view: JobView) -> str:
         JobStatus.CREATED: f"Next: abp test {name}",
         JobStatus.TESTING: _after_test(view),
         JobStatus.PAUSED: f"Next: {_first(view)}abp resume {name}",
+        JobStatus.COMPLETED: f"Next: abp failures {name}" if view.suspect_units else "",
         JobStatus.FAILED: _after_failure(view),
     }.get(view.status, "")
 

@@ -37,7 +37,7 @@ def main() -> int:
         if arguments.test is not None:
             executor.run_test(arguments.test)
         else:
-            executor.run(force=arguments.force)
+            executor.run(force=arguments.force, only=arguments.only)
     except LeaseHeld as error:
         herald.dismiss()
         _tell(error)
@@ -83,6 +83,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("job", type=int)
     parser.add_argument("--store", required=True)
     parser.add_argument("--test", type=int)
+    parser.add_argument("--only", type=int)
     parser.add_argument("--force", action="store_true")
     return parser.parse_args()
 

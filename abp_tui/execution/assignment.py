@@ -7,8 +7,9 @@ from typing import Protocol
 
 from abp_tui.domain.model import Job
 from abp_tui.domain.status import JobStatus, Purpose, UnitStatus
+from abp_tui.execution.runners import Runners
 from abp_tui.execution.synthesis import Synthesis
-from abp_tui.store.claims import Claim, GoOn, Render
+from abp_tui.store.claims import Claim, Render
 from abp_tui.store.journal import Journal
 
 Held = Callable[[], str | None]
@@ -40,23 +41,20 @@ class WholeJob:
     def __init__(
         self,
         journal: Journal,
-        render: Render,
-        go_on: GoOn | None,
+        runners: Runners,
         job: Job,
         synthesis: Synthesis | None,
     ) -> None:
         self._journal = journal
-        self._render = render
-        self._go_on = go_on
-        self._recipe_version = job.recipe.version
+        self._runners = runners
         self._waived = job.waived_at is not None
         self._synthesis = synthesis
         self._synthesis_due = False
 
     def claim(self, limit: int) -> list[Claim]:
         """Take up to `limit` units, those whose backoff is over first."""
-        version, go_on = self._recipe_version, self._go_on
-        claims = self._journal.claim(limit, Purpose.RUN, version, self._render, go_on)
+        version, go_on = self._runners.version, self._runners.go_on
+        claims = self._journal.claim(limit, Purpose.RUN, version, self._runners.render, go_on)
         if claims or self._synthesis is None or not self._synthesis_due:
             return claims
         step = self._synthesis
@@ -111,6 +109,37 @@ class WholeJob:
         """Whether every item has ended, and well, or a person has waived the failures."""
         left = counters["pending"] + counters["processing"]
         return not left and (not counters["failed"] or self._waived)
+
+
+class OneAlone(WholeJob):
+    """One unit of a job that has been run before, until it has ended; the others stay as they are."""
+
+    def __init__(self, journal: Journal, runners: Runners, job: Job, seq: int) -> None:
+        super().__init__(journal, runners, job, None)
+        self._seq = seq
+        self._synthesis_waits = job.synthesis is UnitStatus.PENDING
+
+    def claim(self, limit: int) -> list[Claim]:
+        """Take the unit whenever it waits."""
+        if not limit or not self._journal.is_due(self._seq):
+            return []
+        version, go_on = self._runners.version, self._runners.go_on
+        claim = self._journal.claim_unit(self._seq, Purpose.RUN, version, self._runners.render, go_on)
+        return [claim] if claim else []
+
+    def settled(self, held: Held) -> JobStatus | None:
+        """As of a whole job; PAUSED once the unit has ended and something else waits."""
+        if not self._ended():
+            return super().settled(held)
+        return super().settled(lambda: held() or f"unit {self._seq} was run alone: look at it")
+
+    def _verdict(self, hold: str | None) -> JobStatus | None:
+        if self._synthesis_waits and self._ended() and hold is not None:
+            return JobStatus.PAUSED
+        return super()._verdict(hold)
+
+    def _ended(self) -> bool:
+        return self._journal.unit_status(self._seq) in (UnitStatus.COMPLETED, UnitStatus.FAILED)
 
 
 class OneTest:

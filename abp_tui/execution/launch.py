@@ -26,9 +26,14 @@ TAIL_BYTES = 4000
 
 
 def launch_executor(
-    repository: Repository, job: Job, *, test_seq: int | None = None, force: bool = False
+    repository: Repository,
+    job: Job,
+    *,
+    test_seq: int | None = None,
+    only_seq: int | None = None,
+    force: bool = False,
 ) -> Job:
-    """Start the job's executor, or its test of unit `test_seq`, in a detached process.
+    """Start the job's executor, for all its units or `only_seq`, or its test of unit `test_seq`, detached.
 
     Returns once it owns the job, or has ended already. Raises `AbpError` with the executor's own words
     where it could not begin.
@@ -45,6 +50,8 @@ def launch_executor(
     ]
     if test_seq is not None:
         arguments += ["--test", str(test_seq)]
+    if only_seq is not None:
+        arguments += ["--only", str(only_seq)]
     if force:
         arguments.append("--force")
     repository.jobs.remember_environment(job.id, clean_environment(os.environ))

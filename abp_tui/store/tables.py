@@ -132,7 +132,9 @@ class UnitRow(Model):
     cost_usd = DoubleField(null=True)
     duration_s = DoubleField(null=True)
     changed = IntegerField(null=True)
+    sameness = TextField(null=True)
     error = TextField(null=True)
+    nudge = TextField(null=True)
     payload = TextField()
     output = TextField(null=True)
     result = TextField(null=True)
@@ -284,10 +286,13 @@ DOUBTFUL = "verdict IN ('suspect', 'blocked')"
 ENDED_BADLY = f"status = 'FAILED' OR {DOUBTFUL}"
 CAUSE_INDEX = f"CREATE INDEX unit_cause ON unit (job_id, fingerprint, status, verdict) WHERE {ENDED_BADLY}"
 
+SAME_INDEX = "CREATE INDEX unit_same ON unit (job_id, sameness) WHERE sameness IS NOT NULL"
+
 # What Peewee's field options can't say: partial indexes.
 EXTRA_INDEXES = (
     "CREATE INDEX unit_due ON unit (job_id, not_before) WHERE not_before IS NOT NULL",
     "CREATE INDEX unit_changed ON unit (job_id, changed) WHERE changed IS NOT NULL",
     "CREATE INDEX attempt_running ON attempt (job_id) WHERE status = 'RUNNING'",
     CAUSE_INDEX,
+    SAME_INDEX,
 )

@@ -14,7 +14,7 @@ from abp_tui.domain.model import UnitLine, WorkUnit
 from abp_tui.domain.status import UnitKind, UnitStatus, Verdict, check_unit_step
 from abp_tui.errors import IllegalTransition, NotFound
 from abp_tui.store.database import Database
-from abp_tui.store.records import load, unit_from
+from abp_tui.store.records import load, storable, unit_from
 from abp_tui.store.tables import DOUBTFUL, AttemptRow, JobRow, UnitRow
 from abp_tui.store.tally import Tally, counted_as
 
@@ -175,21 +175,27 @@ class Units:
             JobRow.update(change=JobRow.change + 1).where(JobRow.id == job_id).execute(db)
         return bool(asked)
 
-    def put_back(self, job_id: int, seqs: Sequence[int]) -> int:
+    def put_back(self, job_id: int, seqs: Sequence[int], nudge: str | None = None) -> int:
         """Make ended units wait again, their attempts kept; returns how many.
 
+        `nudge` is said to the next attempt of each, in the session of the last one where that can go on.
         The synthesis step follows the items: what it was made of is no longer so.
         Raises `IllegalTransition`, with nothing changed in that chunk, for a unit that has not ended.
         """
         done = 0
         for start in range(0, len(seqs), CHUNK):
             with self._db.writing() as db:
-                done += _put_back(db, job_id, seqs[start : start + CHUNK])
+                done += _put_back(db, job_id, seqs[start : start + CHUNK], nudge)
         return done
 
     def _lines(self, where: Any, limit: int) -> list[UnitLine]:
         query = UnitRow.select(*_LINE).where(where).order_by(UnitRow.seq).limit(limit)
         return [UnitLine(**row) for row in self._db.rows(query)]
+
+
+_CLEARED = (
+    "verdict not_before output result error failure_kind fingerprint session_id duration_s sameness nudge"
+).split()
 
 
 def _of(job_id: int) -> Any:
@@ -235,7 +241,7 @@ def _among_piece(seqs: Sequence[int]) -> tuple[str, tuple[int, ...]]:
     return f"seq IN ({','.join('?' * len(seqs))})", tuple(seqs)
 
 
-def _put_back(db: SqliteDatabase, job_id: int, seqs: Sequence[int]) -> int:
+def _put_back(db: SqliteDatabase, job_id: int, seqs: Sequence[int], nudge: str | None) -> int:
     JobRow.update(change=JobRow.change + 1).where(JobRow.id == job_id).execute(db)
     job = JobRow.select().where(JobRow.id == job_id).bind(db).get()
     tally = Tally(job.bucket_width)
@@ -256,10 +262,12 @@ def _put_back(db: SqliteDatabase, job_id: int, seqs: Sequence[int]) -> int:
         verdict = Verdict(row["verdict"]) if row["verdict"] else None
         if row["kind"] == UnitKind.ITEM:
             tally.move(row["seq"], counted_as(status, verdict), "pending")
-    cleared = dict.fromkeys(
-        "verdict not_before output result error failure_kind fingerprint session_id duration_s".split()
+    done = UnitRow.update(
+        {**dict.fromkeys(_CLEARED), "status": UnitStatus.PENDING, "failures": 0, "changed": job.change}
     )
-    done = UnitRow.update({**cleared, "status": UnitStatus.PENDING, "failures": 0, "changed": job.change})
     touched = int(done.where(which).execute(db))
+    if nudge is not None:
+        items = _items(job_id) & UnitRow.seq.in_(list(seqs))
+        UnitRow.update(nudge=storable(nudge)).where(items).execute(db)
     tally.write(db.connection(), job_id)
     return touched

@@ -147,6 +147,14 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "review.edit", "e", "Edit", "Edit the prompt and test the same unit again", "edit", when=_testable
     ),
+    Command(
+        "review.permit",
+        "i",
+        "Permit",
+        "Allow what the agent was denied, and test the same unit again",
+        "permit",
+        when=_in_review,
+    ),
     Command("review.other", "t", "Other unit", "Test the next unit that waits", "other", when=_testable),
     Command("review.cancel", "c", "Cancel", "End the running test", "cancel", when=_being_tested),
     *(
@@ -270,6 +278,32 @@ COMMANDS: tuple[Command, ...] = (
     Command("progress.cell_right", "right", "Next cell", "To the next cell of the map", "cell(1)", False),
     Command("progress.cell_left", "left", "Cell before", "To the cell before on the map", "cell(-1)", False),
     Command("failures.open", "enter", "Open", "Open the first unit of this cause", "open"),
+    Command("failures.edit", "e", "Prompt", "Edit the prompt: a new version", "edit", when=_retryable),
+    Command(
+        "failures.permit",
+        "i",
+        "Permit",
+        "Allow what the agents were denied, rule by rule",
+        "permit",
+        when=_retryable,
+    ),
+    Command("failures.timer", "T", "Timer", "Change a timer: a new version", "timer", False, when=_retryable),
+    Command(
+        "failures.nudge",
+        "n",
+        "Nudge",
+        "Go on with the sessions of this cause, with words of yours",
+        "nudge",
+        when=_retryable,
+    ),
+    Command(
+        "failures.try",
+        "t",
+        "Try one",
+        "Run one unit of this cause again, and look at it",
+        "try_first",
+        when=_retryable,
+    ),
     Command(
         "failures.retry_cause",
         "r",
@@ -306,6 +340,16 @@ COMMANDS: tuple[Command, ...] = (
         "edit.save", "ctrl+s", "Save and test", "Save a new version and test with it", "save", priority=True
     ),
     Command("edit.cancel", "escape", "Cancel", "Leave the prompt as it is", "dismiss", priority=True),
+    Command("version.save", "ctrl+s", "Save", "Save a new version of the prompt", "save", priority=True),
+    Command("version.cancel", "escape", "Cancel", "Leave the prompt as it is", "dismiss", priority=True),
+    Command("ask.give", "enter", "Do it", "Take what is written", "give"),
+    Command("ask.cancel", "escape", "Leave it", "Change nothing", "dismiss", priority=True),
+    *(
+        Command(f"permit.rule_{n}", str(n), f"Rule {n}", f"Allow rule {n}, or not", f"allow({n})")
+        for n in range(1, 10)
+    ),
+    Command("permit.save", "enter", "Allow these", "Save the rules that are allowed", "save"),
+    Command("permit.cancel", "escape,q", "Nothing", "Allow nothing", "dismiss"),
     Command("confirm.yes", "y", "Yes", "Do it", "answer(True)"),
     Command("confirm.no", "n,escape,q", "No", "Leave it", "answer(False)"),
     Command("approval.yes", "y", "Run it", "Let exactly this code run", "answer(True)"),
@@ -335,7 +379,7 @@ SCOPES = {
     "screen": "Everywhere",
     "app": "Everywhere",
 }
-DIALOGS = frozenset({"edit", "confirm", "approval", "help"})
+DIALOGS = frozenset({"edit", "version", "ask", "permit", "confirm", "approval", "help"})
 SHARED = frozenset({"lists", "screen", "app"})
 """Scopes whose commands are at hand on every screen, beside the screen's own."""
 

@@ -7,9 +7,8 @@ import json
 import time
 from typing import TYPE_CHECKING
 
-from abp_tui.creation import Plan, check_prompt, fill
-from abp_tui.domain.model import Job, Question, Recipe, TestResult
-from abp_tui.domain.prompt import PromptTemplate
+from abp_tui.creation import Plan, fill
+from abp_tui.domain.model import Job, Question, TestResult
 from abp_tui.domain.status import JobStatus, Phase, UnitStatus
 from abp_tui.enumerators.base import make_enumerator
 from abp_tui.errors import IllegalTransition, InvalidInput, NotFound
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Testing(Verbs):
-    """Test, look at the result, approve, reject, edit the prompt."""
+    """Test, look at the result, approve, reject."""
 
     def start_job(
         self, job_id: Ref, approve: bool | None = None, skip_test: bool = False
@@ -179,6 +178,7 @@ class Testing(Verbs):
             max_workers=job.max_workers,
             max_retries=job.max_retries,
             prompt_template=job.prompt_template or None,
+            checks=job.recipe.checks,
             output_schema=job.recipe.output_schema,
             post_processing_prompt=job.post_processing_prompt,
         )
@@ -207,24 +207,6 @@ class Testing(Verbs):
         self._require_person(job, "a start without a test", f"abp start {job.ref} --skip-test")
         self._require_worker(job)
         return self._run(job, "started without a test")
-
-    def set_prompt(self, job_id: Ref, prompt_template: str, *, based_on: int | None = None) -> Recipe:
-        """Save a new version of the prompt; it is used from the next start on.
-
-        Raises `InvalidInput` for a field that the items don't have, and `IllegalTransition` where
-        `based_on` is no longer the newest version.
-        """
-        job = self.repository.jobs.find(job_id)
-        if job.status.ended:
-            raise IllegalTransition(f"job {job.name} is {job.status}", "make a new job with the new prompt")
-        check_prompt(prompt_template)
-        first = self.repository.units.page(job.id, limit=100)
-        template = PromptTemplate(prompt_template)
-        template.check(tuple(dict.fromkeys(field for unit in first for field in unit.payload)))
-        base = job.recipe if based_on is None else self.repository.recipes.get(job.id, based_on)
-        recipe = self.repository.recipes.add(base, prompt_template=template.text)
-        self.repository.logs.add(job.id, f"version {recipe.version} of the prompt was saved")
-        return recipe
 
     def _prepare_test(self, job_id: Ref, seq: int | None) -> tuple[Job, int]:
         """The job, CREATED, and the unit to test; a test that waits for review is rejected first."""

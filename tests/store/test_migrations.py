@@ -96,6 +96,9 @@ def test_a_file_of_version_1_gets_what_came_later(repository: Repository) -> Non
             connection.execute(f"ALTER TABLE job DROP COLUMN {column}")
         connection.execute("ALTER TABLE gate DROP COLUMN tries")
         connection.execute("DROP INDEX unit_cause")
+        connection.execute("DROP INDEX unit_same")
+        for column in ("sameness", "nudge"):
+            connection.execute(f"ALTER TABLE unit DROP COLUMN {column}")
         connection.execute("PRAGMA user_version = 1")
     mended = Repository(repository.path)
     job = mended.jobs.find("old")

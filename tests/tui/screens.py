@@ -40,6 +40,11 @@ class InProcess(Orchestrator):
         self._start(JobExecutor(self.repository, job.id, self.agent).run)
         return job
 
+    def _launch_one(self, job: Job, seq: int) -> Job:
+        executor = JobExecutor(self.repository, job.id, self.agent)
+        self._start(lambda: executor.run(only=seq))
+        return job
+
     def _start(self, call: Callable[[], object]) -> None:
         thread = threading.Thread(target=call, daemon=True)
         thread.start()

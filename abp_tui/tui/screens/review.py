@@ -17,15 +17,17 @@ from abp_tui.feed import Focus, RunningUnit, Snapshot
 from abp_tui.tui.commands import Command, bindings, commands
 from abp_tui.tui.screens.attempt import AttemptScreen
 from abp_tui.tui.screens.edit_prompt import EditPromptScreen
+from abp_tui.tui.screens.permit import PermitScreen
 from abp_tui.tui.widgets.approve_panel import ApprovePanel
 from abp_tui.tui.widgets.attempt_view import AttemptView
 from abp_tui.tui.widgets.figures import clock, count, money, since, span
 from abp_tui.tui.widgets.glyphs import DIM, JOB_MARKS, PRIMARY, UNIT_MARKS, Mark
 from abp_tui.tui.widgets.text import one_line
 from abp_tui.tui.widgets.top_bar import Parts
+from abp_tui.verbs.permits import Proposal
 from abp_tui.workers.base import Worker, make_worker
 
-DECISIONS = {f"review.{name}" for name in ("approve", "reject", "edit", "other", "cancel")}
+DECISIONS = {f"review.{name}" for name in ("approve", "reject", "edit", "permit", "other", "cancel")}
 QUIET_S = 3  # seconds without a word, from which on it is said
 
 
@@ -147,7 +149,28 @@ class ReviewScreen(AttemptScreen):
         template = self._draft or job.prompt_template
         self.app.push_screen(EditPromptScreen(template, job.prompt_version, fields), save)
 
+    def action_permit(self) -> None:
+        """Allow what the agent was denied, rule by rule, and test the same unit again."""
+        self.act(lambda: self.orchestrator.proposed_rules(self._number), self._permit)
+
+    def _permit(self, proposals: tuple[Proposal, ...]) -> None:
+        job, result = self.job, self._result
+        if not proposals or job is None or result is None:
+            self.tell("nothing was denied that a rule could allow")
+            return
+
+        def save(rules: tuple[str, ...] | None) -> None:
+            if rules:
+                seq, version = result.unit.seq, job.prompt_version
+                self.act(lambda: self._permit_and_test(rules, version, seq), self._retested)
+
+        self.app.push_screen(PermitScreen(proposals), save)
+
     # In threads
+
+    def _permit_and_test(self, rules: tuple[str, ...], version: int, seq: int) -> Job:
+        self.orchestrator.permit(self._number, rules, based_on=version)
+        return self.orchestrator.launch_test(self._number, seq)
 
     def _save_and_test(self, text: str, version: int, seq: int | None) -> Job:
         self.orchestrator.set_prompt(self._number, text, based_on=version)
@@ -244,4 +267,6 @@ def _gone(result: TestResult) -> Parts:
 def _verdict(result: TestResult) -> tuple[str, Mark]:
     if result.attempt.status is AttemptStatus.INTERRUPTED:
         return "cancelled", JOB_MARKS["paused"]
+    if result.is_suspect:
+        return "in doubt", UNIT_MARKS["suspect"]
     return ("passed", UNIT_MARKS["completed"]) if result.passed else ("failed", UNIT_MARKS["failed"])
