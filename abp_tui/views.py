@@ -15,7 +15,6 @@ from abp_tui.domain.status import GateState, JobStatus, Phase, UnitStatus, Verdi
 from abp_tui.errors import AbpError
 from abp_tui.liveness import Liveness, judge
 from abp_tui.store.records import dump, load
-from abp_tui.workers.base import is_warning, make_worker
 
 
 class View(BaseModel):
@@ -167,6 +166,8 @@ def _warnings(worker: str, options: str) -> tuple[str, ...]:
     values = load(options)
     if not values:
         return ()  # nothing is skipped by default
+    from abp_tui.workers.base import is_warning, make_worker  # whoever only looks seldom needs them
+
     try:
         return tuple(words for words in make_worker(worker, values).permissions() if is_warning(words))
     except AbpError:  # it is not known here: whoever wants to run it is told so
