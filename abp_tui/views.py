@@ -221,7 +221,7 @@ def _warnings(worker: str, options: str) -> tuple[str, ...]:
     values = load(options)
     if not values:
         return ()  # nothing is skipped by default
-    from abp_tui.workers.base import is_warning, make_worker
+    from abp_tui.workers.base import is_warning, make_worker  # whoever only looks seldom needs them
 
     try:
         return tuple(words for words in make_worker(worker, values).permissions() if is_warning(words))
