@@ -134,7 +134,7 @@ class Spread:
         figure: Callable[[list[float], random.Random], float],
         worst: Callable[[float, list[float]], float],
     ) -> Range:
-        """Percentiles of a figure of all resamples; `worst` makes it the one that the upper end is taken of."""
+        """Percentiles of a figure of all resamples; the upper one is of what `worst` makes of it."""
         if not self._values or not self._rest:
             return Range(0.0, 0.0)
         rng = random.Random(self._seed)
