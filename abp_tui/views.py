@@ -165,7 +165,9 @@ def phase_of(job: Job, executor_lives: bool) -> Phase | None:
     if job.status is JobStatus.TESTING:
         if job.lease is None:
             return Phase.REVIEW
-        return Phase.TESTING if executor_lives else Phase.INTERRUPTED
+        if not executor_lives:
+            return Phase.INTERRUPTED
+        return Phase.TESTING if job.pilot_id is None else Phase.PILOT
     if job.status is JobStatus.RUNNING:
         if not executor_lives:
             return Phase.INTERRUPTED

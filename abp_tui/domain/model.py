@@ -121,9 +121,10 @@ class Gate(Frozen):
 class Job(Frozen):
     """One batch: an intent applied to many items.
 
-    `synthesis` is the state of the step that `post_processing_prompt` adds after them. `waiting` is what a
-    running job waits for before it claims more units, `question` what its agent under test asks, `gate` what
-    its agents must pass; None if nothing of it was ever run.
+    `synthesis` is the state of the step that `post_processing_prompt` adds after them. `pilot_id` is the
+    pilot that is run or reviewed, or was approved; None after a plain test. `waiting` is what a running job
+    waits for before it claims more units, `question` what its agent under test asks, `gate` what its agents
+    must pass; None if nothing of it was ever run.
     """
 
     id: int
@@ -140,6 +141,7 @@ class Job(Frozen):
     budget_usd: float | None = None
     post_processing_prompt: str | None = None
     synthesis: UnitStatus | None = None
+    pilot_id: int | None = None
     recipe: Recipe
     counters: Counters
     cost_usd: float | None = None

@@ -9,10 +9,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from abp_tui.domain.model import Event, EventKind, Job, Lease
+from abp_tui.domain.pilot import Pilot
 from abp_tui.domain.secrecy import Mask
 from abp_tui.domain.status import JobStatus
 from abp_tui.errors import IllegalTransition, LeaseLost, StoreError
-from abp_tui.execution.assignment import Assignment, OneTest, WholeJob
+from abp_tui.execution.assignment import Assignment, OneTest, SomeUnits, WholeJob
 from abp_tui.execution.attempt import AttemptRunner
 from abp_tui.execution.gate import Gatekeeper, gate_scope
 from abp_tui.execution.lease import take_lease
@@ -40,7 +41,7 @@ NOT_KEPT = Event(
 
 
 class JobExecutor:
-    """Runs a job, or one unit of it as a test, to its end in the calling thread, which is the one writer.
+    """Runs a job, its test or a pilot of it to its end in the calling thread, which is the one writer.
 
     `worker` overrides the one that is built from the job's worker name and options. `orphans` says how what
     agents leave behind is found, by default as in a process that also does other things.
@@ -97,6 +98,22 @@ class JobExecutor:
             self._tell.job_changed(job)
             self._drive(job, journal, seq)
 
+    def run_pilot(self, pilot_id: int) -> None:
+        """Run the units of a pilot of a job whose test waits for review, and leave it so.
+
+        Raises `IllegalTransition` if it is not TESTING by now.
+        """
+        with self._tenancy(force=False) as (job, journal):
+            if job.status is not JobStatus.TESTING:
+                raise IllegalTransition(f"job {job.name} is {job.status}, not TESTING", "test it first")
+            pilot = self._repository.pilots.get(pilot_id)
+            with journal.transaction(durable=True):
+                units = counted(len(pilot.sample.seqs), "unit")
+                journal.begin_pilot(pilot.id, f"a pilot of {units} begins, by {pilot.sample.by}")
+            job = self._repository.jobs.get(job.id)
+            self._tell.job_changed(job)
+            self._drive(job, journal, pilot=pilot)
+
     @contextmanager
     def _tenancy(self, force: bool) -> Iterator[tuple[Job, Journal]]:
         """Hold the lease, with what a dead predecessor left running ended and put back."""
@@ -122,7 +139,9 @@ class JobExecutor:
         except StoreError as error:
             log.warning("%s", error)
 
-    def _drive(self, job: Job, journal: Journal, seq: int | None = None) -> JobStatus:
+    def _drive(
+        self, job: Job, journal: Journal, seq: int | None = None, pilot: Pilot | None = None
+    ) -> JobStatus:
         store = self._repository
         worker = self._worker(job)
         scope = gate_scope(worker)
@@ -136,7 +155,7 @@ class JobExecutor:
         path = spill_path(self._repository.path, job.id, executor)
         spill = Spill(path, self._repository.uuid, workers)
         outage, room = Outage(spill), Room(self._repository.path.parent)
-        work = self._assignment(job, journal, runner, seq)
+        work = self._assignment(job, journal, runner, seq, pilot)
         loop = Loop(
             job, journal, self._mailbox, pool, work, gate, self._tell, self._stop, outage, room, self._orphans
         )
@@ -166,7 +185,11 @@ class JobExecutor:
         self._orphans.end(running, ())
         self._orphans.close()
 
-    def _assignment(self, job: Job, journal: Journal, runner: AttemptRunner, seq: int | None) -> Assignment:
+    def _assignment(
+        self, job: Job, journal: Journal, runner: AttemptRunner, seq: int | None, pilot: Pilot | None
+    ) -> Assignment:
+        if pilot is not None:
+            return SomeUnits(journal, runner.render, pilot)
         if seq is not None:
             return OneTest(journal, runner.render, job.recipe.version, seq)
         prompt = job.post_processing_prompt
@@ -187,6 +210,8 @@ class JobExecutor:
                 journal.recover()
                 if job.status is JobStatus.RUNNING:
                     journal.settle(JobStatus.PAUSED, f"paused: {reason}", reason)
+                elif job.status is JobStatus.TESTING and job.pilot_id is not None:
+                    journal.settle(JobStatus.TESTING, f"the pilot broke off: {reason}")
                 elif job.status is JobStatus.TESTING:
                     journal.settle(JobStatus.CREATED, f"no test: {reason}")
         except StoreError as trouble:

@@ -26,9 +26,14 @@ TAIL_BYTES = 4000
 
 
 def launch_executor(
-    repository: Repository, job: Job, *, test_seq: int | None = None, force: bool = False
+    repository: Repository,
+    job: Job,
+    *,
+    test_seq: int | None = None,
+    pilot_id: int | None = None,
+    force: bool = False,
 ) -> Job:
-    """Start the job's executor, or its test of unit `test_seq`, in a detached process.
+    """Start the job's executor, its test of unit `test_seq` or a pilot of it, in a detached process.
 
     Returns once it owns the job, or has ended already. Raises `AbpError` with the executor's own words
     where it could not begin.
@@ -45,6 +50,8 @@ def launch_executor(
     ]
     if test_seq is not None:
         arguments += ["--test", str(test_seq)]
+    if pilot_id is not None:
+        arguments += ["--pilot", str(pilot_id)]
     if force:
         arguments.append("--force")
     repository.jobs.remember_environment(job.id, clean_environment(os.environ))

@@ -253,6 +253,6 @@ def _stamps(new: JobStatus) -> dict[str, Any]:
         return {"started_at": first, "finished_at": None, "pause_reason": None, "desired": Desired.RUN}
     if new.ended:
         return {"finished_at": now()}
-    if new is JobStatus.TESTING:
-        return {"desired": Desired.RUN}
+    if new in (JobStatus.TESTING, JobStatus.CREATED):
+        return {"desired": Desired.RUN, "pilot_id": None}
     return {}

@@ -14,7 +14,7 @@ from peewee import SchemaManager, SqliteDatabase
 from abp_tui.domain.model import Lease
 from abp_tui.errors import StoreError
 from abp_tui.liveness import Liveness, judge
-from abp_tui.store.tables import CAUSE_INDEX, EXTRA_INDEXES, TABLES, Meta
+from abp_tui.store.tables import CAUSE_INDEX, EXTRA_INDEXES, TABLES, MarkRow, Meta, PilotRow
 
 Migration = Callable[[SqliteDatabase], None]
 
@@ -45,7 +45,20 @@ def index_causes(db: SqliteDatabase) -> None:
     db.execute_sql(CAUSE_INDEX)
 
 
-MIGRATIONS: tuple[Migration, ...] = (create_tables, add_breaker_and_waiting, add_gates_of_jobs, index_causes)
+def add_pilots(db: SqliteDatabase) -> None:
+    """Version 5: pilots, what a person thinks of their attempts, and which pilot a job is at."""
+    db.execute_sql("ALTER TABLE job ADD COLUMN pilot_id INTEGER")
+    for table in (PilotRow, MarkRow):
+        SchemaManager(table, db).create_all(safe=False)
+
+
+MIGRATIONS: tuple[Migration, ...] = (
+    create_tables,
+    add_breaker_and_waiting,
+    add_gates_of_jobs,
+    index_causes,
+    add_pilots,
+)
 
 
 def migrate(path: Path, application_id: int, steps: tuple[Migration, ...] = MIGRATIONS) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from peewee import SQL, SqliteDatabase, fn
 
+from abp_tui.domain.failure import FailureKind, fingerprint
 from abp_tui.domain.model import UnitLine, WorkUnit
 from abp_tui.domain.status import UnitKind, UnitStatus, Verdict, check_unit_step
 from abp_tui.errors import IllegalTransition, NotFound
@@ -131,6 +132,14 @@ class Units:
                 done += _put_back(db, job_id, seqs[start : start + CHUNK])
         return done
 
+    def doubt(self, job_id: int, seqs: Sequence[int], why: str) -> int:
+        """Make completed units that are good suspect, because a person is in doubt; returns how many."""
+        done = 0
+        for start in range(0, len(seqs), CHUNK):
+            with self._db.writing() as db:
+                done += _doubt(db, job_id, seqs[start : start + CHUNK], why)
+        return done
+
     def _lines(self, where: Any, limit: int) -> list[UnitLine]:
         query = UnitRow.select(*_LINE).where(where).order_by(UnitRow.seq).limit(limit)
         return [UnitLine(**row) for row in self._db.rows(query)]
@@ -161,6 +170,21 @@ def _in_order(query: str, *values: Any) -> SQL:
 
 def _among(query: SQL) -> Any:
     return UnitRow.seq.in_(SQL(f"({query.sql})", query.params))
+
+
+def _doubt(db: SqliteDatabase, job_id: int, seqs: Sequence[int], why: str) -> int:
+    JobRow.update(change=JobRow.change + 1).where(JobRow.id == job_id).execute(db)
+    job = JobRow.select().where(JobRow.id == job_id).bind(db).get()
+    tally = Tally(job.bucket_width)
+    good = (UnitRow.status == UnitStatus.COMPLETED) & fn.coalesce(UnitRow.verdict, "ok").in_(["ok"])
+    which = _of(job_id) & UnitRow.seq.in_(list(seqs)) & good
+    for row in UnitRow.select(UnitRow.seq).where(which).bind(db).dicts():
+        tally.move(row["seq"], "completed", "suspect")
+    cause = {"error": why, "fingerprint": fingerprint(FailureKind.BAD_OUTPUT, why)}
+    values = {"verdict": Verdict.SUSPECT, "changed": job.change, **cause}
+    touched = int(UnitRow.update(values).where(which).execute(db))
+    tally.write(db.connection(), job_id)
+    return touched
 
 
 def _put_back(db: SqliteDatabase, job_id: int, seqs: Sequence[int]) -> int:

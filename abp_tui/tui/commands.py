@@ -67,7 +67,7 @@ def _in_review(job: JobView) -> bool:
 
 
 def _being_tested(job: JobView) -> bool:
-    return job.phase is Phase.TESTING
+    return job.phase in (Phase.TESTING, Phase.PILOT)
 
 
 def _asks(job: JobView) -> bool:

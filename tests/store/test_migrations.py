@@ -83,14 +83,17 @@ def test_migrating_twice_does_it_once(repository: Repository) -> None:
 def test_a_file_of_version_1_gets_what_came_later(repository: Repository) -> None:
     make_job(repository, name="old")
     with sqlite3.connect(repository.path) as connection:
-        for column in ("max_failures_in_row", "waiting", "gate_scope"):
+        for column in ("max_failures_in_row", "waiting", "gate_scope", "pilot_id"):
             connection.execute(f"ALTER TABLE job DROP COLUMN {column}")
         connection.execute("ALTER TABLE gate DROP COLUMN tries")
         connection.execute("DROP INDEX unit_cause")
+        for table in ("mark", "pilot"):
+            connection.execute(f"DROP TABLE {table}")
         connection.execute("PRAGMA user_version = 1")
     mended = Repository(repository.path)
     job = mended.jobs.find("old")
     assert (job.max_failures_in_row, job.waiting, job.gate) == (10, None, None)
     assert mended.gates.get("a").tries == 0
     assert mended.causes.of(job.id) == []
+    assert (job.pilot_id, mended.pilots.all(job.id)) == (None, [])
     assert version_of(repository.path) == NEWEST

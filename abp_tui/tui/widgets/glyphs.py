@@ -42,6 +42,7 @@ JOB_MARKS = {
     "enumerating": Mark("enumerating", "○", "o", DIM),
     "created": Mark("created", "○", "o", DIM),
     "testing": Mark("testing", "●", "*", PRIMARY),
+    "pilot": Mark("pilot", "●", "*", PRIMARY),
     "asks": Mark("asks you", "?", "?", WARN),
     "review": Mark("review", "◐", "?", WARN),
     "running": Mark("running", "●", "*", PRIMARY),
