@@ -6,11 +6,13 @@ import math
 import random
 from collections.abc import Callable, Sequence
 from heapq import heapify, heapreplace
+from itertools import accumulate
 from typing import NamedTuple
 
 LEVEL = 0.95
 RESAMPLES = 2000
 MOST_DRAWS = 400_000  # of all resamples together; where one by one would be more, their sum is normal
+FEWEST, MOST_DRAWN = 200, 1_000_000  # resamples, and the values in all of them, where a sample is large
 _TINY = 1e-300
 _ENOUGH = 1e-15
 
@@ -105,7 +107,7 @@ class Spread:
         self, values: Sequence[float], weights: Sequence[float], rest: int, seed: int, level: float = LEVEL
     ) -> None:
         self._values = list(values)
-        self._weights = list(weights) if sum(weights) > 0 else [1.0] * len(self._values)
+        self._weights = list(accumulate(weights if sum(weights) > 0 else [1.0] * len(self._values)))
         self._rest = rest
         self._seed = seed
         self._tail = (1 - level) / 2
@@ -139,8 +141,8 @@ class Spread:
             return Range(0.0, 0.0)
         rng = random.Random(self._seed)
         lows, highs = [], []
-        for _ in range(RESAMPLES):
-            draws = rng.choices(self._values, self._weights, k=len(self._values))
+        for _ in range(max(FEWEST, min(RESAMPLES, MOST_DRAWN // len(self._values)))):
+            draws = rng.choices(self._values, cum_weights=self._weights, k=len(self._values))
             lows.append(figure(draws, rng))
             highs.append(worst(lows[-1], draws))
         return Range(quantile(sorted(lows), self._tail), quantile(sorted(highs), 1 - self._tail))

@@ -107,6 +107,9 @@ class JobExecutor:
             if job.status is not JobStatus.TESTING:
                 raise IllegalTransition(f"job {job.name} is {job.status}, not TESTING", "test it first")
             pilot = self._repository.pilots.get(pilot_id)
+            if job.recipe.version != pilot.recipe_version:
+                hint = f"`abp reject {job.name}`, then `abp test {job.name}`"
+                raise IllegalTransition(f"the prompt of job {job.name} was edited meanwhile", hint)
             with journal.transaction(durable=True):
                 units = counted(len(pilot.sample.seqs), "unit")
                 journal.begin_pilot(pilot.id, f"a pilot of {units} begins, by {pilot.sample.by}")

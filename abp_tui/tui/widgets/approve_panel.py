@@ -8,6 +8,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from abp_tui.domain.model import Question, TestResult
+from abp_tui.domain.statistics import share_at_most
 from abp_tui.tui.widgets.facts import Fact, facts, paragraph, stack
 from abp_tui.tui.widgets.figures import money, roughly, span
 from abp_tui.tui.widgets.glyphs import BAD, BOLD, DIM, WARN
@@ -17,7 +18,6 @@ from abp_tui.views import JobView
 WIDE = 50  # cells: wider than a panel beside something
 SHOWN = 4000  # characters of a change
 SPREAD = 2.0  # one unit says no more than the order of magnitude
-SURE = 0.95
 LONG = ("retries", "folder")  # facts that only the full form has room for
 
 
@@ -115,7 +115,7 @@ def could_fail(passed: int) -> float:
 
     At the usual certainty of 95 %: with a larger share, that many passes had been a rare stroke of luck.
     """
-    return 1.0 - float((1.0 - SURE) ** (1.0 / passed))
+    return share_at_most(0, passed)
 
 
 def is_warning(words: str) -> bool:
