@@ -91,6 +91,7 @@ class JobView(View):
     question: Question | None = Field(description="What the agent under test asks of a person, if it does.")
     gate: GateView | None = Field(description="What keeps its agents from starting; null where nothing does.")
     post_processing_prompt: str | None
+    pilot_id: int | None = Field(description="The pilot it is at, or was approved with; null without one.")
     synthesis: UnitStatus | None = Field(description="State of the step over all results, if there is one.")
     created_at: datetime
     started_at: datetime | None
@@ -206,7 +207,7 @@ def _view_executor(lease: Lease, judge: Callable[[Lease], Liveness]) -> Executor
 
 
 _SAME = (
-    "name intent status cost_usd cost_is_floor budget_usd prompt_template enumerator_type enumerator_config "
-    "worker cwd max_workers max_retries max_failures_in_row pause_reason waiting question "
-    "post_processing_prompt synthesis created_at started_at finished_at"
+    "name intent status pilot_id cost_usd cost_is_floor budget_usd prompt_template "
+    "enumerator_type enumerator_config worker cwd max_workers max_retries max_failures_in_row "
+    "pause_reason waiting question post_processing_prompt synthesis created_at started_at finished_at"
 ).split()

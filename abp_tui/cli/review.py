@@ -9,6 +9,7 @@ import click
 from abp_tui.cli.common import (
     job_argument,
     json_option,
+    number,
     open_orchestrator,
     open_repository,
     put_json,
@@ -65,17 +66,23 @@ def answer(job: str, choice: str) -> None:
 
 @click.command()
 @job_argument
+@click.option("--budget", metavar="USD|quote", help="What it may cost; quote: the upper end of `abp quote`.")
 @wait_option
-def approve(job: str, wait: bool) -> int:
-    """Let the whole batch run after its test.
+def approve(job: str, budget: str | None, wait: bool) -> int:
+    """Let the whole batch run after its test or pilot.
 
-    A unit that completed in the test stays as a result, one that failed runs again.
+    A unit that completed there stays as a result, one that failed or was marked so runs again.
 
     \b
     abp approve docs --wait
+    abp approve docs --budget quote
     """
     orchestrator = open_orchestrator()
-    return after_launch(orchestrator, orchestrator.approve(job), wait)
+    amount = budget if budget in (None, "quote") else number(budget, "--budget")
+    found = orchestrator.approve(job, budget=amount)
+    if budget is not None:
+        say(f"{found.name}: a budget of {money(found.budget_usd)}")
+    return after_launch(orchestrator, found, wait)
 
 
 @click.command()
