@@ -14,7 +14,7 @@ from abp_tui.domain.status import AttemptStatus, Mark, UnitStatus
 from abp_tui.errors import InvalidInput, NotFound
 from abp_tui.store.database import Database, Row
 from abp_tui.store.records import dump, load, now
-from abp_tui.store.tables import AttemptRow, JobRow, MarkRow, PilotRow
+from abp_tui.store.tables import AttemptRow, JobRow, MarkRow, PilotRow, UnitRow
 
 NOTE_LENGTH = 300
 
@@ -108,8 +108,11 @@ class Pilots:
         """Keep what a person thinks of an attempt; the last word counts."""
         with self._db.writing() as db:
             MarkRow.replace(attempt=attempt_id, mark=mark, at=now()).execute(db)
-            of = AttemptRow.select(AttemptRow.job).where(AttemptRow.id == attempt_id)
-            JobRow.update(change=JobRow.change + 1).where(JobRow.id == of).execute(db)
+            attempt = AttemptRow.select().where(AttemptRow.id == attempt_id).bind(db).get()
+            JobRow.update(change=JobRow.change + 1).where(JobRow.id == attempt.job_id).execute(db)
+            change = JobRow.select(JobRow.change).where(JobRow.id == attempt.job_id)
+            marked = (UnitRow.job == attempt.job_id) & (UnitRow.seq == attempt.seq)
+            UnitRow.update(changed=change).where(marked).execute(db)
 
     def _select(self, where: Any) -> list[Pilot]:
         later = PilotRow.alias()

@@ -160,6 +160,12 @@ class AbpApp(App[None]):
 
         self._open(ProgressScreen(job_id), instead)
 
+    def open_versions(self, job_id: int) -> None:
+        """Show the versions of a job's recipe."""
+        from abp_tui.tui.screens.versions import VersionsScreen
+
+        self.push_screen(VersionsScreen(job_id))
+
     def _open(self, screen: AbpScreen, instead: bool) -> None:
         if instead:
             self.switch_screen(screen)

@@ -71,7 +71,7 @@ class ApprovePanel(Widget):
         if self.permissions:
             lines += [Content(), Content.styled("Each agent", BOLD)]
             lines += [line for words in self.permissions for line in _permission(words, width)]
-        return [*lines, Content(), *paragraph(caution(self.result), width)]
+        return [*lines, Content(), *paragraph(caution(job, self.result), width)]
 
     def _in_short(self, job: JobView, width: int) -> list[Content]:
         """The same below the conversation, where there are few lines."""
@@ -84,11 +84,13 @@ class ApprovePanel(Widget):
             lines += paragraph(f"Each agent {words}", width, f"bold {BAD}")
         if calm:
             lines += paragraph(("" if loud else "Each agent ") + "; ".join(calm), width, "")
-        return [*lines, *paragraph(caution(self.result), width)]
+        return [*lines, *paragraph(caution(job, self.result), width)]
 
 
 def units_left(job: JobView, result: TestResult | None) -> int:
     """How many units an approval lets run: a passed test unit stays as a result."""
+    if job.pilot_id is not None:
+        return job.total_units - job.completed_units - job.suspect_units
     return job.total_units - (1 if result is not None and result.passed else 0)
 
 
@@ -124,8 +126,10 @@ def is_warning(words: str) -> bool:
     return len(first) > 1 and first.isupper()
 
 
-def caution(result: TestResult | None) -> str:
+def caution(job: JobView, result: TestResult | None) -> str:
     """How much the figures are worth."""
+    if job.pilot_id is not None:
+        return "A pilot says more than this test: p shows it, and its quote."
     if result is None:
         return "The test still runs. What it costs and takes will be shown here."
     if not result.passed:
