@@ -12,10 +12,11 @@ from abp_tui.verbs.base import Ref
 from abp_tui.verbs.making import Making
 from abp_tui.verbs.steering import Steering
 from abp_tui.verbs.testing import Testing
+from abp_tui.verbs.versions import Versions
 from abp_tui.views import JobView, view_job
 
 
-class Orchestrator(Making, Testing, Steering):
+class Orchestrator(Making, Testing, Steering, Versions):
     """Every verb, over one repository. Jobs are named by number, `j12` or name.
 
     A `worker` given here runs the tests in this process, and is for callers that run the batch with a

@@ -130,6 +130,7 @@ class UnitView(View):
     cost_usd: float | None
     duration_s: float | None
     session_id: str | None
+    prompt_version: int | None = Field(description="Version that made its result; null until it has ended.")
 
 
 def view_job(job: Job, judge: Callable[[Lease], Liveness] = judge) -> JobView:
@@ -156,7 +157,8 @@ def view_job(job: Job, judge: Callable[[Lease], Liveness] = judge) -> JobView:
 
 def view_unit(unit: WorkUnit) -> UnitView:
     """What is to be shown of a unit."""
-    return UnitView(**{name: getattr(unit, name) for name in UnitView.model_fields})
+    same = {name: getattr(unit, name) for name in UnitView.model_fields if name != "prompt_version"}
+    return UnitView(**same, prompt_version=unit.recipe_version)
 
 
 def phase_of(job: Job, executor_lives: bool) -> Phase | None:

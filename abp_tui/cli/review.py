@@ -12,13 +12,14 @@ from abp_tui.cli.common import (
     number,
     open_orchestrator,
     open_repository,
+    put,
     put_json,
     put_text,
     say,
     text_or_file,
     wait_option,
 )
-from abp_tui.cli.layout import dim, money, span
+from abp_tui.cli.layout import dim, local, money, span, table
 from abp_tui.cli.text import one_line
 from abp_tui.cli.watching import LEFT, after_launch, follow_test
 
@@ -102,14 +103,41 @@ def reject(job: str) -> None:
 @click.command()
 @job_argument
 @click.option("--set", "text", metavar="TEXT|@FILE", help="Save this as the next version of the prompt.")
+@click.option("--versions", is_flag=True, help="List all versions, with what each of them changed.")
+@click.option("--diff", type=int, nargs=2, metavar="A B", help="Show what differs between two versions.")
+@click.option("--use", type=int, metavar="N", help="Go back to version N, as a new version.")
 @json_option
-def prompt(job: str, text: str | None, as_json: bool) -> None:
-    """Print a job's prompt, or save a new version of it.
+def prompt(
+    job: str,
+    text: str | None,
+    versions: bool,
+    diff: tuple[int, int] | None,
+    use: int | None,
+    as_json: bool,
+) -> None:
+    """Print a job's prompt, save a new version of it, or look at its versions.
+
+    A version holds all that a unit is run with: prompt, options, timers, permissions, checks and schema.
 
     \b
     abp prompt docs > prompt.txt
     abp prompt docs --set @prompt.txt
+    abp prompt docs --versions
+    abp prompt docs --diff 1 2
+    abp prompt docs --use 1
     """
+    if sum((text is not None, versions, diff is not None, use is not None)) > 1:
+        raise click.UsageError("--set, --versions, --diff and --use can't be given together")
+    if versions:
+        _put_versions(open_orchestrator(), job, as_json)
+        return
+    if diff is not None:
+        put_text(open_orchestrator().version_diff(job, *diff))
+        return
+    if use is not None:
+        recipe = open_orchestrator().use_version(job, use)
+        say(f"{job}: version {use} is current again, as version {recipe.version}")
+        return
     if text is None:
         found = open_repository().jobs.find(job)
         recipe = found.recipe
@@ -123,6 +151,25 @@ def prompt(job: str, text: str | None, as_json: bool) -> None:
         put_json({"id": found.ref, "name": found.name, "prompt_version": recipe.version, **shown})
     elif text is None:
         put_text(recipe.prompt_template)
+
+
+def _put_versions(orchestrator: Orchestrator, ref: str, as_json: bool) -> None:
+    found = orchestrator.versions(ref)
+    if as_json:
+        put_json([version.model_dump(mode="json") for version in found])
+        return
+    rows = (
+        (
+            str(version.version),
+            local(version.created_at),
+            str(version.results),
+            ", ".join(version.changed) or ("-" if version.version > 1 else "as it was made"),
+            "current" if version.is_current else "",
+        )
+        for version in found
+    )
+    for line in table(("VERSION", "SAVED", "RESULTS", "CHANGED", ""), rows, right="VERSION RESULTS"):
+        put(line)
 
 
 def run_test(orchestrator: Orchestrator, ref: str, seq: int | None, as_json: bool = False) -> int:

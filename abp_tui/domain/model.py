@@ -175,7 +175,7 @@ class Job(Frozen):
 
 
 class WorkUnit(Frozen):
-    """One item of a job and what became of it so far."""
+    """One item of a job and what became of it so far. `recipe_version` made its result, once it has ended."""
 
     job_id: int
     seq: int
@@ -193,6 +193,7 @@ class WorkUnit(Frozen):
     failure_kind: FailureKind | None = None
     fingerprint: str | None = None
     session_id: str | None = None
+    recipe_version: int | None = None
     cost_usd: float | None = None
     duration_s: float | None = None
     changed: int = 0

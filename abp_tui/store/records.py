@@ -122,6 +122,7 @@ def unit_from(row: Row) -> WorkUnit:
         payload=load(row["payload"]),
         result=load(row["result"]),
         changed=row["changed"] or 0,
+        recipe_version=row["made_by"],
     )
 
 

@@ -28,6 +28,11 @@ _DOUBTFUL = f"SELECT seq FROM unit INDEXED BY unit_cause WHERE {_ITEMS} AND stat
 
 _CHANGED = "SELECT seq FROM unit INDEXED BY unit_changed WHERE job_id = ? AND changed > ? LIMIT ?"
 
+_MADE_BY = SQL(
+    "(SELECT a.recipe_version FROM attempt a WHERE a.job_id = t1.job_id AND a.seq = t1.seq "
+    "AND a.number = t1.attempts AND t1.status IN ('COMPLETED', 'FAILED'))"
+).alias("made_by")
+
 _LINE = (
     UnitRow.seq,
     UnitRow.key,
@@ -50,7 +55,7 @@ class Units:
 
     def get(self, job_id: int, seq: int) -> WorkUnit:
         """One unit, whole; raises `NotFound`."""
-        if row := self._db.row(UnitRow.select().where(_of(job_id) & (UnitRow.seq == seq))):
+        if row := self._db.row(UnitRow.select(UnitRow, _MADE_BY).where(_of(job_id) & (UnitRow.seq == seq))):
             return unit_from(row)
         raise NotFound(f"job j{job_id} has no unit {seq}", "see `abp units`")
 
@@ -62,7 +67,7 @@ class Units:
             where = _items(job_id) & (UnitRow.seq > after)
         else:
             where = _of(job_id) & _among(_in_order(_OF_STATUS, job_id, after, job_id, status, limit))
-        query = UnitRow.select().where(where).order_by(UnitRow.seq).limit(limit)
+        query = UnitRow.select(UnitRow, _MADE_BY).where(where).order_by(UnitRow.seq).limit(limit)
         return [unit_from(row) for row in self._db.rows(query)]
 
     def stream(
@@ -108,7 +113,9 @@ class Units:
 
     def synthesis(self, job_id: int) -> WorkUnit | None:
         """The unit of the synthesis step, if the job has one."""
-        query = UnitRow.select().join(JobRow, on=(JobRow.id == UnitRow.job) & (JobRow.total == UnitRow.seq))
+        query = UnitRow.select(UnitRow, _MADE_BY).join(
+            JobRow, on=(JobRow.id == UnitRow.job) & (JobRow.total == UnitRow.seq)
+        )
         row = self._db.row(query.where(_of(job_id) & (UnitRow.kind == UnitKind.POST)))
         return unit_from(row) if row else None
 

@@ -238,6 +238,13 @@ COMMANDS: tuple[Command, ...] = (
     Command("pilot.more", "n", "More", "Run another sample", "more", when=_in_review),
     Command("pilot.versions", "v", "Versions", "Compare versions of the prompt", "versions", False),
     Command("pilot.cancel", "c", "Cancel", "End the running pilot", "cancel", when=_at_pilot),
+    Command("versions.open", "enter", "Open", "Open the unit under the cursor", "open"),
+    Command("versions.older", "left_square_bracket", "Older", "Compare the version before", "pick(-1)"),
+    Command("versions.newer", "right_square_bracket", "Newer", "Compare the version after", "pick(1)"),
+    Command("versions.recipe", "d", "Recipes", "What differs in the versions, or in their answers", "recipe"),
+    Command(
+        "versions.use", "u", "Use it", "Make the older version the current one again", "use", when=_open_ended
+    ),
     Command("ask.run", "enter", "Run", "Run the sample", "run"),
     Command("ask.no", "escape", "Cancel", "Run nothing", "dismiss", priority=True),
     Command("progress.open", "enter", "Open", "Open the unit", "open"),
@@ -350,6 +357,7 @@ SCOPES = {
     "new": "New job",
     "review": "Test review",
     "pilot": "Pilot",
+    "versions": "Versions",
     "progress": "Progress",
     "failures": "Failures",
     "unit": "Unit",
