@@ -171,7 +171,9 @@ class VersionsScreen(AbpScreen):
 
     def _show_patch(self, head: str, patch: str) -> None:
         texts = [(head, DIM), ("", "")] if head else []
-        texts += [(line, STYLES.get(line[:1], "")) for line in patch.splitlines()]
+        titles, hunks = patch.splitlines()[:2], patch.splitlines()[2:]
+        texts += [(line, DIM) for line in titles]
+        texts += [(line, STYLES.get(line[:1], "")) for line in hunks]
         self.query_one("#difference", TextView).show(*texts)
 
     def _show_titles(self) -> None:

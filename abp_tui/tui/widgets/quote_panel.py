@@ -86,7 +86,7 @@ SHORT = ("units", "cost", "time", "budget")
 
 
 def _rows(quote: Quote) -> list[Fact]:
-    kinds = ", ".join(f"{one_line(s.name, 30)}: {s.sampled:,} of {s.waiting:,}" for s in quote.strata)
+    kinds = "; ".join(f"{one_line(s.name, 30)}: {s.sampled:,} of {s.waiting:,}" for s in quote.strata)
     known = not quote.no_quote
     return [
         ("units", f"{quote.rest:,} with {count(quote.workers, 'worker')}"),
