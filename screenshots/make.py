@@ -126,7 +126,7 @@ async def pilot_tour(folder: Path, repository: Repository, size: tuple[int, int]
         await until(pilot, lambda: "Approve, with a budget of" in shown(app))
         picture("quote")
         await pilot.press("n", "v")
-        await until(pilot, lambda: "(current)" in shown(app) and "child of ten" in shown(app))
+        await until(pilot, lambda: "(current)" in shown(app) and "@@ -1" in shown(app))
         await pilot.pause(0.2)
         picture("versions")
 
