@@ -109,6 +109,7 @@ class Testing(Piloting):
         budget_usd = None if budget is None else self._budget(job, budget)
         check_limits(None, None, budget_usd)
         with self.repository.transaction():
+            self._refuse_where_edited(self.repository.jobs.get(job.id))  # by now, too
             job = self.repository.jobs.move(
                 job.id,
                 JobStatus.RUNNING,

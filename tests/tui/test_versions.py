@@ -98,3 +98,13 @@ async def test_one_version_alone_is_compared_with_nothing(tmp_path: Path) -> Non
         await until_shown(pilot, "There is one version only")
         await pilot.press("u")
         await until_shown(pilot, "there is no other version to choose")
+
+
+async def test_results_of_several_versions_are_shown_as_such(tmp_path: Path) -> None:
+    orchestrator = two_versions(tmp_path)
+    orchestrator.approve("words")
+    orchestrator.settle()
+    with orchestrator.repository.database.writing() as db:
+        db.execute_sql("UPDATE attempt SET recipe_version = 1 WHERE seq = 3")
+    async with running(orchestrator, job="words") as pilot:
+        await until_shown(pilot, "✓ completed", "prompts v1, v2")
