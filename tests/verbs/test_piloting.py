@@ -96,6 +96,15 @@ def test_kinds_of_a_field_are_all_tried(repository: Repository) -> None:
     assert review.quote.cost_usd.low < 4 * 10.0 + 85 * 0.1 < review.quote.cost_usd.high
 
 
+def test_a_rare_kind_counts_for_no_more_than_it_is(repository: Repository) -> None:
+    payloads = [{"n": n, "kind": "dear" if n in (1, 200) else "cheap"} for n in range(400)]
+    orchestrator, job = reviewed(repository, costing_by_kind, payloads=payloads)
+    quote = orchestrator.pilot(job.id, 5, by="kind", seed=1).quote
+    assert [stratum.sampled for stratum in quote.strata] == [4, 1]
+    assert quote.cost_usd is not None
+    assert quote.cost_usd.high < 100, "one in five was dear, but one in 394 is left"
+
+
 def test_a_pilot_larger_than_what_waits_is_all_of_it(repository: Repository) -> None:
     orchestrator, job = reviewed(repository, count=5)
     review = orchestrator.pilot(job.id, 50)
@@ -110,6 +119,8 @@ def test_a_failed_unit_has_failed_until_a_person_decides(repository: Repository)
     orchestrator, job = reviewed(repository, sometimes, max_retries=3)
     review = orchestrator.pilot(job.id, 39)
     assert review.quote.failed == 7
+    failed = [unit.seq for unit in review.units if unit.failed]
+    assert [len(repository.attempts.of_unit(job.id, seq)) for seq in failed] == [1] * 7
     assert repository.jobs.get(job.id).counters.failed == 7
     orchestrator.approve(job.id)
     assert repository.jobs.get(job.id).counters.model_dump(include={"failed", "pending", "completed"}) == {
