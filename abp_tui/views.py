@@ -100,6 +100,7 @@ class JobView(View):
     question: Question | None = Field(description="What the agent under test asks of a person, if it does.")
     gate: GateView | None = Field(description="What keeps its agents from starting; null where nothing does.")
     post_processing_prompt: str | None
+    pilot_id: int | None = Field(description="The pilot it is at, or was approved with; null without one.")
     synthesis: UnitStatus | None = Field(description="State of the step over all results, if there is one.")
     created_at: datetime
     started_at: datetime | None
@@ -150,6 +151,7 @@ class UnitView(View):
     duration_s: float | None = Field(description="Of the last attempt, in seconds.")
     host: str | None = Field(description="The machine that its last attempt runs or ran on.")
     session_id: str | None = Field(description="The agent's own name of the conversation.")
+    prompt_version: int | None = Field(description="Version that made its result; null until it has ended.")
 
 
 class AttemptView(View):
@@ -231,7 +233,8 @@ def _warnings(worker: str, options: str) -> tuple[str, ...]:
 
 def view_unit(unit: WorkUnit) -> UnitView:
     """What is to be shown of a unit."""
-    return UnitView(**{name: getattr(unit, name) for name in UnitView.model_fields})
+    same = {name: getattr(unit, name) for name in UnitView.model_fields if name != "prompt_version"}
+    return UnitView(**same, prompt_version=unit.recipe_version)
 
 
 def view_attempt(attempt: Attempt, key: str) -> AttemptView:
@@ -263,7 +266,9 @@ def phase_of(job: Job, executor_lives: bool) -> Phase | None:
     if job.status is JobStatus.TESTING:
         if job.lease is None:
             return Phase.REVIEW
-        return Phase.TESTING if executor_lives else Phase.INTERRUPTED
+        if not executor_lives:
+            return Phase.INTERRUPTED
+        return Phase.TESTING if job.pilot_id is None else Phase.PILOT
     if job.status is JobStatus.RUNNING:
         if not executor_lives:
             return Phase.INTERRUPTED
@@ -302,8 +307,8 @@ def _view_executor(lease: Lease, judge: Callable[[Lease], Liveness]) -> Executor
 
 
 _SAME = (
-    "name intent status cost_usd cost_is_floor budget_usd prompt_template enumerator_type enumerator_config "
-    "worker cwd max_workers max_retries max_failures_in_row pause_reason waiting client held question "
+    "name intent status pilot_id cost_usd cost_is_floor budget_usd prompt_template enumerator_type "
+    "enumerator_config worker cwd max_workers max_retries max_failures_in_row pause_reason waiting client held question "
     "post_processing_prompt synthesis created_at started_at finished_at worked_s running_since"
 ).split()
 _ATTEMPT_SAME = (

@@ -19,6 +19,7 @@ from abp_tui.plugins import suggest
 VERBS = {
     "abp_tui.cli.new": "new",
     "abp_tui.cli.review": "test answer approve reject prompt",
+    "abp_tui.cli.pilot": "pilot mark quote",
     "abp_tui.cli.run": "start pause stop resume waive workers wait",
     "abp_tui.cli.editing": "set",
     "abp_tui.cli.repair": "retry permit",

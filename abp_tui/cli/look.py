@@ -74,10 +74,11 @@ def show(job: str, as_json: bool) -> None:
     repository = open_repository()
     found = repository.jobs.find(job)
     view = view_job(found)
+    made = repository.attempts.results_by_version(found.id) if view.prompt_version > 1 else {}
     if as_json:
-        put_json(view.model_dump(mode="json"))
+        put_json({**view.model_dump(mode="json"), "results_by_version": made})
         return
-    for line in pairs([*_facts(view), ("runs on", _places(repository, found))]):
+    for line in pairs([*_facts(view), ("runs on", _places(repository, found)), ("results of", _mixed(made))]):
         put(line)
     for line in _question_lines(view):
         put(line)
@@ -232,6 +233,13 @@ def _facts(view: JobView) -> Iterator[tuple[str, str]]:
     if view.executor:
         yield "executor", f"process {view.executor.pid} on {view.executor.host}, {view.executor.state}"
     yield "prompt version", str(view.prompt_version)
+
+
+def _mixed(results: dict[int, int]) -> str:
+    """Which versions made the results, where it is not one alone."""
+    if len(results) < 2:
+        return ""
+    return ", ".join(f"version {version}: {counted(units, 'unit')}" for version, units in results.items())
 
 
 def _question_lines(view: JobView) -> Iterator[str]:

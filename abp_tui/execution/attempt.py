@@ -56,6 +56,7 @@ CONVERSATION_CAP = 64 * 1024 * 1024  # characters of one attempt
 EVENT_COST = 200  # of one event beside its text
 FULL = "[… cut by abp: the rest of this conversation is not kept]"
 COMPARED = frozenset({Purpose.TEST})  # attempts that a person will judge by what they changed, one at a time
+TRIALS = frozenset({Purpose.TEST, Purpose.PILOT})
 NEVER_BEGAN = frozenset({FailureKind.REFUSED_TO_START, FailureKind.BAD_INPUT})  # and so cost nothing
 
 NOT_JUDGED = Judged()
@@ -315,10 +316,10 @@ def hold_reason(end: Finished) -> str | None:
 def _decision(
     claim: Claim, kind: FailureKind, failures: int, job: Job, jitter: float, repeated: bool
 ) -> Decision:
-    """A test that failed has failed, so that a person sees it at once. One that was ended, or that found the
-    account at its limit or not logged in, has tested nothing: its unit goes back.
+    """What failed in a test or pilot has failed, so that a person sees it at once. What was ended, or found
+    the account at its limit or not logged in, has tested nothing: its unit goes back.
     """
-    if claim.purpose is Purpose.TEST and POLICIES[kind] not in (Policy.AGAIN, Policy.GATE):
-        return GiveUp("it was a test")
+    if claim.purpose in TRIALS and POLICIES[kind] not in (Policy.AGAIN, Policy.GATE):
+        return GiveUp("it was a trial")
     base_s = job.recipe.timers.backoff_s
     return decide(kind, failures, job.max_retries, repeated=repeated, jitter=jitter, base_s=base_s)

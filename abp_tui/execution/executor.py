@@ -10,10 +10,11 @@ from functools import partial
 from typing import Any
 
 from abp_tui.domain.model import Event, EventKind, Job, Lease, Placement
+from abp_tui.domain.pilot import Pilot
 from abp_tui.domain.secrecy import Mask
 from abp_tui.domain.status import JobStatus
 from abp_tui.errors import AbpError, EngineUnavailable, IllegalTransition, LeaseLost, StoreError
-from abp_tui.execution.assignment import Assignment, OneAlone, OneTest, WholeJob
+from abp_tui.execution.assignment import Assignment, OneAlone, OneTest, SomeUnits, WholeJob
 from abp_tui.execution.attempt import AttemptRunner, Ended, concluded
 from abp_tui.execution.engines.base import Engine, Machines, Stage
 from abp_tui.execution.engines.choice import connected
@@ -45,7 +46,7 @@ NOT_KEPT = Event(
 
 
 class JobExecutor:
-    """Runs a job, or one unit of it as a test, to its end in the calling thread, which is the one writer.
+    """Runs a job, its test or a pilot of it to its end in the calling thread, which is the one writer.
 
     `worker` overrides the one that is built from the job's worker name and options. `orphans` says how what
     agents leave behind is found, by default as in a process that also does other things.
@@ -103,6 +104,26 @@ class JobExecutor:
             self._tell.job_changed(job)
             self._drive(job, journal, ThisMachine(), seq)
 
+    def run_pilot(self, pilot_id: int) -> None:
+        """Run the units of a pilot of a job whose test waits for review, and leave it so.
+
+        Raises `IllegalTransition` if it is not TESTING by now.
+        """
+        with self._tenancy(force=False) as (job, journal):
+            if job.status is not JobStatus.TESTING:
+                raise IllegalTransition(f"job {job.name} is {job.status}, not TESTING", "test it first")
+            pilot = self._repository.pilots.get(pilot_id)
+            if job.recipe.version != pilot.recipe_version:
+                hint = f"`abp reject {job.name}`, then `abp test {job.name}`"
+                raise IllegalTransition(f"the prompt of job {job.name} was edited meanwhile", hint)
+            with journal.transaction(durable=True):
+                units = counted(len(pilot.sample.seqs), "unit")
+                journal.begin_pilot(pilot.id, f"a pilot of {units} begins, by {pilot.sample.by}")
+            recipe = self._repository.recipes.get(job.id, pilot.recipe_version)
+            job = self._repository.jobs.get(job.id).model_copy(update={"recipe": recipe})
+            self._tell.job_changed(job)
+            self._drive(job, journal, ThisMachine(), pilot=pilot)
+
     @contextmanager
     def _tenancy(self, force: bool) -> Iterator[tuple[Job, Journal]]:
         """Hold the lease, with what a dead predecessor left running ended and put back."""
@@ -143,24 +164,32 @@ class JobExecutor:
         return machines.engine(Stage(job, store.uuid, store.path, runners, self._mailbox, size, ended))
 
     def _drive(
-        self, job: Job, journal: Journal, machines: Machines, seq: int | None = None, only: int | None = None
+        self,
+        job: Job,
+        journal: Journal,
+        machines: Machines,
+        seq: int | None = None,
+        only: int | None = None,
+        pilot: Pilot | None = None,
     ) -> JobStatus:
+        """Run what this is for: a test of unit `seq`, a `pilot`, unit `only`, or by default the whole job."""
+        is_trial = seq is not None or pilot is not None
         worker = self._worker(job)
         scope = gate_scope(worker)
         with journal.transaction(durable=False):
             journal.use_gate(scope)
         gate = Gatekeeper(job, journal, scope, for_test=seq is not None)
-        runners = Runners(job, self._runner, away=seq is None and not self._is_here(job))
+        runners = Runners(job, self._runner, away=not (is_trial or self._is_here(job)))
         workers = 1 if seq is not None else job.desired_workers
         engine = self._engine(job, machines, runners, workers)
         executor = job.lease.executor if job.lease else ""
         path = spill_path(self._repository.path, job.id, executor)
         spill = Spill(path, self._repository.uuid, workers)
         outage, room = Outage(spill), Room(self._repository.path.parent)
-        work = self._assignment(job, journal, runners, seq)
+        work = self._assignment(job, journal, runners, seq, pilot)
         if only is not None:
             work = OneAlone(journal, runners, job, only)
-        edited = partial(self._take_edit, journal, runners, scope) if seq is None else None
+        edited = partial(self._take_edit, journal, runners, scope) if not is_trial else None
         loop = Loop(
             job,
             journal,
@@ -221,7 +250,11 @@ class JobExecutor:
         self._orphans.end(running, ())
         self._orphans.close()
 
-    def _assignment(self, job: Job, journal: Journal, runners: Runners, seq: int | None) -> Assignment:
+    def _assignment(
+        self, job: Job, journal: Journal, runners: Runners, seq: int | None, pilot: Pilot | None
+    ) -> Assignment:
+        if pilot is not None:
+            return SomeUnits(journal, runners.render, pilot)
         if seq is not None:
             return OneTest(journal, runners.render, runners.version, seq)
         prompt = job.post_processing_prompt
@@ -247,6 +280,8 @@ class JobExecutor:
                 journal.recover()
                 if job.status is JobStatus.RUNNING:
                     journal.settle(JobStatus.PAUSED, f"paused: {reason}", reason)
+                elif job.status is JobStatus.TESTING and job.pilot_id is not None:
+                    journal.settle(JobStatus.TESTING, f"the pilot broke off: {reason}")
                 elif job.status is JobStatus.TESTING:
                     journal.settle(JobStatus.CREATED, f"no test: {reason}")
         except StoreError as trouble:

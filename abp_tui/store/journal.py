@@ -5,6 +5,7 @@ Plain SQL, because this is where the time of a batch of short units goes; the ta
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -57,6 +58,10 @@ _FRESH = (
     f"{_UNIT} INDEXED BY unitrow_job_id_status_seq WHERE job_id = ? AND status = 'PENDING' "
     "AND not_before IS NULL AND kind = 'item' "
     "ORDER BY seq LIMIT ?"
+)
+_AMONG = (
+    f"{_UNIT} WHERE job_id = ? AND seq IN (SELECT value FROM json_each(?)) AND status = 'PENDING' "
+    "AND (not_before IS NULL OR not_before <= ? OR not_before > ?) ORDER BY seq LIMIT ?"
 )
 _ONE = f"{_UNIT} WHERE job_id = ? AND seq = ? AND status = 'PENDING'"
 _TAKE = (
@@ -169,6 +174,22 @@ class Journal:
         rows = self._rows(_ONE, recipe_version, self._job_id, seq)
         return next(iter(self._take(rows, purpose, recipe_version, render, go_on)), None)
 
+    def claim_among(
+        self, seqs: Sequence[int], limit: int, purpose: Purpose, recipe_version: int, render: Render
+    ) -> list[Claim]:
+        """Take up to `limit` of these units, as `claim` does, if they wait and not for their backoff."""
+        at = now()
+        values = (recipe_version, self._job_id, json.dumps(list(seqs)), at, at + BACKOFF_CAP_S, limit)
+        return self._take(self._rows(_AMONG, *values), purpose, recipe_version, render, None)
+
+    def waiting_among(self, seqs: Sequence[int]) -> int:
+        """How many of these units wait."""
+        query = (
+            "SELECT count(*) FROM json_each(?) s JOIN unit u ON u.job_id = ? AND u.seq = s.value "
+            "WHERE u.status = 'PENDING'"
+        )
+        return int(self._rows(query, json.dumps(list(seqs)), self._job_id)[0][0])
+
     def next_due(self) -> float | None:
         """When the earliest backoff ends, in seconds since the epoch; None if no unit is in one.
 
@@ -275,8 +296,16 @@ class Journal:
         name, old = self._rows("SELECT name, status FROM job WHERE id = ?", self._job_id)[0]
         check_job_step(name, JobStatus(old), status)
         self.log(said)
-        query = "UPDATE job SET status = ?, desired = 'run', pause_reason = NULL WHERE id = ?"
+        query = (
+            "UPDATE job SET status = ?, desired = 'run', pause_reason = NULL, pilot_id = NULL WHERE id = ?"
+        )
         self._connection.execute(query, (status, self._job_id))
+
+    def begin_pilot(self, pilot_id: int, said: str) -> None:
+        """Say that a job under test is at this pilot now; `said` goes to its log."""
+        self.log(said)
+        query = "UPDATE job SET pilot_id = ?, desired = 'run', pause_reason = NULL WHERE id = ?"
+        self._connection.execute(query, (pilot_id, self._job_id))
 
     def wait_for(self, what: str | None) -> None:
         """Say what the running job waits for before it claims more, or None that it goes on."""

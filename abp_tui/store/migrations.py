@@ -14,7 +14,7 @@ from peewee import SchemaManager, SqliteDatabase
 from abp_tui.domain.model import Lease
 from abp_tui.errors import StoreError
 from abp_tui.liveness import Liveness, judge
-from abp_tui.store.tables import CAUSE_INDEX, EXTRA_INDEXES, SAME_INDEX, TABLES, Meta
+from abp_tui.store.tables import CAUSE_INDEX, EXTRA_INDEXES, SAME_INDEX, TABLES, MarkRow, Meta, PilotRow
 
 Migration = Callable[[SqliteDatabase], None]
 
@@ -75,6 +75,13 @@ def add_sameness_and_nudges(db: SqliteDatabase) -> None:
     db.execute_sql(SAME_INDEX)
 
 
+def add_pilots(db: SqliteDatabase) -> None:
+    """Version 9: pilots, what a person thinks of their attempts, and which pilot a job is at."""
+    db.execute_sql("ALTER TABLE job ADD COLUMN pilot_id INTEGER")
+    for table in (PilotRow, MarkRow):
+        SchemaManager(table, db).create_all(safe=False)
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     create_tables,
     add_breaker_and_waiting,
@@ -84,6 +91,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     hold_jobs_of_clients,
     add_placement,
     add_sameness_and_nudges,
+    add_pilots,
 )
 
 

@@ -52,6 +52,7 @@ class JobRow(Model):
     budget_usd = DoubleField(null=True)
     post_prompt = TextField(null=True)
     recipe_version = IntegerField(constraints=[SQL("DEFAULT 1")])
+    pilot_id = IntegerField(null=True)
 
     total = IntegerField(constraints=ZERO)
     pending = IntegerField(constraints=ZERO)
@@ -267,6 +268,31 @@ class QuestionRow(Model):
         table_name = "question"
 
 
+class PilotRow(Model):
+    """A sample of a job's units, drawn to be run before the rest."""
+
+    id = AutoIncrementField()
+    job = ForeignKeyField(JobRow, on_delete="CASCADE")
+    recipe_version = IntegerField()
+    sample = TextField()
+    after_attempt = IntegerField()
+    created_at = DoubleField()
+
+    class Meta:
+        table_name = "pilot"
+
+
+class MarkRow(Model):
+    """What a person thinks of an attempt of a pilot."""
+
+    attempt = ForeignKeyField(AttemptRow, on_delete="CASCADE", primary_key=True)
+    mark = TextField()
+    at = DoubleField()
+
+    class Meta:
+        table_name = "mark"
+
+
 TABLES: tuple[type[Model], ...] = (
     Meta,
     JobRow,
@@ -279,6 +305,8 @@ TABLES: tuple[type[Model], ...] = (
     GateRow,
     ApprovalRow,
     QuestionRow,
+    PilotRow,
+    MarkRow,
 )
 
 # SQLite takes a partial index only for a query that has its very words, not bound values.

@@ -10,6 +10,7 @@ from typing import Any
 
 from peewee import SQL, SqliteDatabase, fn
 
+from abp_tui.domain.failure import FailureKind, fingerprint
 from abp_tui.domain.model import UnitLine, WorkUnit
 from abp_tui.domain.status import UnitKind, UnitStatus, Verdict, check_unit_step
 from abp_tui.errors import IllegalTransition, NotFound
@@ -38,6 +39,11 @@ _CHANGED = "SELECT seq FROM unit INDEXED BY unit_changed WHERE job_id = ? AND ch
 _HOST = SQL(
     "(SELECT host FROM attempt a WHERE a.job_id = t1.job_id AND a.seq = t1.seq AND a.number = t1.attempts)"
 ).alias("host")
+_MADE_BY = SQL(
+    "(SELECT a.recipe_version FROM attempt a WHERE a.job_id = t1.job_id AND a.seq = t1.seq "
+    "AND a.number = t1.attempts AND t1.status IN ('COMPLETED', 'FAILED'))"
+).alias("made_by")
+
 _LINE = (
     UnitRow.seq,
     UnitRow.key,
@@ -61,7 +67,9 @@ class Units:
 
     def get(self, job_id: int, seq: int) -> WorkUnit:
         """One unit, whole; raises `NotFound`."""
-        if row := self._db.row(UnitRow.select(UnitRow, _HOST).where(_of(job_id) & (UnitRow.seq == seq))):
+        if row := self._db.row(
+            UnitRow.select(UnitRow, _HOST, _MADE_BY).where(_of(job_id) & (UnitRow.seq == seq))
+        ):
             return unit_from(row)
         raise NotFound(f"job j{job_id} has no unit {seq}", "see `abp units`")
 
@@ -73,7 +81,7 @@ class Units:
             where = _items(job_id) & (UnitRow.seq > after)
         else:
             where = _of(job_id) & _among(_in_order(_OF_STATUS, job_id, after, job_id, status, limit))
-        query = UnitRow.select(UnitRow, _HOST).where(where).order_by(UnitRow.seq).limit(limit)
+        query = UnitRow.select(UnitRow, _HOST, _MADE_BY).where(where).order_by(UnitRow.seq).limit(limit)
         return [unit_from(row) for row in self._db.rows(query)]
 
     def stream(self, job_id: int, *, state: str | None = None, chunk: int = STREAMED) -> Iterator[WorkUnit]:
@@ -82,7 +90,7 @@ class Units:
         Each page is as it is at its moment, so that no reader holds the database's log back.
         """
         after = -1
-        while page := self._db.some(_next_items(job_id, state, after, chunk, (UnitRow, _HOST))):
+        while page := self._db.some(_next_items(job_id, state, after, chunk, (UnitRow, _HOST, _MADE_BY))):
             yield from map(unit_from, page)
             after = page[-1]["seq"]
 
@@ -161,7 +169,7 @@ class Units:
 
     def synthesis(self, job_id: int) -> WorkUnit | None:
         """The unit of the synthesis step, if the job has one."""
-        query = UnitRow.select(UnitRow, _HOST).join(
+        query = UnitRow.select(UnitRow, _HOST, _MADE_BY).join(
             JobRow, on=(JobRow.id == UnitRow.job) & (JobRow.total == UnitRow.seq)
         )
         row = self._db.row(query.where(_of(job_id) & (UnitRow.kind == UnitKind.POST)))
@@ -186,6 +194,14 @@ class Units:
         for start in range(0, len(seqs), CHUNK):
             with self._db.writing() as db:
                 done += _put_back(db, job_id, seqs[start : start + CHUNK], nudge)
+        return done
+
+    def doubt(self, job_id: int, seqs: Sequence[int], why: str) -> int:
+        """Make completed units that are good suspect, because a person is in doubt; returns how many."""
+        done = 0
+        for start in range(0, len(seqs), CHUNK):
+            with self._db.writing() as db:
+                done += _doubt(db, job_id, seqs[start : start + CHUNK], why)
         return done
 
     def _lines(self, where: Any, limit: int) -> list[UnitLine]:
@@ -239,6 +255,21 @@ def _among_piece(seqs: Sequence[int]) -> tuple[str, tuple[int, ...]]:
     if isinstance(seqs, range):
         return "seq BETWEEN ? AND ?", (seqs[0], seqs[-1])
     return f"seq IN ({','.join('?' * len(seqs))})", tuple(seqs)
+
+
+def _doubt(db: SqliteDatabase, job_id: int, seqs: Sequence[int], why: str) -> int:
+    JobRow.update(change=JobRow.change + 1).where(JobRow.id == job_id).execute(db)
+    job = JobRow.select().where(JobRow.id == job_id).bind(db).get()
+    tally = Tally(job.bucket_width)
+    good = (UnitRow.status == UnitStatus.COMPLETED) & fn.coalesce(UnitRow.verdict, "ok").in_(["ok"])
+    which = _of(job_id) & UnitRow.seq.in_(list(seqs)) & good
+    for row in UnitRow.select(UnitRow.seq).where(which).bind(db).dicts():
+        tally.move(row["seq"], "completed", "suspect")
+    cause = {"error": why, "fingerprint": fingerprint(FailureKind.BAD_OUTPUT, why)}
+    values = {"verdict": Verdict.SUSPECT, "changed": job.change, **cause}
+    touched = int(UnitRow.update(values).where(which).execute(db))
+    tally.write(db.connection(), job_id)
+    return touched
 
 
 def _put_back(db: SqliteDatabase, job_id: int, seqs: Sequence[int], nudge: str | None) -> int:

@@ -199,6 +199,12 @@ class AbpApp(App[None]):
             if isinstance(screen, JobsScreen):
                 screen.point_at(job_id)
 
+    def open_versions(self, job_id: int) -> None:
+        """Show the versions of a job's recipe."""
+        from abp_tui.tui.screens.versions import VersionsScreen
+
+        self.push_screen(VersionsScreen(job_id))
+
     def _open(self, screen: AbpScreen, instead: bool) -> None:
         if instead:
             self.switch_screen(screen)

@@ -73,7 +73,15 @@ def _in_review(job: JobView) -> bool:
 
 
 def _being_tested(job: JobView) -> bool:
-    return job.phase is Phase.TESTING
+    return job.phase in (Phase.TESTING, Phase.PILOT)
+
+
+def _piloted(job: JobView) -> bool:
+    return job.phase is Phase.REVIEW or job.pilot_id is not None
+
+
+def _at_pilot(job: JobView) -> bool:
+    return job.phase is Phase.PILOT
 
 
 def _asks(job: JobView) -> bool:
@@ -156,6 +164,15 @@ COMMANDS: tuple[Command, ...] = (
         when=_in_review,
     ),
     Command("review.other", "t", "Other unit", "Test the next unit that waits", "other", when=_testable),
+    Command(
+        "review.pilot",
+        "p",
+        "Pilot",
+        "Run a sample before the rest, or look at the one that was run",
+        "pilot",
+        when=_piloted,
+    ),
+    Command("review.versions", "v", "Versions", "Compare versions of the prompt", "versions", False),
     Command("review.cancel", "c", "Cancel", "End the running test", "cancel", when=_being_tested),
     *(
         Command(
@@ -215,6 +232,39 @@ COMMANDS: tuple[Command, ...] = (
     Command("review.raw", "m", "Raw", "Show the output as it came, or as Markdown or JSON", "raw", False),
     Command("review.copy", "y", "Copy", "Copy what the tab shows to the clipboard", "copy", False),
     Command("review.save", "s", "Save", "Save what the tab shows to a file", "save", False),
+    Command("pilot.open", "enter", "Open", "Open the unit under the cursor", "open"),
+    Command("pilot.pass", "p", "Pass", "Mark the unit: it is good", "mark('pass')", when=_tested),
+    Command(
+        "pilot.doubtful",
+        "d",
+        "Doubtful",
+        "Mark the unit: keep it as suspect",
+        "mark('doubtful')",
+        when=_tested,
+    ),
+    Command("pilot.fail", "f", "Fail", "Mark the unit: run it again", "mark('fail')", when=_tested),
+    Command("pilot.approve", "a", "Approve", "Let the rest run", "approve", when=_in_review),
+    Command(
+        "pilot.budget",
+        "b",
+        "With budget",
+        "Let the rest run, up to the quote's cost",
+        "budget",
+        when=_in_review,
+    ),
+    Command("pilot.reject", "r", "Reject", "Put all units back and run nothing", "reject", when=_in_review),
+    Command("pilot.more", "n", "More", "Run another sample", "more", when=_in_review),
+    Command("pilot.versions", "v", "Versions", "Compare versions of the prompt", "versions", False),
+    Command("pilot.cancel", "c", "Cancel", "End the running pilot", "cancel", when=_at_pilot),
+    Command("versions.open", "enter", "Open", "Open the unit under the cursor", "open"),
+    Command("versions.older", "left_square_bracket", "Older", "Compare the version before", "pick(-1)"),
+    Command("versions.newer", "right_square_bracket", "Newer", "Compare the version after", "pick(1)"),
+    Command("versions.recipe", "d", "Recipes", "What differs in the versions, or in their answers", "recipe"),
+    Command(
+        "versions.use", "u", "Use it", "Make the older version the current one again", "use", when=_open_ended
+    ),
+    Command("sample.run", "enter", "Run", "Run the sample", "run"),
+    Command("sample.no", "escape", "Cancel", "Run nothing", "dismiss", priority=True),
     Command(
         "progress.pause", "space", "Pause", "Let running units finish, start no more", "pause", when=_runs
     ),
@@ -371,15 +421,18 @@ SCOPES = {
     "jobs": "Jobs",
     "new": "New job",
     "review": "Test review",
+    "pilot": "Pilot",
+    "versions": "Versions",
     "progress": "Progress",
     "failures": "Failures",
     "unit": "Unit",
     "edit": "Edit the prompt",
+    "ask": "Ask for a pilot",
     "lists": "Lists and texts",
     "screen": "Everywhere",
     "app": "Everywhere",
 }
-DIALOGS = frozenset({"edit", "version", "ask", "permit", "confirm", "approval", "help"})
+DIALOGS = frozenset({"edit", "version", "ask", "sample", "permit", "confirm", "approval", "help"})
 SHARED = frozenset({"lists", "screen", "app"})
 """Scopes whose commands are at hand on every screen, beside the screen's own."""
 

@@ -78,8 +78,9 @@ class Verbs:
 
     def _refuse_while_testing(self, job: Job, what: str) -> None:
         if lease_lives(job):
+            trial = "test" if job.pilot_id is None else "pilot"
             raise IllegalTransition(
-                f"the test of job {job.name} still runs and can't be {what} yet", "wait for it, or stop it"
+                f"the {trial} of job {job.name} still runs and can't be {what} yet", "wait for it, or stop it"
             )
 
     def _recover(self, job: Job) -> None:

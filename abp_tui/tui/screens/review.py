@@ -15,9 +15,11 @@ from abp_tui.domain.status import AttemptStatus, JobStatus, Phase
 from abp_tui.errors import AbpError
 from abp_tui.feed import Focus, RunningUnit, Snapshot
 from abp_tui.tui.commands import Command, bindings, commands
+from abp_tui.tui.screens.ask_pilot import AskPilotScreen, PilotWish
 from abp_tui.tui.screens.attempt import AttemptScreen
 from abp_tui.tui.screens.edit_prompt import EditPromptScreen
 from abp_tui.tui.screens.permit import PermitScreen
+from abp_tui.tui.screens.pilot import PilotScreen
 from abp_tui.tui.widgets.approve_panel import ApprovePanel
 from abp_tui.tui.widgets.attempt_view import AttemptView
 from abp_tui.tui.widgets.figures import clock, count, money, since, span
@@ -27,7 +29,7 @@ from abp_tui.tui.widgets.top_bar import Parts
 from abp_tui.verbs.permits import Proposal
 from abp_tui.workers.base import Worker, make_worker
 
-DECISIONS = {f"review.{name}" for name in ("approve", "reject", "edit", "permit", "other", "cancel")}
+DECISIONS = {f"review.{name}" for name in ("approve", "reject", "edit", "permit", "other", "pilot", "cancel")}
 QUIET_S = 3  # seconds without a word, from which on it is said
 
 
@@ -128,6 +130,27 @@ class ReviewScreen(AttemptScreen):
         """Test the next unit that waits."""
         after = self._result.unit.seq if self._result else -1
         self.act(lambda: self.orchestrator.launch_next_test(self._number, after), self._retested)
+
+    def action_pilot(self) -> None:
+        """Look at the pilot there is, or run one."""
+        if self.job is None:
+            return
+        if self.job.pilot_id is not None:
+            self.app.push_screen(PilotScreen(self._number))
+            return
+
+        def run(wish: PilotWish | None) -> None:
+            if wish is not None:
+                self.act(
+                    lambda: self.orchestrator.launch_pilot(self._number, wish.units, wish.by),
+                    lambda job: self.app.push_screen(PilotScreen(job.id)),
+                )
+
+        self.app.push_screen(AskPilotScreen(self.job.pending_units), run)
+
+    def action_versions(self) -> None:
+        """What the recipe was before."""
+        self.abp.open_versions(self._number)
 
     def action_edit(self) -> None:
         """Edit the prompt, save it as a new version, test the same unit with it."""

@@ -9,6 +9,7 @@ from textual.widget import Widget
 
 from abp_tui.domain.check import CHECK, check_words
 from abp_tui.domain.model import EventKind, Question, TestResult
+from abp_tui.domain.statistics import share_at_most
 from abp_tui.domain.status import UnitStatus
 from abp_tui.tui.widgets.facts import Fact, facts, paragraph, stack
 from abp_tui.tui.widgets.figures import money, roughly, span
@@ -20,7 +21,6 @@ from abp_tui.workers.base import is_warning
 WIDE = 50  # cells: wider than a panel beside something
 SHOWN = 4000  # characters of a change
 SPREAD = 2.0  # one unit says no more than the order of magnitude
-SURE = 0.95
 LONG = ("retries", "folder")  # facts that only the full form has room for
 
 
@@ -78,7 +78,7 @@ class ApprovePanel(Widget):
         if self.permissions:
             lines += [Content(), Content.styled("Each agent", BOLD)]
             lines += [line for words in self.permissions for line in _permission(words, width)]
-        return [*lines, Content(), *paragraph(caution(self.result), width)]
+        return [*lines, Content(), *paragraph(caution(job, self.result), width)]
 
     def _in_short(self, job: JobView, width: int) -> list[Content]:
         """The same below the conversation, where there are few lines."""
@@ -92,7 +92,7 @@ class ApprovePanel(Widget):
             lines += paragraph(f"Each agent {words}", width, f"bold {BAD}")
         if calm:
             lines += paragraph(("" if loud else "Each agent ") + "; ".join(calm), width, "")
-        return [*lines, *paragraph(caution(self.result), width)]
+        return [*lines, *paragraph(caution(job, self.result), width)]
 
 
 def checks_told(job: JobView, result: TestResult | None, width: int) -> list[Content]:
@@ -119,6 +119,8 @@ def denied_told(result: TestResult | None, width: int) -> list[Content]:
 
 def units_left(job: JobView, result: TestResult | None) -> int:
     """How many units an approval lets run: a test unit that completed stays as a result."""
+    if job.pilot_id is not None:
+        return job.total_units - job.completed_units - job.suspect_units
     stays = result is not None and result.unit.status is UnitStatus.COMPLETED
     return job.total_units - (1 if stays else 0)
 
@@ -146,11 +148,13 @@ def could_fail(passed: int) -> float:
 
     At the usual certainty of 95 %: with a larger share, that many passes had been a rare stroke of luck.
     """
-    return 1.0 - float((1.0 - SURE) ** (1.0 / passed))
+    return share_at_most(0, passed)
 
 
-def caution(result: TestResult | None) -> str:
+def caution(job: JobView, result: TestResult | None) -> str:
     """How much the figures are worth."""
+    if job.pilot_id is not None:
+        return "A pilot says more than this test: p shows it, and its quote."
     if result is None:
         return "The test still runs. What it costs and takes will be shown here."
     if result.is_suspect:
