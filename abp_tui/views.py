@@ -308,8 +308,8 @@ def _view_executor(lease: Lease, judge: Callable[[Lease], Liveness]) -> Executor
 
 _SAME = (
     "name intent status pilot_id cost_usd cost_is_floor budget_usd prompt_template enumerator_type "
-    "enumerator_config worker cwd max_workers max_retries max_failures_in_row pause_reason waiting client held question "
-    "post_processing_prompt synthesis created_at started_at finished_at worked_s running_since"
+    "enumerator_config worker cwd max_workers max_retries max_failures_in_row pause_reason waiting client "
+    "held question post_processing_prompt synthesis created_at started_at finished_at worked_s running_since"
 ).split()
 _ATTEMPT_SAME = (
     "seq number purpose status recipe_version session_id started_at ended_at duration_s prompt"
