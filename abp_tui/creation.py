@@ -55,6 +55,7 @@ class Plan:
     post_processing_prompt: str | None = None
     client: str | None = None
     held: tuple[str, ...] = ()
+    checks: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +174,9 @@ def check(repository: Repository, plan: Plan) -> None:
         raise InvalidInput(
             f"there is no folder {plan.cwd}", "the agents would run there: name one that exists"
         )
+    from abp_tui.execution.checks import require_checks
+
+    require_checks(plan.checks, plan.cwd)
 
 
 def _check_texts(plan: Plan) -> None:
@@ -234,6 +238,9 @@ def prompt(
         template = synthesizer.synthesize(plan.user_intent, plan.enumerator.name, fields, sample)
     template.check(fields)
     plan.worker.check(fields)
+    from abp_tui.execution.checks import check_fields
+
+    check_fields(plan.checks, fields)
     return template
 
 
@@ -320,6 +327,7 @@ def _first_recipe(plan: Plan, prompt_template: str) -> Recipe:
         worker_options=plan.worker_options,
         timers=plan.timers,
         output_schema=plan.output_schema,
+        checks=plan.checks,
         created_at=datetime.now(UTC),
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class AbpError(Exception):
     """An error meant for a person: `message` says what and where, `hint` says what to do."""
@@ -47,6 +49,14 @@ class PersonNeeded(IllegalTransition):
     def __init__(self, message: str, command: str) -> None:
         super().__init__(message, f"`{command}`")
         self.command = command
+
+
+class EditConflict(IllegalTransition):
+    """Someone else has saved an edit first: `difference` is what that changed, in lines."""
+
+    def __init__(self, message: str, hint: str, difference: Sequence[str]) -> None:
+        super().__init__(message, hint)
+        self.difference = tuple(difference)
 
 
 class StoreError(AbpError):

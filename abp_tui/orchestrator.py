@@ -11,13 +11,15 @@ from abp_tui.paths import artifacts_folder, results_path
 from abp_tui.store.spill import spill_paths
 from abp_tui.verbs.base import Ref
 from abp_tui.verbs.making import Making
-from abp_tui.verbs.steering import Steering
+from abp_tui.verbs.permits import Permits
+from abp_tui.verbs.repair import Repair
 from abp_tui.verbs.taking import Taking
 from abp_tui.verbs.testing import Testing
+from abp_tui.verbs.versions import Versions
 from abp_tui.views import JobView, view_job
 
 
-class Orchestrator(Making, Testing, Steering, Taking):
+class Orchestrator(Making, Testing, Permits, Versions, Repair, Taking):
     """Every verb, over one repository. Jobs are named by number, `j12` or name.
 
     A `worker` given here runs the tests in this process, and is for callers that run the batch with a

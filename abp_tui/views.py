@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -11,7 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from abp_tui.domain.failure import FailureKind
 from abp_tui.domain.model import Attempt, Event, EventKind, Gate, Job, Lease, Question, WorkUnit
 from abp_tui.domain.status import AttemptStatus, GateState, JobStatus, Phase, Purpose, UnitStatus, Verdict
+from abp_tui.errors import AbpError
 from abp_tui.liveness import Liveness, judge
+from abp_tui.store.records import dump, load
 
 
 class View(BaseModel):
@@ -88,6 +91,8 @@ class JobView(View):
     max_failures_in_row: int = Field(description="So many failures in a row pause the job; 0: never.")
     timers: dict[str, float] = Field(description="How long an attempt may take, in seconds; 0: no limit.")
     output_schema: dict[str, Any] | None = Field(description="The JSON schema that each result fits.")
+    warnings: tuple[str, ...] = Field(description="What its agents may do that a person must not overlook.")
+    checks: tuple[dict[str, Any], ...] = Field(description="What each outcome is checked for.")
     pause_reason: str | None
     waiting: str | None = Field(description="What a running job waits for before it starts more units.")
     client: str | None = Field(description="The program that asked for it; null where a person did.")
@@ -95,6 +100,7 @@ class JobView(View):
     question: Question | None = Field(description="What the agent under test asks of a person, if it does.")
     gate: GateView | None = Field(description="What keeps its agents from starting; null where nothing does.")
     post_processing_prompt: str | None
+    pilot_id: int | None = Field(description="The pilot it is at, or was approved with; null without one.")
     synthesis: UnitStatus | None = Field(description="State of the step over all results, if there is one.")
     created_at: datetime
     started_at: datetime | None
@@ -145,6 +151,7 @@ class UnitView(View):
     duration_s: float | None = Field(description="Of the last attempt, in seconds.")
     host: str | None = Field(description="The machine that its last attempt runs or ran on.")
     session_id: str | None = Field(description="The agent's own name of the conversation.")
+    prompt_version: int | None = Field(description="Version that made its result; null until it has ended.")
 
 
 class AttemptView(View):
@@ -203,14 +210,31 @@ def view_job(job: Job, judge: Callable[[Lease], Liveness] = judge) -> JobView:
         worker_options=dict(job.recipe.worker_options),
         timers=job.recipe.timers.model_dump(),
         output_schema=None if job.recipe.output_schema is None else dict(job.recipe.output_schema),
+        warnings=_warnings(job.worker, dump(job.recipe.worker_options)),
+        checks=tuple(dict(check) for check in job.recipe.checks),
         gate=_view_gate(job.gate) if job.gate and not job.status.ended else None,
         executor=executor,
     )
 
 
+@lru_cache(maxsize=256)
+def _warnings(worker: str, options: str) -> tuple[str, ...]:
+    """The warnings among a worker's words on what it may do; cached, as jobs are looked at all the time."""
+    values = load(options)
+    if not values:
+        return ()  # nothing is skipped by default
+    from abp_tui.workers.base import is_warning, make_worker  # whoever only looks seldom needs them
+
+    try:
+        return tuple(words for words in make_worker(worker, values).permissions() if is_warning(words))
+    except AbpError:  # it is not known here: whoever wants to run it is told so
+        return ()
+
+
 def view_unit(unit: WorkUnit) -> UnitView:
     """What is to be shown of a unit."""
-    return UnitView(**{name: getattr(unit, name) for name in UnitView.model_fields})
+    same = {name: getattr(unit, name) for name in UnitView.model_fields if name != "prompt_version"}
+    return UnitView(**same, prompt_version=unit.recipe_version)
 
 
 def view_attempt(attempt: Attempt, key: str) -> AttemptView:
@@ -242,7 +266,9 @@ def phase_of(job: Job, executor_lives: bool) -> Phase | None:
     if job.status is JobStatus.TESTING:
         if job.lease is None:
             return Phase.REVIEW
-        return Phase.TESTING if executor_lives else Phase.INTERRUPTED
+        if not executor_lives:
+            return Phase.INTERRUPTED
+        return Phase.TESTING if job.pilot_id is None else Phase.PILOT
     if job.status is JobStatus.RUNNING:
         if not executor_lives:
             return Phase.INTERRUPTED
@@ -281,9 +307,9 @@ def _view_executor(lease: Lease, judge: Callable[[Lease], Liveness]) -> Executor
 
 
 _SAME = (
-    "name intent status cost_usd cost_is_floor budget_usd prompt_template enumerator_type enumerator_config "
-    "worker cwd max_workers max_retries max_failures_in_row pause_reason waiting client held question "
-    "post_processing_prompt synthesis created_at started_at finished_at worked_s running_since"
+    "name intent status pilot_id cost_usd cost_is_floor budget_usd prompt_template enumerator_type "
+    "enumerator_config worker cwd max_workers max_retries max_failures_in_row pause_reason waiting client "
+    "held question post_processing_prompt synthesis created_at started_at finished_at worked_s running_since"
 ).split()
 _ATTEMPT_SAME = (
     "seq number purpose status recipe_version session_id started_at ended_at duration_s prompt"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -20,6 +21,7 @@ os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
 from textual.pilot import Pilot
 
 import abp_tui
+from abp_tui.domain.model import Job
 from abp_tui.orchestrator import Orchestrator
 from abp_tui.store.repository import Repository
 from abp_tui.tui.app import AbpApp
@@ -32,6 +34,14 @@ ITEMS = {"base_directory": "texts", "pattern": ["*"]}
 PACE = {"pace_s": 1.0}
 FINDS_DATES = """grep -q . "$1" || { echo "a blank page" >&2; exit 2; }
 grep -E '[0-9]{2}' "$1" || { echo "no date in $1" >&2; exit 1; }"""
+STANDIN = Path(__file__).resolve().parent.parent / "tests" / "standins" / "claude"
+PRICED = """[ "$1" = --version ] && exec "$STANDIN" --version
+said=$(cat)
+export STANDIN_COST=0.0$((${#said} % 6 + 2))
+printf %s "$said" | "$STANDIN" "$@"
+"""
+MARKS = ("✓ pass", "? doubtful", "✗ fail")
+BETTER = ("and count its words", "for a child of ten, and count its words and lines")
 INTENT = "Say in one sentence what {file_path} is about, and count its words."
 
 
@@ -92,6 +102,59 @@ async def tour(folder: Path, repository: Repository, size: tuple[int, int]) -> N
             pilot, lambda: "what the first of them says" in shown(app) and "Retry these" in shown(app)
         )
         picture("failures")
+
+
+async def pilot_tour(folder: Path, repository: Repository, size: tuple[int, int]) -> None:
+    """A pilot, its quote, and the version of the prompt before beside the one it was run with."""
+    orchestrator = Orchestrator(repository)
+    width, height = size
+    job = piloted(orchestrator, f"archive-{width}")
+    app = AbpApp(orchestrator, job.name)
+
+    def picture(screen: str) -> None:
+        app.save_screenshot(f"{screen}-{width}x{height}.svg", str(folder))
+
+    async with app.run_test(size=size) as pilot:
+        await until(pilot, lambda: "passed in" in shown(app))
+        await pilot.press("p")
+        await until(pilot, lambda: "10 of 10 run" in shown(app) and "Doubtful" in shown(app))
+        for n, key in enumerate("pppdpfp", 1):
+            await pilot.press(key)
+            await until(pilot, lambda n=n: sum(map(shown(app).count, MARKS)) >= n)
+        picture("pilot")
+        await pilot.press("b")
+        await until(pilot, lambda: "Approve, with a budget of" in shown(app))
+        picture("quote")
+        await pilot.press("n", "v")
+        await until(pilot, lambda: "(current)" in shown(app) and "@@ -1" in shown(app))
+        await pilot.pause(0.2)
+        picture("versions")
+
+
+def piloted(orchestrator: Orchestrator, name: str) -> Job:
+    """A job whose pilot waits for review; the same units were piloted with the prompt before."""
+    options = {"program": str(Path("priced").absolute())}
+    items = {"base_directory": "archive"}
+    job = orchestrator.create_job(name, INTENT, "file", items, worker="claude", worker_options=options)
+    for better in (False, True):
+        if better:
+            orchestrator.reject(job.id)
+            orchestrator.set_prompt(job.id, job.prompt_template.replace(*BETTER))
+        orchestrator.test(job.id)
+        orchestrator.pilot(job.id, 10, seed=7)
+    return job
+
+
+def make_archive() -> None:
+    """Many texts, and a stand-in for an agent whose runs cost different sums."""
+    Path("archive").mkdir()
+    for n in range(240):
+        texts = sorted(TEXTS.iterdir())
+        text = texts[n % len(texts)]
+        Path("archive", f"{n:03}-{text.stem[3:]}{text.suffix}").write_bytes(text.read_bytes() * (n // 24 + 1))
+    priced = Path("priced")
+    priced.write_text(f"#!/bin/sh\nSTANDIN={shlex.quote(str(STANDIN))}\n{PRICED}")
+    priced.chmod(0o700)
 
 
 async def fill(pilot: Pilot[None], name: str) -> None:
@@ -155,8 +218,10 @@ def main() -> None:
         os.chdir(scratch)
         shutil.copytree(TEXTS, "texts")
         prepare(repository, Path(scratch))
+        make_archive()
         for size in SIZES:
             asyncio.run(tour(folder, repository, size))
+            asyncio.run(pilot_tour(folder, repository, size))
     to_png(folder)
 
 

@@ -96,6 +96,7 @@ def make_job(
     payloads: Iterable[Mapping[str, Any]] | None = None,
     worker_options: Mapping[str, Any] | None = None,
     schema: Mapping[str, Any] | None = None,
+    checks: Iterable[Mapping[str, Any]] = (),
     **columns: Any,
 ) -> Job:
     """A job of `count` units with payloads `{"n": i}`, written straight to the store."""
@@ -107,6 +108,7 @@ def make_job(
         worker_options=worker_options or {},
         timers=Timers(backoff_s=0.01),
         output_schema=schema,
+        checks=tuple(checks),
         created_at=datetime.now(UTC),
     )
     values = {

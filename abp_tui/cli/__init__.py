@@ -19,7 +19,10 @@ from abp_tui.plugins import suggest
 VERBS = {
     "abp_tui.cli.new": "new",
     "abp_tui.cli.review": "test answer approve reject prompt",
-    "abp_tui.cli.run": "start pause stop resume retry waive workers set wait",
+    "abp_tui.cli.pilot": "pilot mark quote",
+    "abp_tui.cli.run": "start pause stop resume waive workers wait",
+    "abp_tui.cli.editing": "set",
+    "abp_tui.cli.repair": "retry permit",
     "abp_tui.cli.look": "ls show units events log",
     "abp_tui.cli.failures": "failures",
     "abp_tui.cli.results": "export rm",

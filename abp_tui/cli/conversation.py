@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from abp_tui.cli.layout import bold, dim
 from abp_tui.cli.text import one_line
 from abp_tui.domain.change import is_recorded_change
+from abp_tui.domain.check import CHECK
 from abp_tui.domain.model import Event, EventKind
 from abp_tui.store.repository import Repository
 from abp_tui.terminal import harmless
@@ -36,6 +37,8 @@ def lines_of(event: Event) -> Iterator[str]:
             yield from (dim(mark + line) for line in _first(event.body, RESULT_LINES))
         case EventKind.NOTICE if event.title == "question":
             yield from (bold(f"? {line}") for line in harmless(event.body).splitlines())
+        case EventKind.NOTICE if event.title == CHECK:
+            yield bold(f"{'✗' if event.is_error else '✓'} check {one_line(event.body, LINE_CELLS)}")
         case EventKind.RESULT:
             if event.is_error:
                 yield f"! {one_line(event.body or event.title)}"

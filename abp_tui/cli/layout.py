@@ -18,6 +18,8 @@ COLOURS = {
     "PROCESSING": "cyan",
     "TESTING": "yellow",
     "PAUSED": "yellow",
+    "SKIPS": "red",  # all permission checks
+    "RUNS": "red",  # without a sandbox
 }
 
 
@@ -44,6 +46,11 @@ def pairs(named: Iterable[tuple[str, str]]) -> Iterator[str]:
 def bold(text: str) -> str:
     """Emphasised, where colour is wanted."""
     return click.style(text, bold=True) if wants_colour() else text
+
+
+def red(text: str) -> str:
+    """As a warning, where colour is wanted."""
+    return click.style(text, fg="red", bold=True) if wants_colour() else text
 
 
 def dim(text: str) -> str:

@@ -18,6 +18,7 @@ from abp_tui.cli.layout import (
     local,
     money,
     pairs,
+    red,
     span,
     table,
     timer_words,
@@ -73,10 +74,11 @@ def show(job: str, as_json: bool) -> None:
     repository = open_repository()
     found = repository.jobs.find(job)
     view = view_job(found)
+    made = repository.attempts.results_by_version(found.id) if view.prompt_version > 1 else {}
     if as_json:
-        put_json(view.model_dump(mode="json"))
+        put_json({**view.model_dump(mode="json"), "results_by_version": made})
         return
-    for line in pairs([*_facts(view), ("runs on", _places(repository, found))]):
+    for line in pairs([*_facts(view), ("runs on", _places(repository, found)), ("results of", _mixed(made))]):
         put(line)
     for line in _question_lines(view):
         put(line)
@@ -190,12 +192,13 @@ def _row(view: JobView) -> tuple[str, ...]:
 
     counts = (view.completed_units, view.failed_units, view.suspect_units, view.total_units)
     cost = money(view.cost_usd, view.cost_is_floor)
-    name, note = one_line(view.name, 40), one_line(gate_words(view), 60)
+    name, note = one_line(view.name, 40), one_line("; ".join((*view.warnings, gate_words(view))), 60)
     return view.id, name, state(view), *map(str, counts), cost, ago(view.created_at), note
 
 
 def _facts(view: JobView) -> Iterator[tuple[str, str]]:
     from abp_tui.cli.summary import gate_words, state
+    from abp_tui.domain.check import check_words
 
     yield "job", f"{one_line(view.name)} ({view.id})"
     yield "status", tinted(state(view))
@@ -211,6 +214,8 @@ def _facts(view: JobView) -> Iterator[tuple[str, str]]:
     yield "cost", money(view.cost_usd, view.cost_is_floor)
     yield "budget", money(view.budget_usd) if view.budget_usd is not None else ""
     yield "source", one_line(f"{view.enumerator_type} {view.enumerator_config}", 200)
+    for words in view.warnings:
+        yield "permissions", red(one_line(words))
     yield "worker", one_line(f"{view.worker} {view.worker_options or ''}", 200)
     yield "folder", one_line(view.cwd)
     yield "workers", str(view.max_workers)
@@ -219,6 +224,8 @@ def _facts(view: JobView) -> Iterator[tuple[str, str]]:
     yield "pauses after", f"{row} in a row" if view.max_failures_in_row else ""
     yield "timers", timer_words(view.timers)
     yield "schema", one_line(json.dumps(view.output_schema), 200) if view.output_schema is not None else ""
+    for words in check_words(view.checks):
+        yield "check", one_line(words, 200)
     yield "synthesis", f"{view.synthesis}, unit {view.total_units}" if view.synthesis else ""
     yield "created", local(view.created_at)
     yield "started", local(view.started_at)
@@ -226,6 +233,13 @@ def _facts(view: JobView) -> Iterator[tuple[str, str]]:
     if view.executor:
         yield "executor", f"process {view.executor.pid} on {view.executor.host}, {view.executor.state}"
     yield "prompt version", str(view.prompt_version)
+
+
+def _mixed(results: dict[int, int]) -> str:
+    """Which versions made the results, where it is not one alone."""
+    if len(results) < 2:
+        return ""
+    return ", ".join(f"version {version}: {counted(units, 'unit')}" for version, units in results.items())
 
 
 def _question_lines(view: JobView) -> Iterator[str]:

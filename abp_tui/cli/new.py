@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from abp_tui.cli.checks import check_options, checks_of
 from abp_tui.cli.common import (
     code_of,
     complain,
@@ -80,6 +81,7 @@ class WithCommand(click.Command):
     "--max-failures-in-row", type=int, metavar="N", help="Pause once N units in a row have failed; 0: never."
 )
 @click.option("--post", metavar="TEXT|@FILE", help="A prompt that runs once over all results, at the end.")
+@check_options
 @click.option("--dry-run", is_flag=True, help="Show the count and the first prompt, and write nothing.")
 @click.pass_context
 def new(ctx: click.Context, /, name: str, dry_run: bool, **given: Any) -> int:
@@ -95,12 +97,17 @@ def new(ctx: click.Context, /, name: str, dry_run: bool, **given: Any) -> int:
     before the first retry. With --schema each result is JSON that fits, whatever the agent: an answer that
     misses it is sent back up to twice.
 
+    A unit that ran but fails a check is suspect: counted and listed apart. A command of --check runs in the
+    job's folder, without a shell, with the output on its stdin. Signs of doubt in an agent's words are
+    looked for without being asked for: see --no-tells.
+
     \b
     abp new docs --intent "Find unclear sentences" --files docs --pattern '*.md' --budget 5
     abp new talks --intent "Summarise {file_path}" --files talks --post "Write a programme of all talks"
     abp new parts --intent "List the parts in {file_path}" --files specs --schema parts.json --timer idle=120
     abp new words --intent "Count the words" --files texts -- wc -w {file_path}
     abp new mails --intent "Answer {text}" --csv mails.csv --id-column number
+    abp new lint --intent "Mend {file_path}" --files src --check 'ruff check {file_path}' --check-changed
     abp new rows --intent "Check {b}" --csv x.txt --delimiter ';' --encoding cp1252 --columns a,b
     """
     orchestrator = open_orchestrator()
@@ -162,6 +169,7 @@ def _plan(orchestrator: Orchestrator, name: str, command: list[str] | None, give
         budget_usd=given["budget"],
         max_failures_in_row=given["max_failures_in_row"],
         post_processing_prompt=text_or_file(given["post"]),
+        checks=checks_of(given),
         cwd=given["cwd"],
     )
 
@@ -187,10 +195,14 @@ def _schema(file: str | None) -> dict[str, Any] | None:
 
 def _show(orchestrator: Orchestrator, plan: Plan) -> None:
     """What would be made, without making it."""
+    from abp_tui.domain.check import check_words
+
     seen = orchestrator.preview(plan)
     say(f"{plan.name}: {counted(seen.count, 'unit')} for {plan.worker.name}; nothing was written")
     for warning in seen.warnings:
         say(one_line(f"warning: {warning}"))
+    for words in check_words(plan.checks):
+        say(one_line(f"check: {words}"))
     say("the first items:")
     for item in seen.items:
         say(one_line(f"  {item.key}  {json.dumps(dict(item.payload), ensure_ascii=False, default=str)}", 200))

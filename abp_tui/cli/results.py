@@ -77,6 +77,8 @@ def export(job: str, output: str, form: str | None, fields: str | None, **given:
     if target:
         noun = "attempt" if wanted.of_attempts else "unit"
         say(f"{found.name}: {counted(written, noun)} written to {output}")
+    if doubtful := orchestrator.repository.jobs.get(found.id).counters.suspect:
+        say(f"in doubt, their verdict is not ok: {counted(doubtful, 'unit')}. See: abp failures {found.name}")
 
 
 @click.command()

@@ -13,16 +13,19 @@ from abp_tui.cli.common import (
     engine_options,
     job_argument,
     json_option,
+    number,
     open_orchestrator,
     open_repository,
     place,
+    put,
     put_json,
     put_text,
     say,
     text_or_file,
     wait_option,
 )
-from abp_tui.cli.layout import dim, money, span
+from abp_tui.cli.editing import telling_conflicts
+from abp_tui.cli.layout import dim, local, money, span, table
 from abp_tui.cli.text import one_line
 from abp_tui.cli.watching import after_launch, follow_test, ring
 from abp_tui.domain.visible import visible
@@ -73,28 +76,39 @@ def answer(job: str, choice: str) -> None:
 
 @click.command()
 @job_argument
+@click.option("--budget", metavar="USD|quote", help="What it may cost; quote: the upper end of `abp quote`.")
 @engine_options
 @wait_option
 @click.option("--yes", is_flag=True, help="Do not ask about what a program wants to run.")
 def approve(
-    job: str, engine: str | None, scheduler: str | None, ship_files: bool | None, wait: bool, yes: bool
+    job: str,
+    budget: str | None,
+    engine: str | None,
+    scheduler: str | None,
+    ship_files: bool | None,
+    wait: bool,
+    yes: bool,
 ) -> int:
-    """Let the whole batch run after its test.
+    """Let the whole batch run after its test or pilot.
 
-    A unit that completed in the test stays as a result, one that failed runs again. A job that an MCP client
-    asked for may be held before its test, because it would run a program, code or a query: that is shown, and
-    your approval lets the test run.
+    A unit that completed there stays as a result, one that failed or was marked so runs again. A job that an
+    MCP client asked for may be held before its test, because it would run a program, code or a query: that is
+    shown, and your approval lets the test run.
 
     \b
     abp approve docs --wait
+    abp approve docs --budget quote
     abp approve docs --scheduler tcp://head:8786
     """
     orchestrator = open_orchestrator()
+    amount = budget if budget in (None, "quote") else number(budget, "--budget")
     held = orchestrator.status(job)
     if held.held:
         read_before(held, yes)
     place(orchestrator, job, engine, scheduler, ship_files)
-    approved = orchestrator.approve(job)
+    approved = orchestrator.approve(job, budget=amount)
+    if budget is not None:
+        say(f"{approved.name}: a budget of {money(approved.budget_usd)}")
     if not held.held:
         return after_launch(orchestrator, approved, wait)
     say(
@@ -141,29 +155,58 @@ def reject(job: str) -> None:
 @click.command()
 @job_argument
 @click.option("--set", "text", metavar="TEXT|@FILE", help="Save this as the next version of the prompt.")
-@click.option("--diff", "versions", type=(int, int), metavar="A B", help="What changed from A to B.")
+@click.option("--based-on", type=int, metavar="N", help="Refuse where version N is no longer the newest.")
+@click.option("--versions", is_flag=True, help="List all versions, with what each of them changed.")
+@click.option("--diff", type=int, nargs=2, metavar="A B", help="Show what differs between two versions.")
+@click.option("--use", type=int, metavar="N", help="Go back to version N, as a new version.")
 @json_option
-def prompt(job: str, text: str | None, versions: tuple[int, int] | None, as_json: bool) -> None:
-    """Print a job's prompt, or save a new version of it, or compare two versions.
+def prompt(
+    job: str,
+    text: str | None,
+    based_on: int | None,
+    versions: bool,
+    diff: tuple[int, int] | None,
+    use: int | None,
+    as_json: bool,
+) -> None:
+    """Print a job's prompt, save a new version of it, or look at its versions.
+
+    A version holds all that a unit is run with: prompt, options, timers, permissions, checks and schema.
 
     \b
     abp prompt docs > prompt.txt
     abp prompt docs --set @prompt.txt
+    abp prompt docs --versions
     abp prompt docs --diff 1 2
+    abp prompt docs --use 1
     """
-    if versions is not None:
-        if text is not None or as_json:
-            raise click.UsageError("--diff stands alone")
-        _put_diff(job, *versions)
+    from abp_tui.verbs.editing import takes_effect
+
+    if sum((text is not None, versions, diff is not None, use is not None)) > 1:
+        raise click.UsageError("--set, --versions, --diff and --use can't be given together")
+    if versions:
+        _put_versions(open_orchestrator(), job, as_json)
+        return
+    if diff is not None:
+        put_text(open_orchestrator().version_diff(job, *diff))
+        return
+    if use is not None:
+        orchestrator = open_orchestrator()
+        with telling_conflicts():
+            recipe = orchestrator.use_version(job, use, based_on=based_on)
+        found = orchestrator.repository.jobs.get(recipe.job_id)
+        current = f"version {use} is current again, as version {recipe.version}"
+        say(f"{found.name}: {current}; {takes_effect(found)}")
         return
     if text is None:
         found = open_repository().jobs.find(job)
         recipe = found.recipe
     else:
         orchestrator = open_orchestrator()
-        recipe = orchestrator.set_prompt(job, text_or_file(text) or "")
+        with telling_conflicts():
+            recipe = orchestrator.set_prompt(job, text_or_file(text) or "", based_on=based_on)
         found = orchestrator.repository.jobs.get(recipe.job_id)
-        say(f"{found.name}: version {recipe.version} of the prompt is saved")
+        say(f"{found.name}: version {recipe.version} of the prompt is saved; {takes_effect(found)}")
     if as_json:
         shown = recipe.model_dump(mode="json", include={"prompt_template", "created_at"})
         put_json({"id": found.ref, "name": found.name, "prompt_version": recipe.version, **shown})
@@ -171,16 +214,23 @@ def prompt(job: str, text: str | None, versions: tuple[int, int] | None, as_json
         put_text(recipe.prompt_template)
 
 
-def _put_diff(job: str, old: int, new: int) -> None:
-    """The lines in which two versions of the prompt differ, as `diff -u` has them."""
-    from difflib import unified_diff
-
-    repository = open_repository()
-    job_id = repository.jobs.find(job).id
-    before, after = (repository.recipes.get(job_id, version).prompt_template for version in (old, new))
-    names = (f"version {old}", f"version {new}")
-    for line in unified_diff(before.splitlines(), after.splitlines(), *names, lineterm=""):
-        put_text(line)
+def _put_versions(orchestrator: Orchestrator, ref: str, as_json: bool) -> None:
+    found = orchestrator.versions(ref)
+    if as_json:
+        put_json([version.model_dump(mode="json") for version in found])
+        return
+    rows = (
+        (
+            str(version.version),
+            local(version.created_at),
+            str(version.results),
+            ", ".join(version.changed) or ("-" if version.version > 1 else "as it was made"),
+            "current" if version.is_current else "",
+        )
+        for version in found
+    )
+    for line in table(("VERSION", "SAVED", "RESULTS", "CHANGED", ""), rows, right="VERSION RESULTS"):
+        put(line)
 
 
 def run_test(orchestrator: Orchestrator, ref: str, seq: int | None, as_json: bool = False) -> int:
@@ -248,6 +298,7 @@ def _report(result: TestResult, as_json: bool) -> None:
         say(dim("output:"))
         put_text(result.output)
     verdict = "completed" if result.passed else f"failed: {one_line(result.error or 'no reason given')}"
+    verdict = one_line(f"suspect: {result.error}") if result.is_suspect else verdict
     say(
         f"{job.name}: unit {attempt.seq} {verdict} "
         f"(attempt {attempt.number}, {span(attempt.duration_s)}, {money(result.cost_usd)})"

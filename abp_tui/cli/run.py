@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,10 +15,7 @@ from abp_tui.cli.common import (
     say,
     wait_option,
 )
-from abp_tui.cli.layout import timer_words
 from abp_tui.cli.watching import after_launch, wait_for
-from abp_tui.errors import InvalidInput
-from abp_tui.plugins import suggest
 from abp_tui.words import counted
 
 if TYPE_CHECKING:
@@ -134,26 +131,6 @@ def resume(
 
 @click.command()
 @job_argument
-@click.option("--unit", "seqs", type=int, multiple=True, metavar="SEQ", help="This unit only. Repeatable.")
-@click.option("--cause", metavar="ID", help="Only the units of one cause, as `abp failures` lists them.")
-@wait_option
-def retry(job: str, seqs: tuple[int, ...], cause: str | None, wait: bool) -> int:
-    """Run ended units again, by default all that failed or are suspect, and a failed synthesis step.
-
-    \b
-    abp retry docs --wait
-    abp retry docs --unit 3 --unit 8
-    abp retry docs --cause 5f0c31a2b7d4
-    """
-    if seqs and cause:
-        raise click.UsageError("--unit and --cause can't be given together")
-    orchestrator = open_orchestrator()
-    again = orchestrator.retry_cause(job, cause) if cause else orchestrator.retry(job, seqs or None)
-    return after_launch(orchestrator, again, wait)
-
-
-@click.command()
-@job_argument
 @wait_option
 def waive(job: str, wait: bool) -> int:
     """Let the synthesis step of a failed job run on the results that there are.
@@ -178,38 +155,6 @@ def workers(job: str, count: int) -> None:
     say(f"{found.name}: {counted(found.max_workers, 'worker')}")
 
 
-@click.command("set")
-@job_argument
-@click.argument("settings", nargs=-1, required=True, metavar="K=V..")
-def set_(job: str, settings: tuple[str, ...]) -> None:
-    """Change a job's limits: budget_usd, max_retries, max_failures_in_row, max_workers; and its timers.
-
-    The timers are first_event_s, idle_s, total_s, grace_s and backoff_s, in seconds, 0 for none. The number
-    of workers changes at once, the others from the next start or resume on.
-
-    \b
-    abp set docs budget_usd=25
-    abp set docs max_retries=1 max_workers=8
-    abp set docs idle_s=300
-    """
-    given = dict(_setting(text) for text in settings)
-    orchestrator = open_orchestrator()
-    found = orchestrator.repository.jobs.find(job)
-    timers = {name: given.pop(name) for name in TIMERS if name in given}
-    if timers:
-        orchestrator.set_timers(found.id, timers)
-    if (count := given.pop("max_workers", None)) is not None:
-        orchestrator.set_workers(found.id, count)
-    found = orchestrator.set_limits(found.id, **given)
-    budget = "no budget" if found.budget_usd is None else f"a budget of ${found.budget_usd:g}"
-    row = f"pauses after {counted(found.max_failures_in_row, 'failure')} in a row"
-    row = row if found.max_failures_in_row else "never pauses for failures"
-    retries = counted(found.max_retries, "retry", "retries")
-    say(f"{found.name}: {budget}, {retries}, {counted(found.max_workers, 'worker')}, {row}")
-    if timers:
-        say(f"{found.name}: {timer_words(found.recipe.timers.model_dump())}")
-
-
 @click.command()
 @job_argument
 @click.option("--timeout", type=float, metavar="S", help="Wait no longer than this many seconds.")
@@ -223,23 +168,6 @@ def wait(job: str, timeout: float | None) -> int:
     abp wait docs --timeout 3600
     """
     return wait_for(open_repository(), job, timeout)
-
-
-WHOLE = ("max_retries", "max_failures_in_row", "max_workers")
-TIMERS = ("first_event_s", "idle_s", "total_s", "grace_s", "backoff_s")
-SETTINGS = ("budget_usd", *WHOLE, *TIMERS)
-
-
-def _setting(text: str) -> tuple[str, Any]:
-    name, _, value = text.partition("=")
-    name = f"{name}_s" if f"{name}_s" in TIMERS else name
-    if name not in SETTINGS:
-        raise InvalidInput(f"a job has no setting {name!r}", suggest(name, list(SETTINGS)))
-    try:
-        number = int(value) if name in WHOLE else float(value)
-    except ValueError:
-        raise InvalidInput(f"{name} is {value!r}", f"write a number: {name}=4") from None
-    return name, number
 
 
 def _ending(job: Job, how: str) -> str:

@@ -49,7 +49,8 @@ def next_step(view: JobView) -> str:
     """What a person can do with a job that goes no further by itself; empty where nothing needs doing."""
     name = view.name
     if view.phase is Phase.INTERRUPTED:
-        verb = "test" if view.status is JobStatus.TESTING else "resume"
+        trial = "test" if view.pilot_id is None else "pilot"
+        verb = trial if view.status is JobStatus.TESTING else "resume"
         return f"Its process is gone. Go on: abp {verb} {name}"
     if view.phase is Phase.HELD:
         return f"Next: abp approve {name}, once you have read what it asks for"
@@ -60,6 +61,7 @@ def next_step(view: JobView) -> str:
         JobStatus.CREATED: f"Next: abp test {name}",
         JobStatus.TESTING: _after_test(view),
         JobStatus.PAUSED: f"Next: {_first(view)}abp resume {name}",
+        JobStatus.COMPLETED: f"Next: abp failures {name}" if view.suspect_units else "",
         JobStatus.FAILED: _after_failure(view),
     }.get(view.status, "")
 
@@ -79,9 +81,11 @@ def _after_failure(view: JobView) -> str:
 
 def _after_test(view: JobView) -> str:
     name = view.name
+    if view.pilot_id is not None:
+        return f"Next: abp quote {name}, then abp approve {name}, or abp reject {name}"
     if view.failed_units:
         return f"Next: abp reject {name}, then test again. abp approve {name} runs the rest all the same"
-    return f"Next: abp approve {name}, or abp reject {name}"
+    return f"Next: abp approve {name}, or abp pilot {name}, or abp reject {name}"
 
 
 def _reason(view: JobView) -> str:

@@ -40,6 +40,10 @@ Your work on this was broken off: {why}
 Go on from where you were. What you have done so far still stands: do none of it again. Finish with what was \
 asked for at first."""
 
+GO_ON = """\
+Go on from where you stopped. What you have done so far still stands: do none of it again. Decide yourself \
+what is left open, and finish with what was asked for at first."""
+
 _REASONS = {
     None: "the program that runs you was ended.",
     FailureKind.INTERRUPTED: "the program that runs you was ended.",
@@ -62,6 +66,11 @@ def missed_before(prompt: str, why: str, answer: str) -> str:
     """The whole prompt again, for an agent that does not remember the answer that it gave to it."""
     shown = answer if len(answer) <= ANSWER_SHOWN else f"{answer[:ANSWER_SHOWN]} […]"
     return _MISSED_BEFORE.format(prompt=prompt, why=why, answer=shown or "(nothing)")
+
+
+def nudged(prompt: str, nudge: str) -> str:
+    """The whole prompt with what a person adds to it, for an agent that can't go on with its session."""
+    return f"{prompt}\n\n{nudge}"
 
 
 def go_on(failure: FailureKind | None, error: str) -> str:

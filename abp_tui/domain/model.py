@@ -152,8 +152,9 @@ class Job(Frozen):
 
     `client` is the program that asked for it, None for a person; `held` what a person must approve before
     anything of it runs. `synthesis` is the state of the step that `post_processing_prompt` adds after them.
-    `waiting` is what a running job waits for before it claims more units, `question` what its agent under
-    test asks, `gate` what its agents must pass; None if nothing of it was ever run.
+    `pilot_id` is the pilot that is run or reviewed, or was approved; None after a plain test. `waiting` is
+    what a running job waits for before it claims more units, `question` what its agent under test asks,
+    `gate` what its agents must pass; None if nothing of it was ever run.
     """
 
     id: int
@@ -170,6 +171,7 @@ class Job(Frozen):
     budget_usd: float | None = None
     post_processing_prompt: str | None = None
     synthesis: UnitStatus | None = None
+    pilot_id: int | None = None
     recipe: Recipe
     counters: Counters
     cost_usd: float | None = None
@@ -208,7 +210,10 @@ class Job(Frozen):
 
 
 class WorkUnit(Frozen):
-    """One item of a job and what became of it so far. `host` is the machine of its last attempt."""
+    """One item of a job and what became of it so far.
+
+    `host` is the machine of its last attempt. `recipe_version` made its result, once it has ended.
+    """
 
     job_id: int
     seq: int
@@ -226,6 +231,7 @@ class WorkUnit(Frozen):
     failure_kind: FailureKind | None = None
     fingerprint: str | None = None
     session_id: str | None = None
+    recipe_version: int | None = None
     cost_usd: float | None = None
     duration_s: float | None = None
     host: str | None = None
@@ -403,8 +409,13 @@ class TestResult(Frozen):
 
     @property
     def passed(self) -> bool:
-        """Whether the unit completed."""
-        return self.unit.status is UnitStatus.COMPLETED
+        """Whether the unit completed, and nothing speaks against what it ended with."""
+        return self.unit.status is UnitStatus.COMPLETED and self.unit.verdict is not Verdict.SUSPECT
+
+    @property
+    def is_suspect(self) -> bool:
+        """Whether the unit completed, but a check speaks against what it ended with."""
+        return self.unit.verdict is Verdict.SUSPECT
 
     @property
     def output(self) -> str:

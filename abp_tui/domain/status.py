@@ -76,6 +76,14 @@ class Purpose(StrEnum):
     POST = "post"
 
 
+class Mark(StrEnum):
+    """What a person thinks of what came of a unit of a pilot."""
+
+    PASS = "pass"
+    DOUBTFUL = "doubtful"
+    FAIL = "fail"
+
+
 class UnitKind(StrEnum):
     """An item of the source, or the synthesis step that runs once over the results."""
 
@@ -97,6 +105,7 @@ class Phase(StrEnum):
     HELD = "held"
     ENUMERATING = "enumerating"
     TESTING = "testing"
+    PILOT = "pilot"
     REVIEW = "review"
     RUNNING = "running"
     GATED = "gated"

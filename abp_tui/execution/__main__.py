@@ -1,4 +1,4 @@
-"""`python -m abp_tui.execution JOB --store FILE`: the detached process that runs a job or its test."""
+"""`python -m abp_tui.execution JOB --store FILE`: the detached process of a job, its test or pilot."""
 
 from __future__ import annotations
 
@@ -36,8 +36,10 @@ def main() -> int:
         gc.set_threshold(GC_THRESHOLD)
         if arguments.test is not None:
             executor.run_test(arguments.test)
+        elif arguments.pilot is not None:
+            executor.run_pilot(arguments.pilot)
         else:
-            executor.run(force=arguments.force)
+            executor.run(force=arguments.force, only=arguments.only)
     except LeaseHeld as error:
         herald.dismiss()
         _tell(error)
@@ -83,6 +85,8 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("job", type=int)
     parser.add_argument("--store", required=True)
     parser.add_argument("--test", type=int)
+    parser.add_argument("--only", type=int)
+    parser.add_argument("--pilot", type=int)
     parser.add_argument("--force", action="store_true")
     return parser.parse_args()
 

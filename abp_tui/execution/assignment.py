@@ -1,4 +1,4 @@
-"""What an executor has been given to do: the whole job, or one unit as a test."""
+"""What an executor has been given to do: the whole job, one unit as a test, or some as a pilot."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from abp_tui.domain.model import Job
+from abp_tui.domain.pilot import Pilot
 from abp_tui.domain.status import JobStatus, Purpose, UnitStatus
+from abp_tui.execution.runners import Runners
 from abp_tui.execution.synthesis import Synthesis
-from abp_tui.store.claims import Claim, GoOn, Render
+from abp_tui.store.claims import Claim, Render
 from abp_tui.store.journal import Journal
+from abp_tui.words import counted
 
 Held = Callable[[], str | None]
 """Why nothing more may be claimed at this moment, or None."""
@@ -40,23 +43,20 @@ class WholeJob:
     def __init__(
         self,
         journal: Journal,
-        render: Render,
-        go_on: GoOn | None,
+        runners: Runners,
         job: Job,
         synthesis: Synthesis | None,
     ) -> None:
         self._journal = journal
-        self._render = render
-        self._go_on = go_on
-        self._recipe_version = job.recipe.version
+        self._runners = runners
         self._waived = job.waived_at is not None
         self._synthesis = synthesis
         self._synthesis_due = False
 
     def claim(self, limit: int) -> list[Claim]:
         """Take up to `limit` units, those whose backoff is over first."""
-        version, go_on = self._recipe_version, self._go_on
-        claims = self._journal.claim(limit, Purpose.RUN, version, self._render, go_on)
+        version, go_on = self._runners.version, self._runners.go_on
+        claims = self._journal.claim(limit, Purpose.RUN, version, self._runners.render, go_on)
         if claims or self._synthesis is None or not self._synthesis_due:
             return claims
         step = self._synthesis
@@ -113,6 +113,37 @@ class WholeJob:
         return not left and (not counters["failed"] or self._waived)
 
 
+class OneAlone(WholeJob):
+    """One unit of a job that has been run before, until it has ended; the others stay as they are."""
+
+    def __init__(self, journal: Journal, runners: Runners, job: Job, seq: int) -> None:
+        super().__init__(journal, runners, job, None)
+        self._seq = seq
+        self._synthesis_waits = job.synthesis is UnitStatus.PENDING
+
+    def claim(self, limit: int) -> list[Claim]:
+        """Take the unit whenever it waits."""
+        if not limit or not self._journal.is_due(self._seq):
+            return []
+        version, go_on = self._runners.version, self._runners.go_on
+        claim = self._journal.claim_unit(self._seq, Purpose.RUN, version, self._runners.render, go_on)
+        return [claim] if claim else []
+
+    def settled(self, held: Held) -> JobStatus | None:
+        """As of a whole job; PAUSED once the unit has ended and something else waits."""
+        if not self._ended():
+            return super().settled(held)
+        return super().settled(lambda: held() or f"unit {self._seq} was run alone: look at it")
+
+    def _verdict(self, hold: str | None) -> JobStatus | None:
+        if self._synthesis_waits and self._ended() and hold is not None:
+            return JobStatus.PAUSED
+        return super()._verdict(hold)
+
+    def _ended(self) -> bool:
+        return self._journal.unit_status(self._seq) in (UnitStatus.COMPLETED, UnitStatus.FAILED)
+
+
 class OneTest:
     """One unit, once. The job is left TESTING, for a person to review; CREATED where the test was stopped."""
 
@@ -150,3 +181,42 @@ class OneTest:
             why = held() or self._journal.unit_error(self._seq) or "stopped"
             self._journal.settle(status, "the test has ended" if ended else f"no test: {why}")
         return status
+
+
+class SomeUnits:
+    """The units of a pilot, once each. The job stays TESTING, for a person to review, also where the pilot
+    was stopped: what has ended by then has been tried.
+    """
+
+    def __init__(self, journal: Journal, render: Render, pilot: Pilot) -> None:
+        self._journal = journal
+        self._render = render
+        self._pilot = pilot
+
+    def claim(self, limit: int) -> list[Claim]:
+        """Take up to `limit` of those that wait; one that found no way through its gate waits again."""
+        version, seqs = self._pilot.recipe_version, self._pilot.sample.seqs
+        return self._journal.claim_among(seqs, limit, Purpose.PILOT, version, self._render)
+
+    def taken(self, claims: Sequence[Claim]) -> None:
+        """What was taken does not wait any more, which is all there is to remember."""
+
+    def advance(self, held: Held) -> bool:
+        """A pilot has one stage."""
+        return False
+
+    def settled(self, held: Held) -> JobStatus | None:
+        """TESTING once no unit of the pilot waits, or it is held."""
+        if self._journal.counters()["processing"] or (self._waiting() and held() is None):
+            return None
+        with self._journal.transaction(durable=True):
+            why, waiting = held(), self._waiting()
+            if waiting and why is None:
+                return None  # a person has thought better of it
+            left = f"; not run: {counted(waiting, 'unit')}" if waiting else ""
+            said = f"the pilot was ended: {why}{left}" if waiting else "the pilot has ended"
+            self._journal.settle(JobStatus.TESTING, said)
+        return JobStatus.TESTING
+
+    def _waiting(self) -> int:
+        return self._journal.waiting_among(self._pilot.sample.seqs)

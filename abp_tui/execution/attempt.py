@@ -40,6 +40,7 @@ from abp_tui.domain.status import AttemptStatus, Purpose, UnitStatus, Verdict
 from abp_tui.domain.structured import Schema
 from abp_tui.errors import AbpError, WorkerUnavailable
 from abp_tui.execution.changes import Comparison
+from abp_tui.execution.checks import Checks, Judged, Ran
 from abp_tui.execution.corrections import run_to_schema
 from abp_tui.execution.mailbox import Mailbox
 from abp_tui.execution.questions import Asked
@@ -55,7 +56,10 @@ CONVERSATION_CAP = 64 * 1024 * 1024  # characters of one attempt
 EVENT_COST = 200  # of one event beside its text
 FULL = "[… cut by abp: the rest of this conversation is not kept]"
 COMPARED = frozenset({Purpose.TEST})  # attempts that a person will judge by what they changed, one at a time
+TRIALS = frozenset({Purpose.TEST, Purpose.PILOT})
 NEVER_BEGAN = frozenset({FailureKind.REFUSED_TO_START, FailureKind.BAD_INPUT})  # and so cost nothing
+
+NOT_JUDGED = Judged()
 
 log = logging.getLogger(__name__)
 
@@ -110,10 +114,14 @@ class MailSink:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How an attempt ended, as the machine that ran it knows. `for_good`: a person has ended it."""
+    """How an attempt ended, as the machine that ran it knows. `for_good`: a person has ended it.
+
+    `judged` is what the checks made of it, which are run where the unit was.
+    """
 
     outcome: Outcome
     for_good: bool = False
+    judged: Judged = NOT_JUDGED
 
 
 class AttemptRunner:
@@ -122,7 +130,7 @@ class AttemptRunner:
     def __init__(
         self, job: Job, worker: Worker[Any], store_uuid: str, database: Path, mailbox: Mailbox[Any]
     ) -> None:
-        self._job = job
+        self.job = job
         self._worker = worker
         self._store_uuid = store_uuid
         self._database = database
@@ -132,6 +140,7 @@ class AttemptRunner:
         schema = job.recipe.output_schema
         self._schema = None if schema is None else Schema(schema)
         self._form = "" if schema is None or worker.takes_schema(schema) else form(schema)
+        self._checks = Checks(job.recipe, tells=worker.tells)
         self.go_on: GoOn | None = go_on if worker.resumes else None
 
     def render(self, payload: Mapping[str, Any]) -> str:
@@ -144,19 +153,39 @@ class AttemptRunner:
         It runs in `folder`, by default the job's own.
         """
         sink = MailSink(self._mailbox, claim.attempt_id, self._mask)
-        task = self._task(claim, folder or self._job.cwd)
+        task = self._task(claim, folder or self.job.cwd)
         sink.event(Event(kind=EventKind.PROMPT, body=task.words))
-        outcome = self._compared(claim, task, sink, cancel)
+        judged = NOT_JUDGED
+        if claim.purpose is Purpose.POST:
+            outcome = self._outcome(task, sink, cancel)
+        else:
+            outcome, judged = self._checked(claim, task, sink, cancel)
         if not outcome.ok and (cancel.requested or _ended_with_us(outcome, cancel)):
             reason = cancel.reason or outcome.error
             outcome = outcome.model_copy(update={"failure": FailureKind.INTERRUPTED, "error": reason})
-        return Ended(self._mask.outcome(outcome), cancel.for_good)
+        return Ended(self._mask.outcome(outcome), cancel.for_good, judged)
+
+    def _checked(self, claim: Claim, task: Task, sink: Sink, cancel: Cancel) -> tuple[Outcome, Judged]:
+        """The outcome and what the checks make of it; where they can't be made, nothing runs."""
+        try:
+            self._checks.require(task.cwd)
+        except WorkerUnavailable as error:
+            return Outcome.failed(FailureKind.REFUSED_TO_START, str(error)), Judged()
+        before = self._checks.before(task.cwd, claim.payload)
+        outcome = self._compared(claim, task, sink, cancel)
+        if not outcome.ok or outcome.denials:
+            return outcome, Judged()
+        ran = Ran(outcome, claim.payload, task.cwd, before, sink, cancel, task.env)
+        judged = self._checks.judge(ran)
+        if judged.doubt is not None:
+            outcome = outcome.model_copy(update={"error": judged.doubt.words})
+        return outcome, judged
 
     def _compared(self, claim: Claim, task: Task, sink: Sink, cancel: Cancel) -> Outcome:
         """The outcome; what a test changed in the job's folder goes to the sink."""
         if claim.purpose not in COMPARED:
             return self._outcome(task, sink, cancel)
-        with Comparison(self._job.cwd, self._database, self._mark(claim)) as comparison:
+        with Comparison(self.job.cwd, self._database, self._mark(claim)) as comparison:
             outcome = self._outcome(task, sink, cancel)
             if not cancel.urgent:
                 sink.batch(events_of(comparison.changes()))
@@ -184,11 +213,11 @@ class AttemptRunner:
             return Outcome.failed(FailureKind.AGENT_ERROR, str(error))
         except BaseException as error:  # a worker may be anyone's: its fault fails its unit only
             mark = task.env[ATTEMPT_MARK]
-            log.exception("worker %s failed on attempt %s", self._job.worker, mark)
+            log.exception("worker %s failed on attempt %s", self.job.worker, mark)
             return Outcome.failed(FailureKind.AGENT_ERROR, f"{type(error).__name__}: {error}")
 
     def _task(self, claim: Claim, folder: str) -> Task:
-        recipe = self._job.recipe
+        recipe = self.job.recipe
         return Task(
             prompt=claim.prompt,
             payload=claim.payload,
@@ -219,13 +248,22 @@ def _ended_with_us(outcome: Outcome, cancel: Cancel) -> bool:
 
 def concluded(claim: Claim, ended: Ended, job: Job) -> Finished:
     """What becomes of the unit whose attempt ended like this, wherever it ran."""
-    return conclude(claim, ended.outcome, job, random.random(), for_good=ended.for_good)
+    return conclude(claim, ended.outcome, job, random.random(), for_good=ended.for_good, judged=ended.judged)
 
 
-def conclude(claim: Claim, outcome: Outcome, job: Job, jitter: float, *, for_good: bool = False) -> Finished:
+def conclude(
+    claim: Claim,
+    outcome: Outcome,
+    job: Job,
+    jitter: float,
+    *,
+    for_good: bool = False,
+    judged: Judged = NOT_JUDGED,
+) -> Finished:
     """What becomes of a unit whose attempt ended like this.
 
-    `jitter` in 0..1 spreads the backoff; `for_good` rules another attempt out.
+    `jitter` in 0..1 spreads the backoff; `for_good` rules another attempt out; `judged` is what the checks
+    made of a good outcome.
     """
     end = Finished(claim, outcome, AttemptStatus.COMPLETED, UnitStatus.COMPLETED, ended_at=time.time())
     if outcome.ok and outcome.denials:
@@ -233,8 +271,11 @@ def conclude(claim: Claim, outcome: Outcome, job: Job, jitter: float, *, for_goo
         blocked = outcome.model_copy(update={"error": outcome.error or f"permission denied: {denied}"})
         cause = fingerprint(FailureKind.PERMISSION, blocked.error)
         return replace(end, outcome=blocked, verdict=Verdict.BLOCKED, fingerprint=cause)
+    if outcome.ok and judged.doubt is not None:
+        cause = fingerprint(FailureKind.BAD_OUTPUT, judged.doubt.cause)
+        return replace(end, verdict=Verdict.SUSPECT, fingerprint=cause, hold=judged.hold)
     if outcome.ok:
-        return replace(end, verdict=Verdict.OK)
+        return replace(end, verdict=Verdict.OK, sameness=judged.sameness)
     kind = outcome.failure or FailureKind.AGENT_ERROR
     failures = claim.failures + 1
     mark = fingerprint(kind, outcome.error, outcome.last_tool)
@@ -264,8 +305,10 @@ def conclude(claim: Claim, outcome: Outcome, job: Job, jitter: float, *, for_goo
 def hold_reason(end: Finished) -> str | None:
     """Why the whole job must be held after this end, or None."""
     kind = end.outcome.failure
-    if end.outcome.ok or kind is None or end.claim.purpose is Purpose.TEST:
+    if end.claim.purpose is Purpose.TEST:
         return None
+    if end.outcome.ok or kind is None:
+        return end.hold
     decision = decide(kind, 1, 0)
     return f"{decision.reason}: {end.outcome.error}" if isinstance(decision, HoldJob) else None
 
@@ -273,10 +316,10 @@ def hold_reason(end: Finished) -> str | None:
 def _decision(
     claim: Claim, kind: FailureKind, failures: int, job: Job, jitter: float, repeated: bool
 ) -> Decision:
-    """A test that failed has failed, so that a person sees it at once. One that was ended, or that found the
-    account at its limit or not logged in, has tested nothing: its unit goes back.
+    """What failed in a test or pilot has failed, so that a person sees it at once. What was ended, or found
+    the account at its limit or not logged in, has tested nothing: its unit goes back.
     """
-    if claim.purpose is Purpose.TEST and POLICIES[kind] not in (Policy.AGAIN, Policy.GATE):
-        return GiveUp("it was a test")
+    if claim.purpose in TRIALS and POLICIES[kind] not in (Policy.AGAIN, Policy.GATE):
+        return GiveUp("it was a trial")
     base_s = job.recipe.timers.backoff_s
     return decide(kind, failures, job.max_retries, repeated=repeated, jitter=jitter, base_s=base_s)

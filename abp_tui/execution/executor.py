@@ -6,18 +6,19 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from abp_tui.domain.model import Event, EventKind, Job, Lease, Placement
+from abp_tui.domain.pilot import Pilot
 from abp_tui.domain.secrecy import Mask
 from abp_tui.domain.status import JobStatus
-from abp_tui.errors import EngineUnavailable, IllegalTransition, LeaseLost, StoreError
-from abp_tui.execution.assignment import Assignment, OneTest, WholeJob
+from abp_tui.errors import AbpError, EngineUnavailable, IllegalTransition, LeaseLost, StoreError
+from abp_tui.execution.assignment import Assignment, OneAlone, OneTest, SomeUnits, WholeJob
 from abp_tui.execution.attempt import AttemptRunner, Ended, concluded
 from abp_tui.execution.engines.base import Engine, Machines, Stage
 from abp_tui.execution.engines.choice import connected
 from abp_tui.execution.engines.local import ThisMachine
-from abp_tui.execution.engines.shipping import portable
 from abp_tui.execution.gate import Gatekeeper, gate_scope
 from abp_tui.execution.lease import take_lease
 from abp_tui.execution.loop import MOST_KEPT_CHARS, Callbacks, Loop, StopOrder
@@ -25,8 +26,9 @@ from abp_tui.execution.mailbox import Mail, Mailbox
 from abp_tui.execution.orphans import Orphans, Walked
 from abp_tui.execution.outage import Outage, Room
 from abp_tui.execution.recovery import end_leftovers
+from abp_tui.execution.runners import Runners
 from abp_tui.execution.synthesis import Synthesis
-from abp_tui.store.claims import Claim, Finished, Render
+from abp_tui.store.claims import Claim, Finished
 from abp_tui.store.journal import Journal
 from abp_tui.store.repository import Repository
 from abp_tui.store.spill import Spill, read_spill, spill_path, spill_paths
@@ -44,7 +46,7 @@ NOT_KEPT = Event(
 
 
 class JobExecutor:
-    """Runs a job, or one unit of it as a test, to its end in the calling thread, which is the one writer.
+    """Runs a job, its test or a pilot of it to its end in the calling thread, which is the one writer.
 
     `worker` overrides the one that is built from the job's worker name and options. `orphans` says how what
     agents leave behind is found, by default as in a process that also does other things.
@@ -74,9 +76,10 @@ class JobExecutor:
         """
         self._stop.give()
 
-    def run(self, *, force: bool = False) -> JobStatus:
+    def run(self, *, force: bool = False, only: int | None = None) -> JobStatus:
         """Run the job until it has ended or is paused; returns its status.
 
+        With `only` it runs this unit alone, and pauses where others still wait.
         Raises `LeaseHeld` while another executor runs it and `IllegalTransition` if it is not RUNNING.
         """
         with self._machines() as machines, self._tenancy(force) as (job, journal):
@@ -85,7 +88,7 @@ class JobExecutor:
                 raise IllegalTransition(f"job {job.name} is {job.status}, not RUNNING", hint)
             with journal.transaction(durable=False):
                 journal.log(f"process {os.getpid()} runs it with {counted(job.desired_workers, 'worker')}")
-            return self._drive(job, journal, machines)
+            return self._drive(job, journal, machines, only=only)
 
     def run_test(self, seq: int) -> None:
         """Run unit `seq` once, as the test of a CREATED job, and leave the job TESTING, for review.
@@ -100,6 +103,26 @@ class JobExecutor:
             job = self._repository.jobs.get(job.id)
             self._tell.job_changed(job)
             self._drive(job, journal, ThisMachine(), seq)
+
+    def run_pilot(self, pilot_id: int) -> None:
+        """Run the units of a pilot of a job whose test waits for review, and leave it so.
+
+        Raises `IllegalTransition` if it is not TESTING by now.
+        """
+        with self._tenancy(force=False) as (job, journal):
+            if job.status is not JobStatus.TESTING:
+                raise IllegalTransition(f"job {job.name} is {job.status}, not TESTING", "test it first")
+            pilot = self._repository.pilots.get(pilot_id)
+            if job.recipe.version != pilot.recipe_version:
+                hint = f"`abp reject {job.name}`, then `abp test {job.name}`"
+                raise IllegalTransition(f"the prompt of job {job.name} was edited meanwhile", hint)
+            with journal.transaction(durable=True):
+                units = counted(len(pilot.sample.seqs), "unit")
+                journal.begin_pilot(pilot.id, f"a pilot of {units} begins, by {pilot.sample.by}")
+            recipe = self._repository.recipes.get(job.id, pilot.recipe_version)
+            job = self._repository.jobs.get(job.id).model_copy(update={"recipe": recipe})
+            self._tell.job_changed(job)
+            self._drive(job, journal, ThisMachine(), pilot=pilot)
 
     @contextmanager
     def _tenancy(self, force: bool) -> Iterator[tuple[Job, Journal]]:
@@ -133,28 +156,40 @@ class JobExecutor:
         with connected(Placement() if self._is_here(job) else job.placement) as machines:
             yield machines
 
-    def _engine(self, job: Job, machines: Machines, runner: AttemptRunner, size: int) -> Engine:
+    def _engine(self, job: Job, machines: Machines, runners: Runners, size: int) -> Engine:
         def ended(claim: Claim, end: Ended) -> None:
-            self._mailbox.finished(concluded(claim, end, job))
+            self._mailbox.finished(concluded(claim, end, runners.job_of(claim)))
 
         store = self._repository
-        return machines.engine(Stage(job, store.uuid, store.path, runner, self._mailbox, size, ended))
+        return machines.engine(Stage(job, store.uuid, store.path, runners, self._mailbox, size, ended))
 
-    def _drive(self, job: Job, journal: Journal, machines: Machines, seq: int | None = None) -> JobStatus:
-        store = self._repository
+    def _drive(
+        self,
+        job: Job,
+        journal: Journal,
+        machines: Machines,
+        seq: int | None = None,
+        only: int | None = None,
+        pilot: Pilot | None = None,
+    ) -> JobStatus:
+        """Run what this is for: a test of unit `seq`, a `pilot`, unit `only`, or by default the whole job."""
+        is_trial = seq is not None or pilot is not None
         worker = self._worker(job)
         scope = gate_scope(worker)
         with journal.transaction(durable=False):
             journal.use_gate(scope)
         gate = Gatekeeper(job, journal, scope, for_test=seq is not None)
-        runner = AttemptRunner(job, worker, store.uuid, store.path, self._mailbox)
+        runners = Runners(job, self._runner, away=not (is_trial or self._is_here(job)))
         workers = 1 if seq is not None else job.desired_workers
-        engine = self._engine(job, machines, runner, workers)
+        engine = self._engine(job, machines, runners, workers)
         executor = job.lease.executor if job.lease else ""
         path = spill_path(self._repository.path, job.id, executor)
         spill = Spill(path, self._repository.uuid, workers)
         outage, room = Outage(spill), Room(self._repository.path.parent)
-        work = self._assignment(job, journal, runner, seq)
+        work = self._assignment(job, journal, runners, seq, pilot)
+        if only is not None:
+            work = OneAlone(journal, runners, job, only)
+        edited = partial(self._take_edit, journal, runners, scope) if not is_trial else None
         loop = Loop(
             job,
             journal,
@@ -167,6 +202,7 @@ class JobExecutor:
             outage,
             room,
             self._orphans,
+            edited,
         )
         try:
             status = loop.run()
@@ -187,6 +223,26 @@ class JobExecutor:
         self._tell.job_changed(self._repository.jobs.get(job.id))
         return status
 
+    def _runner(self, job: Job) -> AttemptRunner:
+        store = self._repository
+        return AttemptRunner(job, self._worker(job), store.uuid, store.path, self._mailbox)
+
+    def _take_edit(self, journal: Journal, runners: Runners, scope: str) -> str | None:
+        """Run the next units with the version of the recipe that was saved; says why not, if so."""
+        job = self._repository.jobs.get(self._job_id)
+        version = f"version {job.recipe.version} of its recipe"
+        if not self._is_here(job):
+            return f"{version} is for nodes that begin with it: `abp resume {job.name}` goes on with it"
+        try:
+            if gate_scope(self._worker(job)) != scope:
+                return f"{version} runs under another account: `abp resume {job.name}` goes on with it"
+            runners.use(job)
+        except AbpError as error:
+            return f"{version} can't be run: {error}"
+        with journal.transaction(durable=False):
+            journal.log(f"{version} is used from here on")
+        return None
+
     def _end_agents(self, engine: Engine) -> None:
         running = engine.running
         engine.cancel("the executor ends")
@@ -194,24 +250,20 @@ class JobExecutor:
         self._orphans.end(running, ())
         self._orphans.close()
 
-    def _assignment(self, job: Job, journal: Journal, runner: AttemptRunner, seq: int | None) -> Assignment:
+    def _assignment(
+        self, job: Job, journal: Journal, runners: Runners, seq: int | None, pilot: Pilot | None
+    ) -> Assignment:
+        if pilot is not None:
+            return SomeUnits(journal, runners.render, pilot)
         if seq is not None:
-            return OneTest(journal, runner.render, job.recipe.version, seq)
+            return OneTest(journal, runners.render, runners.version, seq)
         prompt = job.post_processing_prompt
         synthesis = Synthesis(self._repository, job, prompt) if prompt is not None else None
-        if self._is_here(job):
-            return WholeJob(journal, runner.render, runner.go_on, job, synthesis)
-        # A session that an agent has left is on the machine where it was left.
-        return WholeJob(journal, self._render_to_travel(job, runner), None, job, synthesis)
+        return WholeJob(journal, runners, job, synthesis)
 
     def _is_here(self, job: Job) -> bool:
         """Whether the units run on this machine."""
         return self._given_worker is not None or job.placement.engine == "local"
-
-    def _render_to_travel(self, job: Job, runner: AttemptRunner) -> Render:
-        if not job.placement.ship_files_mb:
-            return runner.render
-        return lambda payload: runner.render(portable(payload, job.cwd))
 
     def _abandon(self, journal: Journal, error: BaseException) -> None:
         """Keep what the agents had finished, put the rest back, and hold the job, saying why.
@@ -228,6 +280,8 @@ class JobExecutor:
                 journal.recover()
                 if job.status is JobStatus.RUNNING:
                     journal.settle(JobStatus.PAUSED, f"paused: {reason}", reason)
+                elif job.status is JobStatus.TESTING and job.pilot_id is not None:
+                    journal.settle(JobStatus.TESTING, f"the pilot broke off: {reason}")
                 elif job.status is JobStatus.TESTING:
                     journal.settle(JobStatus.CREATED, f"no test: {reason}")
         except StoreError as trouble:

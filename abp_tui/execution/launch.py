@@ -26,9 +26,15 @@ TAIL_BYTES = 4000
 
 
 def launch_executor(
-    repository: Repository, job: Job, *, test_seq: int | None = None, force: bool = False
+    repository: Repository,
+    job: Job,
+    *,
+    test_seq: int | None = None,
+    only_seq: int | None = None,
+    pilot_id: int | None = None,
+    force: bool = False,
 ) -> Job:
-    """Start the job's executor, or its test of unit `test_seq`, in a detached process.
+    """Start the job's executor, for all its units or `only_seq`, its test of `test_seq` or a pilot, detached.
 
     Returns once it owns the job, or has ended already. Raises `AbpError` with the executor's own words
     where it could not begin.
@@ -45,13 +51,17 @@ def launch_executor(
     ]
     if test_seq is not None:
         arguments += ["--test", str(test_seq)]
+    if only_seq is not None:
+        arguments += ["--only", str(only_seq)]
+    if pilot_id is not None:
+        arguments += ["--pilot", str(pilot_id)]
     if force:
         arguments.append("--force")
     repository.jobs.remember_environment(job.id, clean_environment(os.environ))
     process, begin = _start(arguments, job, log_file)
     # Someone must wait for it, or it stays a zombie for as long as this process lives.
     threading.Thread(target=process.wait, name=f"wait-{process.pid}", daemon=True).start()
-    return _wait_until_it_owns(repository, job, process, log_file, begin)
+    return _wait_until_it_owns(repository, job, process, log_file, begin, pilot_id)
 
 
 def _start(arguments: list[str], job: Job, log_file: Path) -> tuple[subprocess.Popen[bytes], int]:
@@ -91,14 +101,20 @@ def executor_log(store: Path, job_id: int) -> Path:
 
 
 def _wait_until_it_owns(
-    repository: Repository, job: Job, process: subprocess.Popen[bytes], log_file: Path, begin: int
+    repository: Repository,
+    job: Job,
+    process: subprocess.Popen[bytes],
+    log_file: Path,
+    begin: int,
+    pilot_id: int | None,
 ) -> Job:
     deadline = time.monotonic() + START_WAIT_S
     while time.monotonic() < deadline:
         code = process.poll()
         now = repository.jobs.get(job.id)
         owns = now.lease is not None and now.lease.pid == process.pid
-        if owns and now.status in (JobStatus.TESTING, JobStatus.RUNNING):
+        begun = pilot_id is None or now.pilot_id == pilot_id
+        if owns and begun and now.status in (JobStatus.TESTING, JobStatus.RUNNING):
             return now
         if code == 0:
             return now  # it was that quick

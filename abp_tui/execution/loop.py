@@ -38,6 +38,9 @@ MOST_KEPT_CHARS = 64 * 1024 * 1024
 BY_A_PERSON = "ended by a person"
 
 
+Edited = Callable[[], str | None]
+
+
 def _ignore(*_: Any) -> None:
     """What a callback does that nobody gave."""
 
@@ -80,7 +83,9 @@ class Loop:
         outage: Outage,
         room: Room,
         orphans: Orphans,
+        edited: Edited | None = None,
     ) -> None:
+        """`edited` takes a new version of the recipe and says why the job can't go on with it, if so."""
         self._journal = journal
         self._mailbox = mailbox
         self._engine = engine
@@ -98,6 +103,8 @@ class Loop:
             0  # attempts whose end has not been heard of, also where the engine is done with them
         )
         self.unrecorded: Mail[Finished] = Mail()
+        self._edited = edited
+        self._recipe_version = job.recipe.version
         self._questions = OpenQuestions()
         self._dropped = 0
         self._hold: str | None = None  # of its own accord, for good
@@ -167,11 +174,18 @@ class Loop:
         self._hold = self._hold or self._engine.lost()
         if (version := self._journal.data_version()) != self._seen:
             self._nothing_until = 0.0
-            self._obey(self._journal.orders_now())
+            orders = self._journal.orders_now()
+            self._obey(orders)
+            self._take_edit(orders.recipe_version)
             self._gate.look()
             self._engine.end(self._journal.ends_asked(), BY_A_PERSON)
             self._questions.bring_answers(self._journal)
             self._seen = version  # at last: what could not be read is read again
+
+    def _take_edit(self, version: int) -> None:
+        if version != self._recipe_version and self._edited is not None:
+            self._hold = self._edited() or self._hold
+            self._recipe_version = version
 
     def _obey(self, orders: Orders) -> None:
         if orders.workers != self._workers:

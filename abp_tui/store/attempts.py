@@ -10,6 +10,7 @@ from peewee import SQL, fn
 
 from abp_tui.domain.model import Attempt, Event
 from abp_tui.domain.status import AttemptStatus, UnitKind, UnitStatus, Verdict
+from abp_tui.domain.version import Pair, Side
 from abp_tui.errors import NotFound
 from abp_tui.store.database import Database
 from abp_tui.store.records import Row, attempt_from, event_from
@@ -25,6 +26,31 @@ _FINAL_ENDS = f"""
 SELECT a.ended_at FROM attempt AS a CROSS JOIN unit AS u ON u.job_id = a.job_id AND u.seq = a.seq
 WHERE a.id > (SELECT max(id) FROM attempt) - {MOST_LOOKED_AT} AND a.job_id = ? AND a.ended_at > ?
 AND u.attempts = a.number AND u.kind = 'item' AND u.status IN ('COMPLETED', 'FAILED')
+"""
+
+MOST_PAIRS = 500
+NOTE_LENGTH = 300
+_RESULTS = (
+    "SELECT a.recipe_version, count(*) FROM unit u "
+    "JOIN attempt a ON a.job_id = u.job_id AND a.seq = u.seq AND a.number = u.attempts "
+    "WHERE u.job_id = ? AND u.kind = 'item' AND u.status IN ('COMPLETED', 'FAILED') GROUP BY 1 ORDER BY 1"
+)
+_SIDE = (
+    "{0}.id, {0}.status, {0}.cost_usd, {0}.ended_at - {0}.started_at, substr(coalesce("
+    "json_extract({0}.outcome, '$.error'), json_extract({0}.outcome, '$.output'), ''), 1, "
+    f"{NOTE_LENGTH})"
+)
+_PAIRS = f"""
+WITH tried AS (
+    SELECT seq, recipe_version AS version, max(id) AS id FROM attempt
+    WHERE job_id = ?1 AND recipe_version IN (?2, ?3) AND purpose IN ('test', 'pilot')
+        AND status IN ('COMPLETED', 'FAILED')
+    GROUP BY seq, recipe_version)
+SELECT u.seq, u.key, {_SIDE.format("l")}, {_SIDE.format("r")}
+FROM tried a JOIN tried b ON b.seq = a.seq AND b.version = ?3
+JOIN attempt l ON l.id = a.id JOIN attempt r ON r.id = b.id
+JOIN unit u ON u.job_id = ?1 AND u.seq = a.seq
+WHERE a.version = ?2 ORDER BY u.seq LIMIT {MOST_PAIRS}
 """
 
 
@@ -92,6 +118,20 @@ class Attempts:
             rows = db.execute_sql(_FINAL_ENDS, (job_id, after.timestamp()))
             return [datetime.fromtimestamp(at, UTC) for (at,) in rows]
 
+    def results_by_version(self, job_id: int) -> dict[int, int]:
+        """How many ended units of a job have a result of which version of its recipe."""
+        with self._db.connected() as db:
+            return dict(db.execute_sql(_RESULTS, (job_id,)).fetchall())
+
+    def pairs(self, job_id: int, left: int, right: int) -> list[Pair]:
+        """The units that were tested or piloted to an end under both versions, by the newest attempts."""
+        with self._db.connected() as db:
+            rows = db.execute_sql(_PAIRS, (job_id, left, right)).fetchall()
+        return [
+            Pair(seq=seq, key=key, left=_side(values[:5]), right=_side(values[5:]))
+            for seq, key, *values in rows
+        ]
+
     def _all(self, where: object) -> list[Attempt]:
         query = AttemptRow.select().where(where).order_by(AttemptRow.id)
         return [attempt_from(row) for row in self._db.rows(query)]
@@ -121,3 +161,9 @@ def _behind(job_id: int, last: tuple[int, int]) -> Any:
     behind = SQL('("a"."seq", "a"."number") > (?, ?)', last)
     query = query.where((attempt.job == job_id) & behind)
     return query.order_by(attempt.seq, attempt.number).limit(STREAMED)
+
+
+def _side(values: Sequence[Any]) -> Side:
+    attempt_id, status, cost, seconds, note = values
+    ok = status == AttemptStatus.COMPLETED
+    return Side(attempt_id=attempt_id, ok=ok, cost_usd=cost, duration_s=seconds, note=note)

@@ -21,7 +21,7 @@ class Claim:
 
     `failures` is how many attempts before this one count towards the retries, `fingerprint` the cause of the
     last one if it ran on the same input. `session_id` is the session of the last one where it goes on, and
-    `follow_up` is then said to it instead of `prompt`.
+    `follow_up` is then said to it instead of `prompt`. `nudge` is what a person says to this attempt.
     """
 
     attempt_id: int
@@ -35,6 +35,8 @@ class Claim:
     fingerprint: str | None = None
     session_id: str | None = None
     follow_up: str | None = None
+    recipe_version: int = 0
+    nudge: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,11 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """How an attempt ended, and what becomes of its unit."""
+    """How an attempt ended, and what becomes of its unit.
+
+    `sameness` is equal for units with the same output, where no two should have it. `hold` is why no other
+    unit of the job can do better.
+    """
 
     claim: Claim
     outcome: Outcome
@@ -61,6 +67,8 @@ class Finished:
     failures: int = 0
     not_before: float | None = None
     fingerprint: str | None = None
+    sameness: str | None = None
+    hold: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,3 +77,4 @@ class Orders:
 
     desired: Desired
     workers: int
+    recipe_version: int

@@ -276,6 +276,6 @@ def _stamps(new: JobStatus) -> dict[str, Any]:
         return {**rested, "finished_at": now()}
     if new is JobStatus.PAUSED:
         return rested
-    if new is JobStatus.TESTING:
-        return {"desired": Desired.RUN}
+    if new in (JobStatus.TESTING, JobStatus.CREATED):
+        return {"desired": Desired.RUN, "pilot_id": None}
     return {}

@@ -5,15 +5,17 @@ Plain SQL, because this is where the time of a batch of short units goes; the ta
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from itertools import chain, islice
 from typing import Any
 
 from abp_tui.domain.failure import BACKOFF_CAP_S
+from abp_tui.domain.follow_up import nudged
 from abp_tui.domain.model import Event
 from abp_tui.domain.status import (
     Desired,
@@ -30,13 +32,14 @@ from abp_tui.store.gates import GateRows
 from abp_tui.store.questions import QuestionRows
 from abp_tui.store.records import load, now
 from abp_tui.store.rows import WORDS_CAP, attempt_row, cut, event_row, name, unit_row
-from abp_tui.store.sessions import left_session
+from abp_tui.store.sameness import Sameness
+from abp_tui.store.sessions import last_session, left_session
 from abp_tui.store.tables import WORKED_UNTIL
 from abp_tui.store.tally import Tally, counted_as
 
 BUSY_TIMEOUT_MS = 1000  # short, because its executor has more to do than to wait
 # Rows hold plain str and int: for a value of any other class sqlite3 looks for an adapter, each time.
-BULK_ROWS = 500  # of 16 values at most: SQLite binds 32,766
+BULK_ROWS = 500  # of 17 values at most: SQLite binds 32,766
 
 _FENCE = (
     "UPDATE job SET change = change + 1, beat = beat + 1, beat_at = ?, beat_clock = ? "
@@ -45,7 +48,7 @@ _FENCE = (
 _UNIT = (
     "SELECT seq, payload, attempts, failures, CASE WHEN fingerprint IS NOT NULL AND ? = "
     "(SELECT recipe_version FROM attempt a WHERE a.job_id = unit.job_id AND a.seq = unit.seq "
-    "AND a.number = unit.attempts) THEN fingerprint END FROM unit"
+    "AND a.number = unit.attempts) THEN fingerprint END, nudge FROM unit"
 )
 _DUE = (
     f"{_UNIT} INDEXED BY unit_due WHERE job_id = ? AND (not_before <= ? OR not_before > ?) "
@@ -55,6 +58,10 @@ _FRESH = (
     f"{_UNIT} INDEXED BY unitrow_job_id_status_seq WHERE job_id = ? AND status = 'PENDING' "
     "AND not_before IS NULL AND kind = 'item' "
     "ORDER BY seq LIMIT ?"
+)
+_AMONG = (
+    f"{_UNIT} WHERE job_id = ? AND seq IN (SELECT value FROM json_each(?)) AND status = 'PENDING' "
+    "AND (not_before IS NULL OR not_before <= ? OR not_before > ?) ORDER BY seq LIMIT ?"
 )
 _ONE = f"{_UNIT} WHERE job_id = ? AND seq = ? AND status = 'PENDING'"
 _TAKE = (
@@ -82,8 +89,8 @@ _END_UNIT = (
     "output = e.column7, result = e.column8, error = e.column9, failure_kind = e.column10, "
     "fingerprint = e.column11, session_id = coalesce(e.column12, session_id), "
     "cost_usd = CASE WHEN e.column13 IS NULL THEN cost_usd ELSE coalesce(cost_usd, 0) + e.column13 END, "
-    "duration_s = e.column14, changed = e.column15 FROM (VALUES {rows}) AS e "
-    "WHERE unit.job_id = e.column16 AND unit.seq = e.column1 AND unit.status = 'PROCESSING' "
+    "duration_s = e.column14, sameness = e.column15, changed = e.column16 FROM (VALUES {rows}) AS e "
+    "WHERE unit.job_id = e.column17 AND unit.seq = e.column1 AND unit.status = 'PROCESSING' "
     "AND unit.attempts = e.column2 RETURNING unit.seq"
 )
 
@@ -167,6 +174,22 @@ class Journal:
         rows = self._rows(_ONE, recipe_version, self._job_id, seq)
         return next(iter(self._take(rows, purpose, recipe_version, render, go_on)), None)
 
+    def claim_among(
+        self, seqs: Sequence[int], limit: int, purpose: Purpose, recipe_version: int, render: Render
+    ) -> list[Claim]:
+        """Take up to `limit` of these units, as `claim` does, if they wait and not for their backoff."""
+        at = now()
+        values = (recipe_version, self._job_id, json.dumps(list(seqs)), at, at + BACKOFF_CAP_S, limit)
+        return self._take(self._rows(_AMONG, *values), purpose, recipe_version, render, None)
+
+    def waiting_among(self, seqs: Sequence[int]) -> int:
+        """How many of these units wait."""
+        query = (
+            "SELECT count(*) FROM json_each(?) s JOIN unit u ON u.job_id = ? AND u.seq = s.value "
+            "WHERE u.status = 'PENDING'"
+        )
+        return int(self._rows(query, json.dumps(list(seqs)), self._job_id)[0][0])
+
     def next_due(self) -> float | None:
         """When the earliest backoff ends, in seconds since the epoch; None if no unit is in one.
 
@@ -223,6 +246,7 @@ class Journal:
         ends = list(ends)
         done = {row[0] for row in self._bulk(_END_ATTEMPT, [attempt_row(end) for end in ends])}
         recorded = [end for end in ends if end.claim.attempt_id in done]
+        recorded = Sameness(self._connection, self._job_id, self._change, self._tally).judged(recorded)
         by_seq = {end.claim.seq: end for end in recorded}
         rows = [(*unit_row(end), self._change, self._job_id) for end in recorded]
         for (seq,) in self._bulk(_END_UNIT, rows):
@@ -239,9 +263,9 @@ class Journal:
 
     def orders_now(self) -> Orders:
         """What the faces ask for, read outside a transaction."""
-        query = "SELECT desired, desired_workers FROM job WHERE id = ?"
-        desired, workers = self._rows(query, self._job_id)[0]
-        return Orders(Desired(desired), workers)
+        query = "SELECT desired, desired_workers, recipe_version FROM job WHERE id = ?"
+        desired, workers, version = self._rows(query, self._job_id)[0]
+        return Orders(Desired(desired), workers, version)
 
     def ends_asked(self) -> list[int]:
         """The running attempts that a person wants ended."""
@@ -272,8 +296,16 @@ class Journal:
         name, old = self._rows("SELECT name, status FROM job WHERE id = ?", self._job_id)[0]
         check_job_step(name, JobStatus(old), status)
         self.log(said)
-        query = "UPDATE job SET status = ?, desired = 'run', pause_reason = NULL WHERE id = ?"
+        query = (
+            "UPDATE job SET status = ?, desired = 'run', pause_reason = NULL, pilot_id = NULL WHERE id = ?"
+        )
         self._connection.execute(query, (status, self._job_id))
+
+    def begin_pilot(self, pilot_id: int, said: str) -> None:
+        """Say that a job under test is at this pilot now; `said` goes to its log."""
+        self.log(said)
+        query = "UPDATE job SET pilot_id = ?, desired = 'run', pause_reason = NULL WHERE id = ?"
+        self._connection.execute(query, (pilot_id, self._job_id))
 
     def wait_for(self, what: str | None) -> None:
         """Say what the running job waits for before it claims more, or None that it goes on."""
@@ -351,7 +383,9 @@ class Journal:
         if not rows:
             return []
         first = self._next_attempt_id()
-        claims = [self._claimed(first + n, row, purpose, load(row[1]), render) for n, row in enumerate(rows)]
+        claims = [
+            self._claimed(first + n, row, purpose, recipe_version, render) for n, row in enumerate(rows)
+        ]
         if go_on is not None:
             claims = [self._going_on(claim, recipe_version, go_on) for claim in claims]
         fixed = (str(purpose), recipe_version, self._executor, self._host, self._boot_id, "RUNNING")
@@ -373,15 +407,31 @@ class Journal:
         attempt_id: int,
         row: tuple[Any, ...],
         purpose: Purpose,
-        payload: Mapping[str, Any],
+        recipe_version: int,
         render: Render,
     ) -> Claim:
-        seq, _, attempts, failures, fingerprint = row
-        prompt, at = render(payload), now()
-        return Claim(attempt_id, seq, attempts + 1, failures, purpose, payload, prompt, at, fingerprint)
+        seq, payload_json, attempts, failures, fingerprint, nudge = row
+        payload = load(payload_json)
+        prompt = render(payload)
+        return Claim(
+            attempt_id,
+            seq,
+            attempts + 1,
+            failures,
+            purpose,
+            payload,
+            prompt if nudge is None else nudged(prompt, nudge),
+            now(),
+            fingerprint,
+            nudge=nudge,
+            recipe_version=recipe_version,
+        )
 
     def _going_on(self, claim: Claim, recipe_version: int, go_on: GoOn) -> Claim:
         """The claim with the session of the attempt before it, where that can be gone on with."""
+        if claim.nudge is not None:
+            session_id = last_session(self._connection, self._job_id, claim.seq, self._host)
+            return replace(claim, session_id=session_id, follow_up=claim.nudge if session_id else None)
         before = (self._job_id, claim.seq, claim.number - 1, recipe_version, self._host)
         left = left_session(self._connection, *before) if claim.number > 1 else None
         if left is None:

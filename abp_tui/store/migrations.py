@@ -14,7 +14,7 @@ from peewee import SchemaManager, SqliteDatabase
 from abp_tui.domain.model import Lease
 from abp_tui.errors import StoreError
 from abp_tui.liveness import Liveness, judge
-from abp_tui.store.tables import CAUSE_INDEX, EXTRA_INDEXES, TABLES, Meta
+from abp_tui.store.tables import CAUSE_INDEX, EXTRA_INDEXES, SAME_INDEX, TABLES, MarkRow, Meta, PilotRow
 
 Migration = Callable[[SqliteDatabase], None]
 
@@ -68,6 +68,20 @@ def add_placement(db: SqliteDatabase) -> None:
     db.execute_sql("ALTER TABLE job ADD COLUMN placement TEXT")
 
 
+def add_sameness_and_nudges(db: SqliteDatabase) -> None:
+    """Version 8: units with the same output are found, and what a person says to the next attempt is kept."""
+    db.execute_sql("ALTER TABLE unit ADD COLUMN sameness TEXT")
+    db.execute_sql("ALTER TABLE unit ADD COLUMN nudge TEXT")
+    db.execute_sql(SAME_INDEX)
+
+
+def add_pilots(db: SqliteDatabase) -> None:
+    """Version 9: pilots, what a person thinks of their attempts, and which pilot a job is at."""
+    db.execute_sql("ALTER TABLE job ADD COLUMN pilot_id INTEGER")
+    for table in (PilotRow, MarkRow):
+        SchemaManager(table, db).create_all(safe=False)
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     create_tables,
     add_breaker_and_waiting,
@@ -76,6 +90,8 @@ MIGRATIONS: tuple[Migration, ...] = (
     add_time_worked,
     hold_jobs_of_clients,
     add_placement,
+    add_sameness_and_nudges,
+    add_pilots,
 )
 
 

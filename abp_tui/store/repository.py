@@ -17,6 +17,7 @@ from abp_tui.store.gates import Gates
 from abp_tui.store.jobs import Jobs
 from abp_tui.store.leases import Leases
 from abp_tui.store.logs import Logs
+from abp_tui.store.pilots import Pilots
 from abp_tui.store.questions import Questions
 from abp_tui.store.recipes import Recipes
 from abp_tui.store.tables import Meta
@@ -40,6 +41,7 @@ class Repository:
         self.units = Units(self.database)
         self.causes = Causes(self.database)
         self.attempts = Attempts(self.database)
+        self.pilots = Pilots(self.database)
         self.leases = Leases(self.database)
         self.logs = Logs(self.database)
         self.check = Check(self.database)

@@ -47,6 +47,7 @@ def unit_row(end: Finished) -> tuple[Any, ...]:
         name(outcome.session_id),
         outcome.usage.cost_usd,
         end.ended_at - claim.started_at,
+        end.sameness,
     )
 
 

@@ -22,6 +22,13 @@ _LEFT = (
 )
 
 
+# What a person wants said to it may well be said after an edit, a test, or an end that seemed good.
+_LAST = (
+    "SELECT session_id FROM attempt WHERE job_id = ? AND seq = ? AND session_id IS NOT NULL AND host = ? "
+    "AND status <> 'RUNNING' ORDER BY number DESC LIMIT 1"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class LeftSession:
     """A session that can be gone on with, and how its attempt failed; None where it was broken off."""
@@ -41,3 +48,9 @@ def left_session(
     session_id, status, kind, error = row
     failed = status == AttemptStatus.FAILED
     return LeftSession(session_id, FailureKind(kind) if failed else None, error or "" if failed else "")
+
+
+def last_session(connection: sqlite3.Connection, job_id: int, seq: int, host: str) -> str | None:
+    """The newest session of a unit on this host, however its attempt ended; None where there was none."""
+    row = connection.execute(_LAST, (job_id, seq, host)).fetchone()
+    return None if row is None else str(row[0])

@@ -52,6 +52,7 @@ class JobRow(Model):
     budget_usd = DoubleField(null=True)
     post_prompt = TextField(null=True)
     recipe_version = IntegerField(constraints=[SQL("DEFAULT 1")])
+    pilot_id = IntegerField(null=True)
 
     total = IntegerField(constraints=ZERO)
     pending = IntegerField(constraints=ZERO)
@@ -132,7 +133,9 @@ class UnitRow(Model):
     cost_usd = DoubleField(null=True)
     duration_s = DoubleField(null=True)
     changed = IntegerField(null=True)
+    sameness = TextField(null=True)
     error = TextField(null=True)
+    nudge = TextField(null=True)
     payload = TextField()
     output = TextField(null=True)
     result = TextField(null=True)
@@ -265,6 +268,31 @@ class QuestionRow(Model):
         table_name = "question"
 
 
+class PilotRow(Model):
+    """A sample of a job's units, drawn to be run before the rest."""
+
+    id = AutoIncrementField()
+    job = ForeignKeyField(JobRow, on_delete="CASCADE")
+    recipe_version = IntegerField()
+    sample = TextField()
+    after_attempt = IntegerField()
+    created_at = DoubleField()
+
+    class Meta:
+        table_name = "pilot"
+
+
+class MarkRow(Model):
+    """What a person thinks of an attempt of a pilot."""
+
+    attempt = ForeignKeyField(AttemptRow, on_delete="CASCADE", primary_key=True)
+    mark = TextField()
+    at = DoubleField()
+
+    class Meta:
+        table_name = "mark"
+
+
 TABLES: tuple[type[Model], ...] = (
     Meta,
     JobRow,
@@ -277,6 +305,8 @@ TABLES: tuple[type[Model], ...] = (
     GateRow,
     ApprovalRow,
     QuestionRow,
+    PilotRow,
+    MarkRow,
 )
 
 # SQLite takes a partial index only for a query that has its very words, not bound values.
@@ -284,10 +314,13 @@ DOUBTFUL = "verdict IN ('suspect', 'blocked')"
 ENDED_BADLY = f"status = 'FAILED' OR {DOUBTFUL}"
 CAUSE_INDEX = f"CREATE INDEX unit_cause ON unit (job_id, fingerprint, status, verdict) WHERE {ENDED_BADLY}"
 
+SAME_INDEX = "CREATE INDEX unit_same ON unit (job_id, sameness) WHERE sameness IS NOT NULL"
+
 # What Peewee's field options can't say: partial indexes.
 EXTRA_INDEXES = (
     "CREATE INDEX unit_due ON unit (job_id, not_before) WHERE not_before IS NOT NULL",
     "CREATE INDEX unit_changed ON unit (job_id, changed) WHERE changed IS NOT NULL",
     "CREATE INDEX attempt_running ON attempt (job_id) WHERE status = 'RUNNING'",
     CAUSE_INDEX,
+    SAME_INDEX,
 )

@@ -10,11 +10,12 @@ from typing import Any
 
 from peewee import SQL, SqliteDatabase, fn
 
+from abp_tui.domain.failure import FailureKind, fingerprint
 from abp_tui.domain.model import UnitLine, WorkUnit
 from abp_tui.domain.status import UnitKind, UnitStatus, Verdict, check_unit_step
 from abp_tui.errors import IllegalTransition, NotFound
 from abp_tui.store.database import Database
-from abp_tui.store.records import load, unit_from
+from abp_tui.store.records import load, storable, unit_from
 from abp_tui.store.tables import DOUBTFUL, AttemptRow, JobRow, UnitRow
 from abp_tui.store.tally import Tally, counted_as
 
@@ -38,6 +39,11 @@ _CHANGED = "SELECT seq FROM unit INDEXED BY unit_changed WHERE job_id = ? AND ch
 _HOST = SQL(
     "(SELECT host FROM attempt a WHERE a.job_id = t1.job_id AND a.seq = t1.seq AND a.number = t1.attempts)"
 ).alias("host")
+_MADE_BY = SQL(
+    "(SELECT a.recipe_version FROM attempt a WHERE a.job_id = t1.job_id AND a.seq = t1.seq "
+    "AND a.number = t1.attempts AND t1.status IN ('COMPLETED', 'FAILED'))"
+).alias("made_by")
+
 _LINE = (
     UnitRow.seq,
     UnitRow.key,
@@ -61,7 +67,9 @@ class Units:
 
     def get(self, job_id: int, seq: int) -> WorkUnit:
         """One unit, whole; raises `NotFound`."""
-        if row := self._db.row(UnitRow.select(UnitRow, _HOST).where(_of(job_id) & (UnitRow.seq == seq))):
+        if row := self._db.row(
+            UnitRow.select(UnitRow, _HOST, _MADE_BY).where(_of(job_id) & (UnitRow.seq == seq))
+        ):
             return unit_from(row)
         raise NotFound(f"job j{job_id} has no unit {seq}", "see `abp units`")
 
@@ -73,7 +81,7 @@ class Units:
             where = _items(job_id) & (UnitRow.seq > after)
         else:
             where = _of(job_id) & _among(_in_order(_OF_STATUS, job_id, after, job_id, status, limit))
-        query = UnitRow.select(UnitRow, _HOST).where(where).order_by(UnitRow.seq).limit(limit)
+        query = UnitRow.select(UnitRow, _HOST, _MADE_BY).where(where).order_by(UnitRow.seq).limit(limit)
         return [unit_from(row) for row in self._db.rows(query)]
 
     def stream(self, job_id: int, *, state: str | None = None, chunk: int = STREAMED) -> Iterator[WorkUnit]:
@@ -82,7 +90,7 @@ class Units:
         Each page is as it is at its moment, so that no reader holds the database's log back.
         """
         after = -1
-        while page := self._db.some(_next_items(job_id, state, after, chunk, (UnitRow, _HOST))):
+        while page := self._db.some(_next_items(job_id, state, after, chunk, (UnitRow, _HOST, _MADE_BY))):
             yield from map(unit_from, page)
             after = page[-1]["seq"]
 
@@ -161,7 +169,7 @@ class Units:
 
     def synthesis(self, job_id: int) -> WorkUnit | None:
         """The unit of the synthesis step, if the job has one."""
-        query = UnitRow.select(UnitRow, _HOST).join(
+        query = UnitRow.select(UnitRow, _HOST, _MADE_BY).join(
             JobRow, on=(JobRow.id == UnitRow.job) & (JobRow.total == UnitRow.seq)
         )
         row = self._db.row(query.where(_of(job_id) & (UnitRow.kind == UnitKind.POST)))
@@ -175,21 +183,35 @@ class Units:
             JobRow.update(change=JobRow.change + 1).where(JobRow.id == job_id).execute(db)
         return bool(asked)
 
-    def put_back(self, job_id: int, seqs: Sequence[int]) -> int:
+    def put_back(self, job_id: int, seqs: Sequence[int], nudge: str | None = None) -> int:
         """Make ended units wait again, their attempts kept; returns how many.
 
+        `nudge` is said to the next attempt of each, in the session of the last one where that can go on.
         The synthesis step follows the items: what it was made of is no longer so.
         Raises `IllegalTransition`, with nothing changed in that chunk, for a unit that has not ended.
         """
         done = 0
         for start in range(0, len(seqs), CHUNK):
             with self._db.writing() as db:
-                done += _put_back(db, job_id, seqs[start : start + CHUNK])
+                done += _put_back(db, job_id, seqs[start : start + CHUNK], nudge)
+        return done
+
+    def doubt(self, job_id: int, seqs: Sequence[int], why: str) -> int:
+        """Make completed units that are good suspect, because a person is in doubt; returns how many."""
+        done = 0
+        for start in range(0, len(seqs), CHUNK):
+            with self._db.writing() as db:
+                done += _doubt(db, job_id, seqs[start : start + CHUNK], why)
         return done
 
     def _lines(self, where: Any, limit: int) -> list[UnitLine]:
         query = UnitRow.select(*_LINE).where(where).order_by(UnitRow.seq).limit(limit)
         return [UnitLine(**row) for row in self._db.rows(query)]
+
+
+_CLEARED = (
+    "verdict not_before output result error failure_kind fingerprint session_id duration_s sameness nudge"
+).split()
 
 
 def _of(job_id: int) -> Any:
@@ -235,7 +257,22 @@ def _among_piece(seqs: Sequence[int]) -> tuple[str, tuple[int, ...]]:
     return f"seq IN ({','.join('?' * len(seqs))})", tuple(seqs)
 
 
-def _put_back(db: SqliteDatabase, job_id: int, seqs: Sequence[int]) -> int:
+def _doubt(db: SqliteDatabase, job_id: int, seqs: Sequence[int], why: str) -> int:
+    JobRow.update(change=JobRow.change + 1).where(JobRow.id == job_id).execute(db)
+    job = JobRow.select().where(JobRow.id == job_id).bind(db).get()
+    tally = Tally(job.bucket_width)
+    good = (UnitRow.status == UnitStatus.COMPLETED) & fn.coalesce(UnitRow.verdict, "ok").in_(["ok"])
+    which = _of(job_id) & UnitRow.seq.in_(list(seqs)) & good
+    for row in UnitRow.select(UnitRow.seq).where(which).bind(db).dicts():
+        tally.move(row["seq"], "completed", "suspect")
+    cause = {"error": why, "fingerprint": fingerprint(FailureKind.BAD_OUTPUT, why)}
+    values = {"verdict": Verdict.SUSPECT, "changed": job.change, **cause}
+    touched = int(UnitRow.update(values).where(which).execute(db))
+    tally.write(db.connection(), job_id)
+    return touched
+
+
+def _put_back(db: SqliteDatabase, job_id: int, seqs: Sequence[int], nudge: str | None) -> int:
     JobRow.update(change=JobRow.change + 1).where(JobRow.id == job_id).execute(db)
     job = JobRow.select().where(JobRow.id == job_id).bind(db).get()
     tally = Tally(job.bucket_width)
@@ -256,10 +293,12 @@ def _put_back(db: SqliteDatabase, job_id: int, seqs: Sequence[int]) -> int:
         verdict = Verdict(row["verdict"]) if row["verdict"] else None
         if row["kind"] == UnitKind.ITEM:
             tally.move(row["seq"], counted_as(status, verdict), "pending")
-    cleared = dict.fromkeys(
-        "verdict not_before output result error failure_kind fingerprint session_id duration_s".split()
+    done = UnitRow.update(
+        {**dict.fromkeys(_CLEARED), "status": UnitStatus.PENDING, "failures": 0, "changed": job.change}
     )
-    done = UnitRow.update({**cleared, "status": UnitStatus.PENDING, "failures": 0, "changed": job.change})
     touched = int(done.where(which).execute(db))
+    if nudge is not None:
+        items = _items(job_id) & UnitRow.seq.in_(list(seqs))
+        UnitRow.update(nudge=storable(nudge)).where(items).execute(db)
     tally.write(db.connection(), job_id)
     return touched

@@ -17,7 +17,7 @@ from textual.screen import Screen
 from textual.worker import Worker, WorkerState
 
 from abp_tui.domain.status import JobStatus, Occasion, Phase
-from abp_tui.errors import AbpError
+from abp_tui.errors import AbpError, EditConflict
 from abp_tui.feed import Feed, Snapshot
 from abp_tui.orchestrator import Orchestrator
 from abp_tui.terminal import attention, speaks_utf8
@@ -34,6 +34,8 @@ from abp_tui.tui.type_ahead import Follower, TypeAhead
 from abp_tui.tui.widgets.figures import count
 from abp_tui.tui.widgets.text import one_line
 from abp_tui.views import JobView
+
+DIFFERENCE_SHOWN = 12  # lines of what somebody else has edited
 
 
 class AbpApp(App[None]):
@@ -157,7 +159,10 @@ class AbpApp(App[None]):
         error = event.worker.error
         if event.state is not WorkerState.ERROR or error is None:
             return
-        if isinstance(error, AbpError):
+        if isinstance(error, EditConflict):
+            shown = [one_line(line, 100) for line in (str(error), *error.difference[:DIFFERENCE_SHOWN])]
+            self.notify("\n".join(shown), severity="error", markup=False, timeout=20)
+        elif isinstance(error, AbpError):
             self.notify(one_line(str(error)), severity="error", markup=False, timeout=8)
         else:
             words = one_line(f"unexpected {type(error).__name__}: {error}")
@@ -193,6 +198,12 @@ class AbpApp(App[None]):
         for screen in self.screen_stack:
             if isinstance(screen, JobsScreen):
                 screen.point_at(job_id)
+
+    def open_versions(self, job_id: int) -> None:
+        """Show the versions of a job's recipe."""
+        from abp_tui.tui.screens.versions import VersionsScreen
+
+        self.push_screen(VersionsScreen(job_id))
 
     def _open(self, screen: AbpScreen, instead: bool) -> None:
         if instead:

@@ -73,7 +73,15 @@ def _in_review(job: JobView) -> bool:
 
 
 def _being_tested(job: JobView) -> bool:
-    return job.phase is Phase.TESTING
+    return job.phase in (Phase.TESTING, Phase.PILOT)
+
+
+def _piloted(job: JobView) -> bool:
+    return job.phase is Phase.REVIEW or job.pilot_id is not None
+
+
+def _at_pilot(job: JobView) -> bool:
+    return job.phase is Phase.PILOT
 
 
 def _asks(job: JobView) -> bool:
@@ -147,7 +155,24 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "review.edit", "e", "Edit", "Edit the prompt and test the same unit again", "edit", when=_testable
     ),
+    Command(
+        "review.permit",
+        "i",
+        "Permit",
+        "Allow what the agent was denied, and test the same unit again",
+        "permit",
+        when=_in_review,
+    ),
     Command("review.other", "t", "Other unit", "Test the next unit that waits", "other", when=_testable),
+    Command(
+        "review.pilot",
+        "p",
+        "Pilot",
+        "Run a sample before the rest, or look at the one that was run",
+        "pilot",
+        when=_piloted,
+    ),
+    Command("review.versions", "v", "Versions", "Compare versions of the prompt", "versions", False),
     Command("review.cancel", "c", "Cancel", "End the running test", "cancel", when=_being_tested),
     *(
         Command(
@@ -207,6 +232,39 @@ COMMANDS: tuple[Command, ...] = (
     Command("review.raw", "m", "Raw", "Show the output as it came, or as Markdown or JSON", "raw", False),
     Command("review.copy", "y", "Copy", "Copy what the tab shows to the clipboard", "copy", False),
     Command("review.save", "s", "Save", "Save what the tab shows to a file", "save", False),
+    Command("pilot.open", "enter", "Open", "Open the unit under the cursor", "open"),
+    Command("pilot.pass", "p", "Pass", "Mark the unit: it is good", "mark('pass')", when=_tested),
+    Command(
+        "pilot.doubtful",
+        "d",
+        "Doubtful",
+        "Mark the unit: keep it as suspect",
+        "mark('doubtful')",
+        when=_tested,
+    ),
+    Command("pilot.fail", "f", "Fail", "Mark the unit: run it again", "mark('fail')", when=_tested),
+    Command("pilot.approve", "a", "Approve", "Let the rest run", "approve", when=_in_review),
+    Command(
+        "pilot.budget",
+        "b",
+        "With budget",
+        "Let the rest run, up to the quote's cost",
+        "budget",
+        when=_in_review,
+    ),
+    Command("pilot.reject", "r", "Reject", "Put all units back and run nothing", "reject", when=_in_review),
+    Command("pilot.more", "n", "More", "Run another sample", "more", when=_in_review),
+    Command("pilot.versions", "v", "Versions", "Compare versions of the prompt", "versions", False),
+    Command("pilot.cancel", "c", "Cancel", "End the running pilot", "cancel", when=_at_pilot),
+    Command("versions.open", "enter", "Open", "Open the unit under the cursor", "open"),
+    Command("versions.older", "left_square_bracket", "Older", "Compare the version before", "pick(-1)"),
+    Command("versions.newer", "right_square_bracket", "Newer", "Compare the version after", "pick(1)"),
+    Command("versions.recipe", "d", "Recipes", "What differs in the versions, or in their answers", "recipe"),
+    Command(
+        "versions.use", "u", "Use it", "Make the older version the current one again", "use", when=_open_ended
+    ),
+    Command("sample.run", "enter", "Run", "Run the sample", "run"),
+    Command("sample.no", "escape", "Cancel", "Run nothing", "dismiss", priority=True),
     Command(
         "progress.pause", "space", "Pause", "Let running units finish, start no more", "pause", when=_runs
     ),
@@ -270,6 +328,32 @@ COMMANDS: tuple[Command, ...] = (
     Command("progress.cell_right", "right", "Next cell", "To the next cell of the map", "cell(1)", False),
     Command("progress.cell_left", "left", "Cell before", "To the cell before on the map", "cell(-1)", False),
     Command("failures.open", "enter", "Open", "Open the first unit of this cause", "open"),
+    Command("failures.edit", "e", "Prompt", "Edit the prompt: a new version", "edit", when=_retryable),
+    Command(
+        "failures.permit",
+        "i",
+        "Permit",
+        "Allow what the agents were denied, rule by rule",
+        "permit",
+        when=_retryable,
+    ),
+    Command("failures.timer", "T", "Timer", "Change a timer: a new version", "timer", False, when=_retryable),
+    Command(
+        "failures.nudge",
+        "n",
+        "Nudge",
+        "Go on with the sessions of this cause, with words of yours",
+        "nudge",
+        when=_retryable,
+    ),
+    Command(
+        "failures.try",
+        "t",
+        "Try one",
+        "Run one unit of this cause again, and look at it",
+        "try_first",
+        when=_retryable,
+    ),
     Command(
         "failures.retry_cause",
         "r",
@@ -306,6 +390,16 @@ COMMANDS: tuple[Command, ...] = (
         "edit.save", "ctrl+s", "Save and test", "Save a new version and test with it", "save", priority=True
     ),
     Command("edit.cancel", "escape", "Cancel", "Leave the prompt as it is", "dismiss", priority=True),
+    Command("version.save", "ctrl+s", "Save", "Save a new version of the prompt", "save", priority=True),
+    Command("version.cancel", "escape", "Cancel", "Leave the prompt as it is", "dismiss", priority=True),
+    Command("ask.give", "enter", "Do it", "Take what is written", "give"),
+    Command("ask.cancel", "escape", "Leave it", "Change nothing", "dismiss", priority=True),
+    *(
+        Command(f"permit.rule_{n}", str(n), f"Rule {n}", f"Allow rule {n}, or not", f"allow({n})")
+        for n in range(1, 10)
+    ),
+    Command("permit.save", "enter", "Allow these", "Save the rules that are allowed", "save"),
+    Command("permit.cancel", "escape,q", "Nothing", "Allow nothing", "dismiss"),
     Command("confirm.yes", "y", "Yes", "Do it", "answer(True)"),
     Command("confirm.no", "n,escape,q", "No", "Leave it", "answer(False)"),
     Command("approval.yes", "y", "Run it", "Let exactly this code run", "answer(True)"),
@@ -327,15 +421,18 @@ SCOPES = {
     "jobs": "Jobs",
     "new": "New job",
     "review": "Test review",
+    "pilot": "Pilot",
+    "versions": "Versions",
     "progress": "Progress",
     "failures": "Failures",
     "unit": "Unit",
     "edit": "Edit the prompt",
+    "ask": "Ask for a pilot",
     "lists": "Lists and texts",
     "screen": "Everywhere",
     "app": "Everywhere",
 }
-DIALOGS = frozenset({"edit", "confirm", "approval", "help"})
+DIALOGS = frozenset({"edit", "version", "ask", "sample", "permit", "confirm", "approval", "help"})
 SHARED = frozenset({"lists", "screen", "app"})
 """Scopes whose commands are at hand on every screen, beside the screen's own."""
 

@@ -44,7 +44,10 @@ class Verbs:
         return make_worker(name or "claude", options)
 
     def _require_worker(self, job: Job) -> None:
-        """Raise `WorkerUnavailable` where the job's agent is not on this machine."""
+        """Raise `WorkerUnavailable` where the job's agent, or the program of a check, is not here."""
+        from abp_tui.execution.checks import require_checks
+
+        require_checks(job.recipe.checks, job.cwd)
         if self._worker is None:
             make_worker(job.worker, job.recipe.worker_options).require()
 
@@ -75,8 +78,9 @@ class Verbs:
 
     def _refuse_while_testing(self, job: Job, what: str) -> None:
         if lease_lives(job):
+            trial = "test" if job.pilot_id is None else "pilot"
             raise IllegalTransition(
-                f"the test of job {job.name} still runs and can't be {what} yet", "wait for it, or stop it"
+                f"the {trial} of job {job.name} still runs and can't be {what} yet", "wait for it, or stop it"
             )
 
     def _recover(self, job: Job) -> None:
@@ -96,11 +100,14 @@ class Verbs:
         job = self.repository.jobs.move(job.id, JobStatus.RUNNING, expect=job.status, said=said)
         return self._launch_or_pause(job)
 
-    def _launch_or_pause(self, job: Job) -> Job:
-        """Start the executor of a job just made RUNNING; where that fails it is PAUSED, saying why."""
+    def _launch_or_pause(self, job: Job, only: int | None = None) -> Job:
+        """Start the executor of a job just made RUNNING; where that fails it is PAUSED, saying why.
+
+        With `only` it runs this unit and no other.
+        """
         try:
             self._try_login(job)
-            return self._launch(job)
+            return self._launch(job, only=only)
         except AbpError as error:
             reason = error.message
             self.repository.jobs.move(job.id, JobStatus.PAUSED, pause_reason=reason, said=f"paused: {reason}")
@@ -115,7 +122,7 @@ class Verbs:
         for scope in {gate_scope(worker), *([job.gate.scope] if job.gate else [])}:
             self.repository.gates.ask(scope, login_only=True)
 
-    def _launch(self, job: Job, *, force: bool = False) -> Job:
+    def _launch(self, job: Job, *, force: bool = False, only: int | None = None) -> Job:
         if self._worker is not None:
             return job
         from abp_tui.execution.engines.choice import require
@@ -125,7 +132,7 @@ class Verbs:
             self.repository.jobs.place(job.id, self.settings.placement)
             job = self.repository.jobs.get(job.id)
         require(job.placement)
-        return launch_executor(self.repository, job, force=force)
+        return launch_executor(self.repository, job, only_seq=only, force=force)
 
     def _ask(self, job: Job, desired: Desired) -> Job:
         self.repository.jobs.ask(job.id, desired=desired)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from abp_tui.creation import (
     prompt,
     with_timers,
 )
+from abp_tui.domain.check import plain, read_checks
 from abp_tui.domain.model import Job
 from abp_tui.domain.prompt import PromptTemplate, synthesis_prompt
 from abp_tui.domain.structured import Schema
@@ -50,14 +51,15 @@ class Making(Verbs):
         budget_usd: float | None = None,
         output_schema: Mapping[str, Any] | None = None,
         post_processing_prompt: str | None = None,
+        checks: Sequence[Mapping[str, Any]] = (),
         cwd: str | Path | None = None,
     ) -> Plan:
         """Build what a job is made of and write nothing; raises `NotFound` or `InvalidInput`.
 
         `timeout` is the longest that one attempt may take, in seconds; `timers` sets that and others by their
         names in `Timers`. `output_schema` is a JSON schema, as `model_json_schema()` of a pydantic model is
-        one. `cwd` is where the agents run, by default this process's folder. What is left out comes from the
-        settings.
+        one. `checks` is what each outcome is checked for, as `domain.check` has them. `cwd` is where the
+        agents run, by default this process's folder. What is left out comes from the settings.
         """
         agent = self._build_worker(worker, worker_options or {})
         total_s = self.settings.timeout_s if timeout is None else float(timeout)
@@ -84,6 +86,7 @@ class Making(Verbs):
             budget_usd=budget_usd,
             output_schema=output_schema,
             post_processing_prompt=_synthesis_prompt(post_processing_prompt),
+            checks=plain(read_checks(checks)),
         )
 
     def _held(self, source: Enumerator[Any], agent: Worker[Any], folder: str) -> tuple[str, ...]:
@@ -170,6 +173,7 @@ class Making(Verbs):
         budget_usd: float | None = None,
         output_schema: Mapping[str, Any] | None = None,
         post_processing_prompt: str | None = None,
+        checks: Sequence[Mapping[str, Any]] = (),
         cwd: str | Path | None = None,
     ) -> Job:
         """`plan` and `create_planned` in one: returns the job with its prompt and counts."""
@@ -189,6 +193,7 @@ class Making(Verbs):
             budget_usd=budget_usd,
             output_schema=output_schema,
             post_processing_prompt=post_processing_prompt,
+            checks=checks,
             cwd=cwd,
         )
         return self.create_planned(plan)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from abp_tui.creation import check_limits, with_timers
-from abp_tui.domain.model import Cause, Job, Placement, WorkUnit
+from abp_tui.creation import check_limits
+from abp_tui.domain.model import Job, Placement, WorkUnit
 from abp_tui.domain.status import Desired, JobStatus, UnitStatus
-from abp_tui.errors import IllegalTransition, InvalidInput, LeaseHeld, NotFound
+from abp_tui.errors import IllegalTransition, InvalidInput, LeaseHeld
 from abp_tui.execution.engines.choice import require
 from abp_tui.execution.lease import lease_lives
 from abp_tui.liveness import Liveness, judge
-from abp_tui.plugins import suggest
 from abp_tui.settings import Settings
 from abp_tui.verbs.base import Ref, Verbs, next_step
 from abp_tui.words import counted
@@ -121,30 +120,22 @@ class Steering(Verbs):
         )
         return self._launch_or_pause(job)
 
-    def causes(self, job_id: Ref) -> list[Cause]:
-        """Why units of the job have failed or are in doubt, the most frequent cause first."""
-        job = self.repository.jobs.find(job_id)
-        return self.repository.causes.of(job.id)
+    def retry(
+        self,
+        job_id: Ref,
+        seqs: Sequence[int] | None = None,
+        *,
+        nudge: str | None = None,
+        alone: bool = False,
+    ) -> Job:
+        """Run ended units again, by default all failed and suspect ones and a failed synthesis step.
 
-    def retry_cause(self, job_id: Ref, fingerprint: str) -> Job:
-        """Run the units again that ended for one cause, and no others; the beginning of its id will do.
-
-        Raises `NotFound` where none is left, as after someone else's retry, or where it could be several.
+        `nudge` is said to the agents: those that can go on with their session hear it there, the others
+        behind the whole prompt. With `alone`, a job that does not run yet runs nothing but the one unit, and
+        is paused after it where others still wait.
         """
-        job = self.repository.jobs.find(job_id)
-        if seqs := self.repository.causes.seqs(job.id, fingerprint):
-            return self.retry(job.id, seqs)
-        known = [cause.fingerprint for cause in self.causes(job.id)]
-        begun = [name for name in known if fingerprint and name.startswith(fingerprint)]
-        if len(begun) == 1:
-            return self.retry(job.id, self.repository.causes.seqs(job.id, begun[0]))
-        if begun:
-            raise NotFound(f"{fingerprint!r} begins {counted(len(begun), 'cause')}", ", ".join(begun))
-        hint = suggest(fingerprint, known, lead="its causes are") if known else f"`abp show {job.name}`"
-        raise NotFound(f"no unit of job {job.name} has ended for cause {fingerprint!r}", hint)
-
-    def retry(self, job_id: Ref, seqs: Sequence[int] | None = None) -> Job:
-        """Run ended units again, by default all failed and suspect ones and a failed synthesis step."""
+        if nudge is not None and not nudge.strip():
+            raise InvalidInput("the nudge says nothing", "write what the agents are to be told")
         job = self.repository.jobs.find(job_id)
         if job.status not in (JobStatus.RUNNING, JobStatus.PAUSED, JobStatus.COMPLETED, JobStatus.FAILED):
             raise IllegalTransition(f"job {job.name} is {job.status}: nothing has failed yet", next_step(job))
@@ -164,9 +155,12 @@ class Steering(Verbs):
             job = self.repository.jobs.get(job.id)  # it may have ended in the meantime
             runs = job.status is JobStatus.RUNNING
             job = job if runs else self._move_to_retry(job, seqs)
-            self.repository.units.put_back(job.id, seqs)
-            self.repository.logs.add(job.id, f"run again: {counted(len(seqs), 'ended unit')}")
-        return self.resume(job.id) if runs else self._launch_or_pause(job)
+            self.repository.units.put_back(job.id, seqs, nudge)
+            said = f"run again: {counted(len(seqs), 'ended unit')}"
+            self.repository.logs.add(job.id, f"{said}, with a nudge: {nudge}" if nudge else said)
+        if runs:
+            return self.resume(job.id)
+        return self._launch_or_pause(job, only=seqs[0] if alone else None)
 
     def _move_to_retry(self, job: Job, seqs: Sequence[int]) -> Job:
         """RUNNING; where items are run again, it has to be seen anew whether their failures are waived."""
@@ -200,12 +194,6 @@ class Steering(Verbs):
             max_failures_in_row=max_failures_in_row,
             budget_usd=budget_usd,
         )
-        return self.repository.jobs.get(job.id)
-
-    def set_timers(self, job_id: Ref, timers: Mapping[str, float]) -> Job:
-        """Change how long attempts may take, by the names in `Timers`; holds from the next start on."""
-        job = self.repository.jobs.find(job_id)
-        self.repository.recipes.add(job.recipe, timers=with_timers(job.recipe.timers, timers))
         return self.repository.jobs.get(job.id)
 
     def _end(self, job_id: Ref, desired: Desired) -> Job:

@@ -7,22 +7,22 @@ import json
 import time
 from typing import TYPE_CHECKING
 
-from abp_tui.creation import Plan, check_prompt, fill
-from abp_tui.domain.model import Job, Question, Recipe, TestResult
-from abp_tui.domain.prompt import PromptTemplate
+from abp_tui.creation import Plan, check_limits, fill
+from abp_tui.domain.model import Job, Question, TestResult
 from abp_tui.domain.status import JobStatus, Phase, UnitStatus
 from abp_tui.enumerators.base import make_enumerator
 from abp_tui.errors import IllegalTransition, InvalidInput, NotFound
 from abp_tui.execution.lease import lease_lives
-from abp_tui.verbs.base import Ref, Verbs, next_step
+from abp_tui.verbs.base import Ref, next_step
+from abp_tui.verbs.piloting import Piloting
 from abp_tui.views import view_job
 
 if TYPE_CHECKING:
     from abp_tui.execution.loop import Callbacks
 
 
-class Testing(Verbs):
-    """Test, look at the result, approve, reject, edit the prompt."""
+class Testing(Piloting):
+    """Test, look at the result, approve, reject."""
 
     def start_job(
         self, job_id: Ref, approve: bool | None = None, skip_test: bool = False
@@ -108,8 +108,11 @@ class Testing(Verbs):
             raise IllegalTransition(f"the question of job {job.name} is over", f"see `abp show {job.name}`")
         return question.model_copy(update={"answer": option})
 
-    def approve(self, job_id: Ref) -> Job:
-        """Let the batch run after its test. A completed test unit is a result; a failed one goes back.
+    def approve(self, job_id: Ref, *, budget: float | str | None = None) -> Job:
+        """Let the batch run after its test or pilot. What completed there is a result, what failed goes back.
+
+        A person's marks on the units of a pilot stand above that: see `mark`. `budget` is what the job may
+        cost in USD, or `quote` for the upper end of the pilot's quote.
 
         A held job may be tested from then on; where its source was held, its items are looked for now.
         """
@@ -121,25 +124,29 @@ class Testing(Verbs):
                 f"job {job.name} is {job.status}: there is no test to approve", next_step(job)
             )
         self._refuse_while_testing(job, "approved")
-        if job.lease is not None:
-            raise IllegalTransition(
-                f"the test of job {job.name} broke off", f"test again: `abp test {job.name}`"
-            )
-        last = self.repository.attempts.latest_test(job.id)
-        if last is not None and not self._still_holds(job, last.recipe_version):
-            hint = f"`abp reject {job.name}`, then `abp test {job.name}`"
-            raise IllegalTransition(f"the prompt of job {job.name} was edited after its test", hint)
+        self._refuse_after_a_broken_test(job)
         self._require_person(job, "the batch", f"abp approve {job.ref}")
+        self._recover(job)
+        self._refuse_where_edited(job)
+        budget_usd = None if budget is None else self._budget(job, budget)
+        check_limits(None, None, budget_usd)
         with self.repository.transaction():
+            self._refuse_where_edited(self.repository.jobs.get(job.id))  # by now, too
             job = self.repository.jobs.move(
                 job.id,
                 JobStatus.RUNNING,
                 expect=JobStatus.TESTING,
-                said=f"approved by {self.client.name}" if self.client else "approved",
+                said=self._approved(budget_usd),
                 approved_at=time.time(),
             )
-            self._put_tested_back(job, UnitStatus.FAILED)
-        return self._launch_or_pause(job)
+            self.repository.jobs.set_limits(job.id, budget_usd=budget_usd)
+            self._decide_on_tried(job)
+        return self._launch_or_pause(self.repository.jobs.get(job.id))
+
+    def _approved(self, budget_usd: float | None) -> str:
+        """What the log says of an approval."""
+        by = f" by {self.client.name}" if self.client else ""
+        return f"approved{by}" + ("" if budget_usd is None else f", with a budget of ${budget_usd:g}")
 
     def _allow(self, job: Job) -> Job:
         """A person has read what a program asks for, and lets it run."""
@@ -179,12 +186,13 @@ class Testing(Verbs):
             max_workers=job.max_workers,
             max_retries=job.max_retries,
             prompt_template=job.prompt_template or None,
+            checks=job.recipe.checks,
             output_schema=job.recipe.output_schema,
             post_processing_prompt=job.post_processing_prompt,
         )
 
     def reject(self, job_id: Ref) -> Job:
-        """Put the tested unit back and make the job CREATED again; the next test takes the same unit."""
+        """Put the tested units back and make the job CREATED again; the next test takes the same unit."""
         job = self.repository.jobs.find(job_id)
         if job.status is not JobStatus.TESTING:
             raise IllegalTransition(
@@ -196,8 +204,8 @@ class Testing(Verbs):
             job = self.repository.jobs.move(
                 job.id, JobStatus.CREATED, expect=JobStatus.TESTING, said="the test was rejected"
             )
-            self._put_tested_back(job, UnitStatus.COMPLETED, UnitStatus.FAILED)
-        return job
+            self._put_tried_back(job)
+        return self.repository.jobs.get(job.id)
 
     def skip_test(self, job_id: Ref) -> Job:
         """Run the whole batch of a CREATED job without a test."""
@@ -208,31 +216,14 @@ class Testing(Verbs):
         self._require_worker(job)
         return self._run(job, "started without a test")
 
-    def set_prompt(self, job_id: Ref, prompt_template: str, *, based_on: int | None = None) -> Recipe:
-        """Save a new version of the prompt; it is used from the next start on.
-
-        Raises `InvalidInput` for a field that the items don't have, and `IllegalTransition` where
-        `based_on` is no longer the newest version.
-        """
-        job = self.repository.jobs.find(job_id)
-        if job.status.ended:
-            raise IllegalTransition(f"job {job.name} is {job.status}", "make a new job with the new prompt")
-        check_prompt(prompt_template)
-        first = self.repository.units.page(job.id, limit=100)
-        template = PromptTemplate(prompt_template)
-        template.check(tuple(dict.fromkeys(field for unit in first for field in unit.payload)))
-        base = job.recipe if based_on is None else self.repository.recipes.get(job.id, based_on)
-        recipe = self.repository.recipes.add(base, prompt_template=template.text)
-        self.repository.logs.add(job.id, f"version {recipe.version} of the prompt was saved")
-        return recipe
-
     def _prepare_test(self, job_id: Ref, seq: int | None) -> tuple[Job, int]:
         """The job, CREATED, and the unit to test; a test that waits for review is rejected first."""
         job = self._ready(job_id)
         if job.status is JobStatus.TESTING:
             if lease_lives(job):
                 hint = f"watch it with `abp`, or end it with `abp stop {job.name}`"
-                raise IllegalTransition(f"a test of job {job.name} runs already", hint)
+                what = "test" if job.pilot_id is None else "pilot"
+                raise IllegalTransition(f"a {what} of job {job.name} runs already", hint)
             if seq is None and view_job(job).phase is Phase.REVIEW:
                 self._require_person(job, "the test", f"abp approve {job.ref}")
                 hint = f"`abp approve {job.name}` or `abp reject {job.name}`"
@@ -247,11 +238,6 @@ class Testing(Verbs):
             raise IllegalTransition(f"unit {seq} of job {job.name} does not wait", "name another unit")
         return job, seq
 
-    def _still_holds(self, job: Job, version: int) -> bool:
-        """Whether a test with this version of the recipe says what the newest one will do."""
-        current = job.recipe
-        return version == current.version or current.works_like(self.repository.recipes.get(job.id, version))
-
     def _unit_to_test(self, job: Job) -> int:
         """The unit of the last test, so that an edited prompt is judged on the same item; else the first."""
         last = self.repository.attempts.latest_test(job.id)
@@ -261,12 +247,6 @@ class Testing(Verbs):
         if first is None:
             raise NotFound(f"no unit of job {job.name} waits", "see `abp units`")
         return first.seq
-
-    def _put_tested_back(self, job: Job, *statuses: UnitStatus) -> None:
-        """Make the unit of the last test wait again, if it is in one of these states."""
-        last = self.repository.attempts.latest_test(job.id)
-        if last and self.repository.units.get(job.id, last.seq).status in statuses:
-            self.repository.units.put_back(job.id, [last.seq])
 
 
 def _chosen(question: Question, choice: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from pydantic import BeforeValidator, Field, field_validator
 
 from abp_tui.domain.failure import FailureKind
-from abp_tui.domain.model import Event, EventKind, Outcome, Timers, Usage
+from abp_tui.domain.model import Denial, Event, EventKind, Outcome, Timers, Usage
 from abp_tui.errors import WorkerUnavailable
-from abp_tui.workers.acp_rules import Rule
+from abp_tui.workers.acp_rules import Rule, rules_for
 from abp_tui.workers.agent import STDERR_LIMIT, account_of, error_line
 from abp_tui.workers.base import NESTING_MARKS, Probe, Sink, Task, Worker, WorkerOptions
 from abp_tui.workers.cancel import Cancel
@@ -92,6 +92,7 @@ class AcpWorker(Worker[AcpOptions]):
     title = "Any agent of the Agent Client Protocol"
     Options = AcpOptions
     resumes = True
+    rules_option = "allow"
     default_timers: ClassVar[Timers] = Timers(grace_s=2)  # it has answered: some never leave by themselves
 
     def run(self, task: Task, sink: Sink, cancel: Cancel) -> Outcome:
@@ -142,6 +143,10 @@ class AcpWorker(Worker[AcpOptions]):
             return filled(self.options.env)
         except WorkerUnavailable:
             return self.options.env
+
+    def rules_for(self, denials: Sequence[Denial], payload: Mapping[str, Any]) -> tuple[str, ...]:
+        """By kind of tool and what it is about."""
+        return tuple(dict.fromkeys(rules_for(denials, payload)))
 
     def permissions(self) -> list[str]:
         """What the agent may do, the widest first."""

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator
+
+from abp_tui.domain.model import Denial
+from abp_tui.workers.rules import command_globs, path_glob
 
 KINDS = ("read", "search", "edit", "delete", "move", "execute", "think", "fetch", "switch_mode", "other")
 HARMLESS = ("read", "search")
 COMMANDS = ("execute", "other")
+FILES = ("edit", "delete", "move")
 ANY = "*"
 
 _FORM = re.compile(r"(\*|[a-z_]+)(?:\((.+)\))?", re.DOTALL)
@@ -68,3 +72,26 @@ def _covers(rule: str, wish: Wish, *, to_deny: bool = False) -> bool:
         )
     joined = wish.kind in COMMANDS and _JOINS_COMMANDS.search(wish.about)
     return not joined and fnmatchcase(wish.about, glob)
+
+
+_KIND_OF = {
+    "Bash": "execute",
+    "Write": "edit",
+    "Edit": "edit",
+    "MultiEdit": "edit",
+    "NotebookEdit": "edit",
+    "WebFetch": "fetch",
+}
+
+
+def rules_for(denials: Sequence[Denial], payload: Mapping[str, Any]) -> Iterator[str]:
+    """The narrowest rules that would have let this pass; nothing for a call whose kind is not known."""
+    for denial in denials:
+        kind = _KIND_OF.get(denial.tool, denial.tool)
+        detail = denial.detail.strip()
+        if kind not in KINDS or not detail:
+            continue
+        if kind == "execute":
+            yield from (f"execute({glob})" for glob in command_globs(detail))
+        else:
+            yield f"{kind}({path_glob(detail, payload) if kind in FILES else detail})"

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from abp_tui.domain.model import Event, Outcome, Timers
+from abp_tui.domain.model import Denial, Event, Outcome, Timers
 from abp_tui.errors import InvalidInput
 from abp_tui.plugins import Registry, explain
 from abp_tui.workers.cancel import Cancel
@@ -103,6 +103,11 @@ class Worker(ABC, Generic[OptionsT]):
     """Options that let the agent do no more than it may without them, whatever they are set to."""
     resumes: ClassVar[bool] = False
     """Whether it can go on with the session of an earlier attempt, by `Task.session_id`."""
+    tells: ClassVar[bool] = True
+    """Whether its output is the words of an agent, which may tell that it has not done what it was to do."""
+
+    rules_option: ClassVar[str | None] = None
+    """The option that holds the rules by which its agents are allowed more; None where it has none."""
 
     def __init__(self, options: OptionsT) -> None:
         self.options = options
@@ -145,9 +150,23 @@ class Worker(ABC, Generic[OptionsT]):
             if name not in self.harmless
         ]
 
+    def rules(self) -> tuple[str, ...]:
+        """The rules by which its agents are allowed more than by default."""
+        return tuple(getattr(self.options, self.rules_option)) if self.rules_option else ()
+
+    def rules_for(self, denials: Sequence[Denial], payload: Mapping[str, Any]) -> tuple[str, ...]:
+        """The fewest and narrowest rules that would have let this pass, for an item and others like it."""
+        return ()
+
     def cost_at(self, event: Event) -> float | None:
         """What an attempt has cost up to this event of it, in USD; None where the event does not tell."""
         return None
+
+
+def is_warning(words: str) -> bool:
+    """Whether a worker says it in capitals: something that a person must not overlook."""
+    first = words.split(" ", 1)[0]
+    return len(first) > 1 and first.isupper()
 
 
 def _builtin() -> dict[str, str]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from abp_tui import paths
-from abp_tui.domain.model import Outcome
+from abp_tui.domain.model import Denial, Outcome
+from abp_tui.workers import claude_rules
 from abp_tui.workers.base import NESTING_MARKS, Probe, Sink, Task
 from abp_tui.workers.cancel import Cancel
 from abp_tui.workers.claude_account import CONFIG_VARIABLE, account, config_folder, login
@@ -32,6 +33,7 @@ class ClaudeCliWorker(StreamJsonWorker[ClaudeOptions]):
     Options = ClaudeOptions
     harmless = HARMLESS
     resumes = True
+    rules_option = "allowed_tools"
 
     def run(self, task: Task, sink: Sink, cancel: Cancel) -> Outcome:
         """Run the agent on the task, in a config folder of its own if that is wanted."""
@@ -101,6 +103,10 @@ class ClaudeCliWorker(StreamJsonWorker[ClaudeOptions]):
         """As with any worker, but for modes that allow less than the default."""
         narrow = self.options.permission_mode in NARROW
         return [words for words in super().reserved() if not (narrow and " permission_mode " in words[:40])]
+
+    def rules_for(self, denials: Sequence[Denial], payload: Mapping[str, Any]) -> tuple[str, ...]:
+        """In the form of its own rules."""
+        return tuple(claude_rules.rules(denials, payload))
 
     def account(self) -> str:
         """Told apart by config folder, API and login."""

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator
 
 from abp_tui.domain.model import Outcome, Timers
-from abp_tui.domain.prompt import PromptTemplate
 from abp_tui.errors import InvalidInput, WorkerUnavailable
-from abp_tui.plugins import suggest
+from abp_tui.workers.arguments import Arguments, find_command
 from abp_tui.workers.base import NESTING_MARKS, Probe, Sink, Task, Worker, WorkerOptions
 from abp_tui.workers.cancel import Cancel
-from abp_tui.workers.code_arguments import code_arguments, reads_code_from_stdin
+from abp_tui.workers.code_arguments import reads_code_from_stdin
 from abp_tui.workers.item_file import ItemFolder
 from abp_tui.workers.lines import LINE_CAP
 from abp_tui.workers.output import Output, to_bytes
@@ -77,11 +75,11 @@ class CommandWorker(Worker[CommandOptions]):
     title = "Any program"
     Options = CommandOptions
     default_timers: ClassVar[Timers] = Timers(first_event_s=0, idle_s=0)  # a silent program is no bad sign
+    tells = False
 
     def __init__(self, options: CommandOptions) -> None:
         super().__init__(options)
-        self._arguments = tuple(PromptTemplate(argument) for argument in options.argv)
-        self._code = code_arguments(options.argv) | {0}
+        self._arguments = Arguments(options.argv)
         self._items = ItemFolder()
 
     @cached_property
@@ -95,9 +93,7 @@ class CommandWorker(Worker[CommandOptions]):
 
         Raises `WorkerUnavailable` without a program.
         """
-        for at, argument in enumerate(self._arguments):
-            for name in argument.names(fields):
-                self._check_field(at, name, fields)
+        self._arguments.check(fields)
         if reads_code_from_stdin(self.options.argv):
             raise InvalidInput(
                 f"{self.options.argv[0]} would run the prompt, which is its stdin, as code",
@@ -108,31 +104,8 @@ class CommandWorker(Worker[CommandOptions]):
             raise InvalidInput(f"there is no folder {self.options.cwd!r} to run in", "name one that is there")
         self._find_program()
 
-    def _check_field(self, at: int, name: str, fields: Sequence[str]) -> None:
-        argument = self.options.argv[at]
-        if at == 0:
-            raise InvalidInput(f"the program can't come from an item: {argument}", "write its name")
-        if at in self._code:
-            raise InvalidInput(
-                f"{{{name}}} stands in code that {self.options.argv[0]} would run: {argument[:80]!r}",
-                f"""pass it beside the code: sh -c 'wc -w "$1"' sh {{{name}}}; a literal brace is {{{{""",
-            )
-        if name not in fields:
-            raise InvalidInput(
-                f"argument {argument!r} names {{{name}}}, a field that the items don't have",
-                suggest(name, list(fields), lead="their fields are"),
-            )
-
     def _find_program(self) -> str:
-        program = self.options.argv[0]
-        if "/" in program and not Path(program).is_absolute():
-            return program  # found from the folder it runs in, once that is known
-        found = shutil.which(program, path=filled(self.options.env).get("PATH"))
-        if found is None:
-            raise WorkerUnavailable(
-                f"there is no program {program!r} to run", "is it installed, on PATH and executable?"
-            )
-        return found
+        return find_command(self.options.argv[0], filled(self.options.env).get("PATH"))
 
     def require(self) -> None:
         """Raise `WorkerUnavailable` where the program is not there."""
@@ -168,7 +141,7 @@ class CommandWorker(Worker[CommandOptions]):
         with self._items.holding(item) as path:
             env.append(b"ABP_ITEM_FILE=" + os.fsencode(path))
             return run_program(
-                self._argv(task.payload),
+                self._arguments.render(task.payload),
                 cwd=task.cwd if self.options.cwd is None else str(Path(task.cwd, self.options.cwd)),
                 env=env,
                 stdin=self._stdin(task, item),
@@ -187,14 +160,6 @@ class CommandWorker(Worker[CommandOptions]):
                 return item
             case "nothing":
                 return b""
-
-    def _argv(self, payload: Mapping[str, Any]) -> list[str]:
-        """The arguments for an item; code gets nothing of it, whatever fields it turns out to have."""
-        nothing: Mapping[str, Any] = {}
-        return [
-            argument.render(nothing if at in self._code else payload)
-            for at, argument in enumerate(self._arguments)
-        ]
 
     def _outcome(self, end: ProcessEnd, text: str) -> Outcome:
         if interrupted := end.interruption():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -144,3 +145,39 @@ def test_what_a_program_asks_for_is_shown_before_it_is_approved(abp: Abp, texts:
     assert "abp test theirs" in abp.run("approve", "theirs", "--yes").stderr
     assert abp.json("show", "theirs")["held"] == []
     abp.run("test", "theirs")
+
+
+@pytest.mark.usefixtures("docs")
+def test_versions_are_listed_compared_and_chosen(abp: Abp) -> None:
+    abp.quick("prompt", "docs", "--set", "Better: {file_name}")
+    listed = abp.run("prompt", "docs", "--versions").stdout.splitlines()
+    assert listed[0].split() == ["VERSION", "SAVED", "RESULTS", "CHANGED"]
+    assert listed[1].endswith("as it was made") and listed[2].split()[-2:] == ["prompt", "current"]
+    diff = abp.run("prompt", "docs", "--diff", "1", "2").stdout
+    assert diff.startswith("--- version 1\t") and "+Better: {file_name}" in diff
+    assert "version 1 is current again, as version 3" in abp.run("prompt", "docs", "--use", "1").stderr
+    assert [version["version"] for version in abp.json("prompt", "docs", "--versions")] == [1, 2, 3]
+    assert "no recipe version 8" in abp.run("prompt", "docs", "--diff", "1", "8", code=2).stderr
+    assert "together" in abp.run("prompt", "docs", "--use", "1", "--versions", code=2).stderr
+
+
+@pytest.mark.usefixtures("docs")
+def test_mixed_versions_are_shown_as_such(abp: Abp) -> None:
+    abp.run("test", "docs")
+    abp.run("approve", "docs", "--wait")
+    assert {unit["prompt_version"] for unit in abp.json("units", "docs")} == {1}
+    assert "results of" not in abp.run("show", "docs").stdout
+    connection = sqlite3.connect(abp.store)
+    with connection:
+        connection.execute(
+            "INSERT INTO recipe SELECT job_id, 2, prompt_template, worker_options, timers, "
+            "permissions, checks, output_schema, created_at FROM recipe"
+        )
+        connection.execute("UPDATE job SET recipe_version = 2")
+    connection.close()
+    abp.run("retry", "docs", "--unit", "1", "--wait")
+    assert "results of      version 1: 2 units, version 2: 1 unit" in abp.run("show", "docs").stdout
+    assert abp.json("show", "docs")["results_by_version"] == {"1": 2, "2": 1}
+    assert [
+        json.loads(line)["prompt_version"] for line in abp.quick("export", "docs", "-o", "-").splitlines()
+    ] == [1, 2, 1]

@@ -92,10 +92,16 @@ def test_a_file_of_version_1_gets_what_came_later(repository: Repository) -> Non
             "client",
             "held",
             "placement",
+            "pilot_id",
         ):
             connection.execute(f"ALTER TABLE job DROP COLUMN {column}")
         connection.execute("ALTER TABLE gate DROP COLUMN tries")
         connection.execute("DROP INDEX unit_cause")
+        connection.execute("DROP INDEX unit_same")
+        for column in ("sameness", "nudge"):
+            connection.execute(f"ALTER TABLE unit DROP COLUMN {column}")
+        for table in ("mark", "pilot"):
+            connection.execute(f"DROP TABLE {table}")
         connection.execute("PRAGMA user_version = 1")
     mended = Repository(repository.path)
     job = mended.jobs.find("old")
@@ -104,4 +110,5 @@ def test_a_file_of_version_1_gets_what_came_later(repository: Repository) -> Non
     assert job.placement == Placement(placed=False)
     assert mended.gates.get("a").tries == 0
     assert mended.causes.of(job.id) == []
+    assert (job.pilot_id, mended.pilots.all(job.id)) == (None, [])
     assert version_of(repository.path) == NEWEST

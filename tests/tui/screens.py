@@ -36,8 +36,22 @@ class InProcess(Orchestrator):
         wait_for(lambda: self.repository.jobs.get(job.id).status != job.status)
         return self.repository.jobs.get(job.id)
 
+    def launch_pilot(
+        self, job_id: int | str, count: int = 10, by: str = "size", seed: int | None = None
+    ) -> Job:
+        job, drawn = self._prepare_pilot(job_id, count, by, seed)
+        executor = JobExecutor(self.repository, job.id, self.agent)
+        self._start(lambda: executor.run_pilot(drawn.id))
+        wait_for(lambda: self.repository.jobs.get(job.id).pilot_id == drawn.id)
+        return self.repository.jobs.get(job.id)
+
     def _launch(self, job: Job, *, force: bool = False) -> Job:
         self._start(JobExecutor(self.repository, job.id, self.agent).run)
+        return job
+
+    def _launch_one(self, job: Job, seq: int) -> Job:
+        executor = JobExecutor(self.repository, job.id, self.agent)
+        self._start(lambda: executor.run(only=seq))
         return job
 
     def _start(self, call: Callable[[], object]) -> None:

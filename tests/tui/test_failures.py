@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from abp_tui.domain.model import Denial, Outcome
 from abp_tui.domain.status import JobStatus
 from abp_tui.tui.screens.unit import UnitScreen
-from tests.factories import answer, make_job
+from abp_tui.workers.base import Sink, Task
+from abp_tui.workers.cancel import Cancel
+from tests.factories import InProcessWorker, answer, make_job
 from tests.store.test_causes import ended, planted
 from tests.tui.screens import LARGE, SMALL, InProcess, lines, running, until, until_shown
 
@@ -60,3 +65,109 @@ async def test_without_failures_it_says_so(tmp_path: Path) -> None:
         await until_shown(pilot, "✓ completed")
         await pilot.press("F")
         await until_shown(pilot, "No unit has failed or is in doubt")
+
+
+def mended(task: Task, sink: Sink, cancel: Cancel) -> Outcome:
+    """Fours need another prompt, threes more time, fives leave or a word of encouragement."""
+    if "Better" in task.prompt or task.timers.idle_s == 77 or "go on" in task.prompt:
+        return answer(task, sink, cancel)
+    return planted(task, sink, cancel)
+
+
+async def test_the_prompt_is_edited_and_one_unit_is_tried_before_the_others(tmp_path: Path) -> None:
+    orchestrator = ended(tmp_path)
+    orchestrator.agent._behaviour = mended
+    async with running(orchestrator, job="words") as pilot:
+        await until_shown(pilot, "12 failed")
+        await pilot.press("F")
+        await until_shown(pilot, "6  agent error")
+        await pilot.press("e")
+        await until_shown(pilot, "Prompt, version 1")
+        await pilot.press(*"Better", "space", "ctrl+s")
+        await until_shown(pilot, "version 2 is saved")
+        before = len(orchestrator.agent.prompts)
+        await pilot.press("t")
+        await until(pilot, lambda: isinstance(pilot.app.screen, UnitScreen))
+        await until_shown(pilot, "I was asked: Better Do 0")
+        assert orchestrator.agent.prompts[before:] == ["Better Do 0"]
+        await pilot.press("escape")
+        await until_shown(pilot, "11 failed", "5  agent error")
+        await pilot.press("g", "j", "r")
+        await until_shown(pilot, "6 failed")
+
+
+async def test_a_nudge_goes_with_the_units_of_the_cause(tmp_path: Path) -> None:
+    orchestrator = ended(tmp_path)
+    orchestrator.agent._behaviour = mended
+    async with running(orchestrator, job="words") as pilot:
+        await until_shown(pilot, "12 failed")
+        await pilot.press("F")
+        await until_shown(pilot, "2  in doubt")
+        await pilot.press("G", "n")
+        await until_shown(pilot, "Say to the agents", "decide yourself")
+        await pilot.press("end", "space", *"go", "space", *"on", "enter")
+        await until_shown(pilot, "12 failed · 0 in doubt")
+        assert orchestrator.agent.prompts[-1].endswith("decide yourself, and finish. go on")
+
+
+async def test_a_timer_is_changed_and_a_wrong_one_refused(tmp_path: Path) -> None:
+    orchestrator = ended(tmp_path)
+    async with running(orchestrator, job="words") as pilot:
+        await until_shown(pilot, "12 failed")
+        await pilot.press("F")
+        await until_shown(pilot, "6  timeout idle")
+        await pilot.press("T")
+        await until_shown(pilot, "Change a timer")
+        await pilot.press(*"lunch=3", "enter")
+        await until_shown(pilot, "there is no timer 'lunch'")
+        await pilot.press("T")
+        await until_shown(pilot, "Change a timer")
+        await pilot.press(*"idle=77", "enter")
+        await until_shown(pilot, "version 2 is saved")
+        assert orchestrator.repository.jobs.find("words").recipe.timers.idle_s == 77
+        await pilot.press("T", "escape")
+        assert orchestrator.repository.jobs.find("words").recipe.version == 2
+
+
+async def test_denied_calls_are_allowed_rule_by_rule(tmp_path: Path) -> None:
+    orchestrator = ended(tmp_path)
+    orchestrator._worker = WithRules(orchestrator.agent)
+    async with running(orchestrator, job="words") as pilot:
+        await until_shown(pilot, "12 failed")
+        await pilot.press("F")
+        await until_shown(pilot, "2  in doubt")
+        await pilot.press("i")
+        await until_shown(pilot, "What was denied", "1 deny  Bash(rm)", "2 units wanted it: Bash rm")
+        await pilot.press("1")
+        await until_shown(pilot, "1 allow Bash(rm)")
+        await pilot.press("2", "enter")
+        await until_shown(pilot, "version 2 is saved")
+        recipe = orchestrator.repository.jobs.find("words").recipe
+        assert recipe.worker_options == {"allowed": ["Bash(rm)"]}
+
+
+async def test_an_edit_that_somebody_else_was_quicker_with_is_refused(tmp_path: Path) -> None:
+    orchestrator = ended(tmp_path)
+    async with running(orchestrator, job="words") as pilot:
+        await until_shown(pilot, "12 failed")
+        await pilot.press("F")
+        await until_shown(pilot, "6  agent error")
+        await pilot.press("e")
+        await until_shown(pilot, "Prompt, version 1")
+        orchestrator.set_prompt("words", "Theirs {n}")
+        await pilot.press(*"Mine", "ctrl+s")
+        await until_shown(pilot, "version 2 was saved in the meantime")
+        assert orchestrator.repository.jobs.find("words").prompt_template == "Theirs {n}"
+
+
+class WithRules(InProcessWorker):
+    rules_option = "allowed"
+
+    def __init__(self, agent: InProcessWorker) -> None:
+        super().__init__(agent._behaviour)
+
+    def rules(self) -> tuple[str, ...]:
+        return ()
+
+    def rules_for(self, denials: Sequence[Denial], payload: Mapping[str, Any]) -> tuple[str, ...]:
+        return tuple(f"{denial.tool}({denial.detail})" for denial in denials)

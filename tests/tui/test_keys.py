@@ -8,7 +8,7 @@ from abp_tui.domain.status import JobStatus
 from abp_tui.errors import InvalidInput
 from abp_tui.terminal import speaks_utf8
 from abp_tui.tui.app import AbpApp
-from abp_tui.tui.commands import COMMANDS, SCOPES, Command
+from abp_tui.tui.commands import COMMANDS, DIALOGS, SCOPES, Command
 from abp_tui.tui.keys import Keys
 from abp_tui.tui.screens.help import HelpScreen, HelpText
 from abp_tui.tui.widgets.glyphs import JOB_MARKS, MAP_MARKS, UNIT_MARKS
@@ -19,7 +19,7 @@ from tests.tui.screens import LARGE, SMALL, InProcess, running, shown, until, un
 def test_every_command_has_an_id_of_its_own_and_a_help_line() -> None:
     assert len({command.id for command in COMMANDS}) == len(COMMANDS)
     assert all(command.help and command.label and command.keys for command in COMMANDS)
-    assert {command.scope for command in COMMANDS} <= {*SCOPES, "confirm", "approval", "help"}
+    assert {command.scope for command in COMMANDS} <= {*SCOPES, *DIALOGS}
 
 
 def test_no_key_means_two_things_on_one_screen_at_a_time() -> None:

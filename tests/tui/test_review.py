@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from textual.widgets import TextArea
 
-from abp_tui.domain.model import Event, EventKind, Outcome, Usage
+from abp_tui.domain.model import Denial, Event, EventKind, Outcome, Usage
 from abp_tui.domain.status import JobStatus, UnitStatus
 from abp_tui.tui.screens.edit_prompt import EditPromptScreen
 from abp_tui.tui.screens.jobs import JobsScreen
@@ -405,3 +405,50 @@ async def test_with_ascii_alone_nothing_else_is_drawn(
             await pilot.press(tab)
             await until_shown(pilot, text)
             assert shown(pilot).isascii(), shown(pilot)
+
+
+@BOTH
+async def test_the_checks_of_a_test_are_told_line_by_line(tmp_path: Path, size: tuple[int, int]) -> None:
+    orchestrator = InProcess(tmp_path)
+    checks = [{"kind": "not_empty"}, {"kind": "regex", "pattern": "^Verdict"}]
+    job = make_job(orchestrator.repository, 5, checks=checks)
+    orchestrator.test(job.id)
+    async with running(orchestrator, size, job="words") as pilot:
+        await until_shown(pilot, "? in doubt", "✓ passed: the", "✗ failed: the")
+        await until_shown(pilot, "The test is in doubt")
+
+
+async def test_what_was_denied_is_allowed_rule_by_rule_and_tested_again(tmp_path: Path) -> None:
+    from tests.tui.test_failures import WithRules
+
+    def denied(task: Task, sink: Sink, cancel: Cancel) -> Outcome:
+        calls = ("ls", "cat x")
+        return Outcome(ok=True, output="?", denials=tuple(Denial(tool="Bash", detail=c) for c in calls))
+
+    orchestrator = InProcess(tmp_path, denied)
+    orchestrator._worker = WithRules(orchestrator.agent)
+    job = make_job(orchestrator.repository, 5)
+    orchestrator.test(job.id)
+    async with running(orchestrator, job="words") as pilot:
+        await until_shown(pilot, "It was denied Bash ls, Bash cat x")
+        await pilot.press("i")
+        await until_shown(pilot, "1 deny  Bash(ls)", "2 deny  Bash(cat x)")
+        await pilot.press("2")
+        await until_shown(pilot, "2 allow Bash(cat x)")
+        await pilot.press("enter")
+        await until(pilot, lambda: len(orchestrator.repository.attempts.of_unit(1, 0)) == 2)
+        recipe = orchestrator.repository.jobs.get(1).recipe
+        assert (recipe.version, recipe.worker_options) == (2, {"allowed": ["Bash(cat x)"]})
+    orchestrator.settle()
+
+
+@pytest.mark.parametrize("where", [None, "words"])
+async def test_skipped_permission_checks_are_said_wherever_the_job_is(
+    tmp_path: Path, where: str | None
+) -> None:
+    orchestrator = InProcess(tmp_path)
+    options = {"permission_mode": "bypassPermissions"}
+    make_job(orchestrator.repository, 5, worker="claude", worker_options=options, status=JobStatus.RUNNING)
+    async with running(orchestrator, job=where) as pilot:
+        words = "Each agent SKIPS ALL PERMISSION CHECKS" if where else "words UNCHECKED"
+        await until_shown(pilot, words, "SKIPS ALL")

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Protocol
 
 from abp_tui.domain.model import Job
-from abp_tui.execution.attempt import AttemptRunner, Ended
+from abp_tui.execution.attempt import Ended
 from abp_tui.execution.mailbox import Mailbox
+from abp_tui.execution.runners import Runners
 from abp_tui.store.claims import Claim, Finished
 
 
@@ -58,7 +59,7 @@ class Stage:
     job: Job
     store_uuid: str
     database: Path
-    runner: AttemptRunner
+    runners: Runners
     mailbox: Mailbox[Finished]
     size: int
     ended: Callable[[Claim, Ended], None]

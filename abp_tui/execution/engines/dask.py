@@ -69,7 +69,7 @@ class DaskEngine:
         self._cluster = cluster
         self._rhythm = Rhythm(placement.node_lost_s)
         self._most_bytes = int(placement.ship_files_mb * MB)
-        self._here = LocalEngine(stage.runner.run, stage.ended, 1)
+        self._here = LocalEngine(stage.runners.run, stage.ended, 1)
         self._lock = threading.Lock()
         self._size = stage.size
         self._nodes: dict[str, Node] = {}

@@ -25,4 +25,4 @@ class ThisMachine:
 
     def engine(self, stage: Stage) -> Engine:
         """As many threads as units may run side by side."""
-        return LocalEngine(stage.runner.run, stage.ended, stage.size)
+        return LocalEngine(stage.runners.run, stage.ended, stage.size)

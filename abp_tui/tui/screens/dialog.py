@@ -28,6 +28,8 @@ class Dialog(ModalScreen[T]):
         """The keys of this dialog, in words."""
         parts: list[tuple[str, str]] = []
         for command in commands(self.SCOPE):
+            if command.action.startswith("allow("):
+                continue  # what its keys are about stands above
             key = cast("AbpApp", self.app).keys.of(command).split(",")[0]
             shown = "esc" if key == "escape" else key_to_character(key) or key.replace("ctrl+", "^")
             parts += [(shown, "bold $text-accent"), (f" {command.label}   ", DIM)]

@@ -39,3 +39,10 @@ class EditPromptScreen(Dialog[str]):
             self.notify("an empty prompt asks for nothing: write one, or esc", severity="warning")
             return
         self.dismiss(text)
+
+
+class EditVersionScreen(EditPromptScreen):
+    """The same where nothing is tested with the new version at once."""
+
+    BINDINGS = bindings("version")
+    SCOPE = "version"

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from textual import work
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import Static
 
-from abp_tui.domain.model import Cause
+from abp_tui.domain.model import Cause, Recipe
+from abp_tui.errors import InvalidInput
 from abp_tui.feed import Snapshot
 from abp_tui.tui.commands import bindings
+from abp_tui.tui.screens.ask_text import AskTextScreen
 from abp_tui.tui.screens.base import AbpScreen
+from abp_tui.tui.screens.edit_prompt import EditVersionScreen
+from abp_tui.tui.screens.permit import PermitScreen
 from abp_tui.tui.screens.unit import UnitScreen
 from abp_tui.tui.widgets.cause_list import CauseList, kind_of
 from abp_tui.tui.widgets.figures import count
@@ -18,7 +24,11 @@ from abp_tui.tui.widgets.glyphs import BAD, DIM, GOOD, WARN
 from abp_tui.tui.widgets.lines import LineList
 from abp_tui.tui.widgets.top_bar import Parts
 from abp_tui.tui.widgets.wrapped import TextView
+from abp_tui.verbs.permits import Proposal
 
+NUDGE = "You stopped with a question; decide yourself, and finish."
+NUDGE_DETAIL = "In their sessions where they can be gone on with, else behind the whole prompt."
+RULE_DETAIL = "Nothing was denied that a rule could be made of. In the worker's own form: Bash(git log *)"
 NONE = "No unit has failed or is in doubt. esc goes back."
 
 
@@ -91,6 +101,76 @@ class FailuresScreen(AbpScreen):
         if job := self.job:
             words = self.say(f"runs {count(job.failed_units + job.suspect_units, 'unit')} again")
             self.act(lambda: self.orchestrator.retry(self._number), words)
+
+    def action_try_first(self) -> None:
+        """Run the first unit of the cause again, and look at it."""
+        if cause := self.query_one(CauseList).cause:
+            call = partial(self.orchestrator.try_first, self._number, cause.fingerprint)
+            self.act(call, lambda tried: self.app.push_screen(UnitScreen(self._number, tried[1])))
+
+    def action_nudge(self) -> None:
+        """Go on with the sessions of the cause, with the words of a person."""
+        if cause := self.query_one(CauseList).cause:
+
+            def said(nudge: str | None) -> None:
+                if nudge is not None:
+                    call = partial(
+                        self.orchestrator.retry_cause, self._number, cause.fingerprint, nudge=nudge
+                    )
+                    self.act(call, self.say(f"goes on with {count(cause.units, 'unit')}"))
+
+            self.app.push_screen(AskTextScreen("Say to the agents", NUDGE_DETAIL, NUDGE), said)
+
+    def action_edit(self) -> None:
+        """Edit the prompt; the units that are run again take the new version."""
+        if job := self.job:
+
+            def save(text: str | None) -> None:
+                if text is not None:
+                    version = job.prompt_version
+                    call = partial(self.orchestrator.set_prompt, self._number, text, based_on=version)
+                    self.act(call, self._saved)
+
+            self.app.push_screen(EditVersionScreen(job.prompt_template, job.prompt_version, ()), save)
+
+    def action_timer(self) -> None:
+        """Change a timer; the units that are run again take the new version."""
+        if job := self.job:
+            timers = "  ".join(f"{name.removesuffix('_s')}={value:g}" for name, value in job.timers.items())
+
+            def save(text: str | None) -> None:
+                if text is not None:
+                    self.act(lambda: self._set_timer(text, job.prompt_version), self._saved)
+
+            self.app.push_screen(AskTextScreen("Change a timer, in seconds: idle=300", timers), save)
+
+    def action_permit(self) -> None:
+        """Allow what was denied, rule by rule, or a rule of one's own."""
+        self.act(lambda: self.orchestrator.proposed_rules(self._number), self._permit)
+
+    def _permit(self, proposals: tuple[Proposal, ...]) -> None:
+        def save(rules: tuple[str, ...] | None) -> None:
+            if rules:
+                self.act(lambda: self.orchestrator.permit(self._number, rules), self._saved)
+
+        def save_one(rule: str | None) -> None:
+            save((rule,) if rule else None)
+
+        if proposals:
+            self.app.push_screen(PermitScreen(proposals), save)
+        else:
+            self.app.push_screen(AskTextScreen("Allow by a rule", RULE_DETAIL), save_one)
+
+    def _set_timer(self, text: str, version: int) -> Recipe:
+        name, _, seconds = text.partition("=")
+        try:
+            timers = {name.strip(): float(seconds)}
+        except ValueError:
+            raise InvalidInput(f"{text!r} sets no timer", "write it as idle=300") from None
+        return self.orchestrator.edit_recipe(self._number, timers=timers, based_on=version)
+
+    def _saved(self, recipe: Recipe) -> None:
+        self.tell(f"version {recipe.version} is saved: r runs these again with it, t one of them first")
 
     @work(thread=True, group="causes", exclusive=True, exit_on_error=False)
     def _read(self) -> None:

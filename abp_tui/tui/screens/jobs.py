@@ -57,7 +57,7 @@ class JobsScreen(AbpScreen):
     def state(self) -> Parts:
         """How many run, and what all of them cost."""
         jobs = self._snapshot.jobs if self._snapshot else ()
-        running = sum(job.phase in (Phase.RUNNING, Phase.TESTING) for job in jobs)
+        running = sum(job.phase in (Phase.RUNNING, Phase.TESTING, Phase.PILOT) for job in jobs)
         spent = [job.cost_usd for job in jobs if job.cost_usd is not None]
         limited = sum(job.phase is Phase.GATED for job in jobs)
         parts: list[tuple[str, str]] = []

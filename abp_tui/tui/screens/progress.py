@@ -20,7 +20,7 @@ from abp_tui.tui.screens.failures import FailuresScreen
 from abp_tui.tui.screens.log import LogScreen
 from abp_tui.tui.screens.unit import UnitScreen
 from abp_tui.tui.widgets.figures import count, span
-from abp_tui.tui.widgets.glyphs import DIM, job_mark
+from abp_tui.tui.widgets.glyphs import DIM, WARN, job_mark
 from abp_tui.tui.widgets.lines import LineList
 from abp_tui.tui.widgets.progress_head import ProgressHead
 from abp_tui.tui.widgets.running_strip import RunningStrip, by_kind
@@ -55,6 +55,8 @@ class ProgressScreen(AbpScreen):
         self._number = job_id
         self._failures_read = (0, 0)
         self._rows = 2
+        self._versions: tuple[int, ...] = ()
+        self._versions_read: Phase | JobStatus | None = None
 
     def body(self) -> ComposeResult:
         """Head, map and workers, units."""
@@ -83,7 +85,12 @@ class ProgressScreen(AbpScreen):
         parts = [(str(mark), mark.style)]
         if job.started_at is not None:
             parts += [(f" {span(job.time_worked())}", DIM)]
-        return (*parts, (f" · {count(job.max_workers, 'worker')}", DIM))
+        mixed = f" · prompts {', '.join(f'v{version}' for version in self._versions)}"
+        return (
+            *parts,
+            (f" · {count(job.max_workers, 'worker')}", DIM),
+            (mixed if len(self._versions) > 1 else "", WARN),
+        )
 
     def take(self, snapshot: Snapshot) -> None:
         """Show the job as it is."""
@@ -101,6 +108,10 @@ class ProgressScreen(AbpScreen):
         if failures != self._failures_read:
             self._failures_read = failures
             self._read_causes()
+        state = self.job.phase or self.job.status
+        if self.job.prompt_version > 1 and state != self._versions_read:
+            self._versions_read = state
+            self._read_versions()
 
     def tick(self) -> None:
         """Count the running units' seconds, and those until a usage limit is over."""
@@ -354,6 +365,16 @@ class ProgressScreen(AbpScreen):
     @work(thread=True, group="causes", exclusive=True, exit_on_error=False)
     def _read_causes(self) -> None:
         self.show_from_thread(self._show_causes, self.orchestrator.causes(self._number))
+
+    @work(thread=True, group="made", exclusive=True, exit_on_error=False)
+    def _read_versions(self) -> None:
+        """Which versions of the prompt have made results: it takes a look at all of them."""
+        made = self.orchestrator.repository.attempts.results_by_version(self._number)
+        self.show_from_thread(self._show_versions, tuple(made))
+
+    def _show_versions(self, versions: tuple[int, ...]) -> None:
+        self._versions = versions
+        self._show_where()
 
     def _show_causes(self, causes: list[Cause]) -> None:
         self.query_one(RunningStrip).failures = by_kind(causes)

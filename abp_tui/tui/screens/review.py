@@ -15,17 +15,21 @@ from abp_tui.domain.status import AttemptStatus, JobStatus, Phase
 from abp_tui.errors import AbpError
 from abp_tui.feed import Focus, RunningUnit, Snapshot
 from abp_tui.tui.commands import Command, bindings, commands
+from abp_tui.tui.screens.ask_pilot import AskPilotScreen, PilotWish
 from abp_tui.tui.screens.attempt import AttemptScreen
 from abp_tui.tui.screens.edit_prompt import EditPromptScreen
+from abp_tui.tui.screens.permit import PermitScreen
+from abp_tui.tui.screens.pilot import PilotScreen
 from abp_tui.tui.widgets.approve_panel import ApprovePanel
 from abp_tui.tui.widgets.attempt_view import AttemptView
 from abp_tui.tui.widgets.figures import clock, count, money, since, span
 from abp_tui.tui.widgets.glyphs import DIM, JOB_MARKS, PRIMARY, UNIT_MARKS, Mark
 from abp_tui.tui.widgets.text import one_line
 from abp_tui.tui.widgets.top_bar import Parts
+from abp_tui.verbs.permits import Proposal
 from abp_tui.workers.base import Worker, make_worker
 
-DECISIONS = {f"review.{name}" for name in ("approve", "reject", "edit", "other", "cancel")}
+DECISIONS = {f"review.{name}" for name in ("approve", "reject", "edit", "permit", "other", "pilot", "cancel")}
 QUIET_S = 3  # seconds without a word, from which on it is said
 
 
@@ -127,6 +131,27 @@ class ReviewScreen(AttemptScreen):
         after = self._result.unit.seq if self._result else -1
         self.act(lambda: self.orchestrator.launch_next_test(self._number, after), self._retested)
 
+    def action_pilot(self) -> None:
+        """Look at the pilot there is, or run one."""
+        if self.job is None:
+            return
+        if self.job.pilot_id is not None:
+            self.app.push_screen(PilotScreen(self._number))
+            return
+
+        def run(wish: PilotWish | None) -> None:
+            if wish is not None:
+                self.act(
+                    lambda: self.orchestrator.launch_pilot(self._number, wish.units, wish.by),
+                    lambda job: self.app.push_screen(PilotScreen(job.id)),
+                )
+
+        self.app.push_screen(AskPilotScreen(self.job.pending_units), run)
+
+    def action_versions(self) -> None:
+        """What the recipe was before."""
+        self.abp.open_versions(self._number)
+
     def action_edit(self) -> None:
         """Edit the prompt, save it as a new version, test the same unit with it."""
         job, result = self.job, self._result
@@ -147,7 +172,28 @@ class ReviewScreen(AttemptScreen):
         template = self._draft or job.prompt_template
         self.app.push_screen(EditPromptScreen(template, job.prompt_version, fields), save)
 
+    def action_permit(self) -> None:
+        """Allow what the agent was denied, rule by rule, and test the same unit again."""
+        self.act(lambda: self.orchestrator.proposed_rules(self._number), self._permit)
+
+    def _permit(self, proposals: tuple[Proposal, ...]) -> None:
+        job, result = self.job, self._result
+        if not proposals or job is None or result is None:
+            self.tell("nothing was denied that a rule could allow")
+            return
+
+        def save(rules: tuple[str, ...] | None) -> None:
+            if rules:
+                seq, version = result.unit.seq, job.prompt_version
+                self.act(lambda: self._permit_and_test(rules, version, seq), self._retested)
+
+        self.app.push_screen(PermitScreen(proposals), save)
+
     # In threads
+
+    def _permit_and_test(self, rules: tuple[str, ...], version: int, seq: int) -> Job:
+        self.orchestrator.permit(self._number, rules, based_on=version)
+        return self.orchestrator.launch_test(self._number, seq)
 
     def _save_and_test(self, text: str, version: int, seq: int | None) -> Job:
         self.orchestrator.set_prompt(self._number, text, based_on=version)
@@ -244,4 +290,6 @@ def _gone(result: TestResult) -> Parts:
 def _verdict(result: TestResult) -> tuple[str, Mark]:
     if result.attempt.status is AttemptStatus.INTERRUPTED:
         return "cancelled", JOB_MARKS["paused"]
+    if result.is_suspect:
+        return "in doubt", UNIT_MARKS["suspect"]
     return ("passed", UNIT_MARKS["completed"]) if result.passed else ("failed", UNIT_MARKS["failed"])

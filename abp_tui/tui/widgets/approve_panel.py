@@ -7,17 +7,20 @@ from textual.geometry import Size
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from abp_tui.domain.model import Question, TestResult
+from abp_tui.domain.check import CHECK, check_words
+from abp_tui.domain.model import EventKind, Question, TestResult
+from abp_tui.domain.statistics import share_at_most
+from abp_tui.domain.status import UnitStatus
 from abp_tui.tui.widgets.facts import Fact, facts, paragraph, stack
 from abp_tui.tui.widgets.figures import money, roughly, span
-from abp_tui.tui.widgets.glyphs import BAD, BOLD, DIM, WARN
+from abp_tui.tui.widgets.glyphs import BAD, BOLD, DIM, UNIT_MARKS, WARN
 from abp_tui.tui.widgets.text import one_line
 from abp_tui.views import JobView
+from abp_tui.workers.base import is_warning
 
 WIDE = 50  # cells: wider than a panel beside something
 SHOWN = 4000  # characters of a change
 SPREAD = 2.0  # one unit says no more than the order of magnitude
-SURE = 0.95
 LONG = ("retries", "folder")  # facts that only the full form has room for
 
 
@@ -68,28 +71,58 @@ class ApprovePanel(Widget):
 
     def _in_full(self, job: JobView, width: int) -> list[Content]:
         lines = [Content.styled("If you approve", BOLD), *facts(_rows(job, self.result), width)]
+        if checks := checks_told(job, self.result, width):
+            lines += [Content(), Content.styled("Checks", BOLD), *checks]
+        if denied := denied_told(self.result, width):
+            lines += [Content(), *denied]
         if self.permissions:
             lines += [Content(), Content.styled("Each agent", BOLD)]
             lines += [line for words in self.permissions for line in _permission(words, width)]
-        return [*lines, Content(), *paragraph(caution(self.result), width)]
+        return [*lines, Content(), *paragraph(caution(job, self.result), width)]
 
     def _in_short(self, job: JobView, width: int) -> list[Content]:
         """The same below the conversation, where there are few lines."""
         rows = [(label, value) for label, value, *_ in _rows(job, self.result) if value]
         said = [f"{label} {value}" for label, value in rows if label not in LONG]
         lines = paragraph("If you approve: " + " · ".join(said), width, "")
+        lines += [*checks_told(job, self.result, width), *denied_told(self.result, width)]
         loud = [words for words in self.permissions if is_warning(words)]
         calm = [words for words in self.permissions if not is_warning(words)]
         for words in loud:
             lines += paragraph(f"Each agent {words}", width, f"bold {BAD}")
         if calm:
             lines += paragraph(("" if loud else "Each agent ") + "; ".join(calm), width, "")
-        return [*lines, *paragraph(caution(self.result), width)]
+        return [*lines, *paragraph(caution(job, self.result), width)]
+
+
+def checks_told(job: JobView, result: TestResult | None, width: int) -> list[Content]:
+    """A line for each check: how the test fared, or before it has ended what will be checked."""
+    if result is None:
+        return [line for words in check_words(job.checks) for line in paragraph(one_line(words), width, "")]
+    told = [event for event in result.events if event.kind is EventKind.NOTICE and event.title == CHECK]
+    marks = [(UNIT_MARKS["failed" if event.is_error else "completed"], event.body) for event in told]
+    return [
+        line
+        for mark, body in marks
+        for line in paragraph(f"{mark.sign} {one_line(body, 300)}", width, mark.style)
+    ]
+
+
+def denied_told(result: TestResult | None, width: int) -> list[Content]:
+    """What the agent was kept from, and how to allow it."""
+    outcome = result.attempt.outcome if result is not None else None
+    if outcome is None or not outcome.denials:
+        return []
+    denied = ", ".join(dict.fromkeys(one_line(f"{d.tool} {d.detail}", 60) for d in outcome.denials))
+    return paragraph(f"It was denied {denied}. Allow it rule by rule: Permit", width, WARN)
 
 
 def units_left(job: JobView, result: TestResult | None) -> int:
-    """How many units an approval lets run: a passed test unit stays as a result."""
-    return job.total_units - (1 if result is not None and result.passed else 0)
+    """How many units an approval lets run: a test unit that completed stays as a result."""
+    if job.pilot_id is not None:
+        return job.total_units - job.completed_units - job.suspect_units
+    stays = result is not None and result.unit.status is UnitStatus.COMPLETED
+    return job.total_units - (1 if stays else 0)
 
 
 def projected_cost(job: JobView, result: TestResult | None) -> str:
@@ -115,19 +148,17 @@ def could_fail(passed: int) -> float:
 
     At the usual certainty of 95 %: with a larger share, that many passes had been a rare stroke of luck.
     """
-    return 1.0 - float((1.0 - SURE) ** (1.0 / passed))
+    return share_at_most(0, passed)
 
 
-def is_warning(words: str) -> bool:
-    """Whether a worker says it in capitals: something that a person must not overlook."""
-    first = words.split(" ", 1)[0]
-    return len(first) > 1 and first.isupper()
-
-
-def caution(result: TestResult | None) -> str:
+def caution(job: JobView, result: TestResult | None) -> str:
     """How much the figures are worth."""
+    if job.pilot_id is not None:
+        return "A pilot says more than this test: p shows it, and its quote."
     if result is None:
         return "The test still runs. What it costs and takes will be shown here."
+    if result.is_suspect:
+        return "The test is in doubt. If you approve, its result stays and counts as suspect."
     if not result.passed:
         return "The test did not pass. If you approve, its unit runs again with all the others."
     return f"One test says little: up to {could_fail(1):.0%} could still fail.".replace("%", " %")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from abp_tui.domain.model import UnitLine
 from abp_tui.domain.status import JobStatus, Phase, UnitStatus, Verdict
+from abp_tui.domain.status import Mark as Judged
 from abp_tui.terminal import speaks_utf8
 from abp_tui.views import JobView
 
@@ -43,6 +44,7 @@ JOB_MARKS = {
     "enumerating": Mark("enumerating", "○", "o", DIM),
     "created": Mark("created", "○", "o", DIM),
     "testing": Mark("testing", "●", "*", PRIMARY),
+    "pilot": Mark("pilot", "●", "*", PRIMARY),
     "asks": Mark("asks you", "?", "?", WARN),
     "review": Mark("review", "◐", "?", WARN),
     "running": Mark("running", "●", "*", PRIMARY),
@@ -60,6 +62,12 @@ UNIT_MARKS = {
     "completed": Mark("done", "✓", "+", GOOD),
     "failed": Mark("failed", "✗", "x", BAD),
     "suspect": Mark("suspect", "?", "?", WARN),
+}
+
+PERSON_MARKS = {
+    Judged.PASS: Mark("pass", "✓", "+", GOOD),
+    Judged.DOUBTFUL: Mark("doubtful", "?", "?", WARN),
+    Judged.FAIL: Mark("fail", "✗", "x", BAD),
 }
 
 MAP_MARKS = {

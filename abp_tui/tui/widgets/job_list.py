@@ -28,6 +28,7 @@ COLUMNS = (
     Column("left", "left", 8, right=True, drop=3),
     Column("cost", "cost", 9, right=True, drop=2),
 )
+UNCHECKED = " UNCHECKED"  # the panel beside it says what
 BETWEEN = ("bar", "done", "failed", "rate", "left")
 
 
@@ -89,7 +90,11 @@ class JobList(LineList):
         """A job."""
         job, marked = self._shown[index], index == self.cursor
         layout = lay_out(COLUMNS, width)
-        cells = self._cells(job, marked, {c.name: w for c, w in layout}.get("bar", 0))
+        widths = {column.name: cells for column, cells in layout}
+        cells = self._cells(job, marked, widths.get("bar", 0))
+        if job.warnings:
+            name = fit(one_line(job.name), widths["name"] - len(UNCHECKED)).rstrip()
+            cells["name"] = (f"{name}{UNCHECKED}", f"bold {BAD}")
         if job.phase is Phase.REVIEW:
             return self._with_words(layout, cells, f"italic {WARN}", _verdict(job), "approve?")
         if job.phase is Phase.GATED and job.gate:

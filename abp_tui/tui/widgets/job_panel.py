@@ -9,6 +9,7 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
+from abp_tui.domain.check import check_words
 from abp_tui.domain.pace import Pace
 from abp_tui.tui.widgets.facts import Fact, facts, paragraph, stack
 from abp_tui.tui.widgets.figures import ago, count, countdown, money, rate, span
@@ -34,6 +35,8 @@ class JobPanel(Widget):
         workers = Content.assemble((str(mark), mark.style), (f"  {_workers(job)}", DIM))
         lines = [*paragraph(one_line(job.name), width, "bold"), workers, Content()]
         lines += facts(job_facts(job, self.pace), width)
+        for words in job.warnings:
+            lines += [Content(), *paragraph(f"Each agent {one_line(words)}", width, f"bold {BAD}")]
         if needs_person(job):
             lines += [Content(), *paragraph(next_step(job), width, WARN)]
         return stack(lines)
@@ -48,6 +51,7 @@ def job_facts(job: JobView, pace: Pace) -> list[Fact]:
         ("items", f"{source(job)} ({job.total_units:,})"),
         ("prompt", f"version {job.prompt_version}"),
         ("results", f"JSON: {one_line(json.dumps(job.output_schema), 300)}" if job.output_schema else ""),
+        ("checks", one_line("; ".join(check_words(job.checks)), 300)),
         ("folder", one_line(job.cwd)),
         ("done", f"{job.completed_units:,}" if job.completed_units else "", GOOD),
         ("failed", f"{job.failed_units:,}" if job.failed_units else "", BAD),

@@ -1,16 +1,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from abp_tui.domain.failure import FailureKind
 from abp_tui.domain.model import EventKind, Placement
-from abp_tui.domain.status import Desired, JobStatus, UnitStatus
+from abp_tui.domain.status import Desired, JobStatus, UnitStatus, Verdict
 from abp_tui.errors import EngineUnavailable
 from abp_tui.execution.engines import choice, dask_cluster
 from abp_tui.execution.executor import JobExecutor
 from abp_tui.liveness import hostname
+from abp_tui.orchestrator import Orchestrator
 from abp_tui.store.repository import Repository
 from tests.execution.engines.cluster import Cluster
 from tests.execution.engines.jobs import Running, completed_attempts, dask_job, outputs, place, said
@@ -180,7 +182,9 @@ def test_without_the_library_it_says_what_to_install(monkeypatch: pytest.MonkeyP
 # Files
 
 
-def file_job(repository: Repository, cluster: Cluster, folder: Path, script: str, mb: float) -> int:
+def file_job(
+    repository: Repository, cluster: Cluster, folder: Path, script: str, mb: float, **more: Any
+) -> int:
     (folder / "docs").mkdir()
     for name in ("one", "two"):
         (folder / "docs" / f"{name}.md").write_text(f"{name}\n")
@@ -194,6 +198,7 @@ def file_job(repository: Repository, cluster: Cluster, folder: Path, script: str
         payloads=[{"file_path": str(file)} for file in files],
         ship_files_mb=mb,
         options={"argv": ["sh", "-c", script, "sh", "{file_path}"]},
+        **more,
     )
     return job.id
 
@@ -236,6 +241,38 @@ def test_a_file_on_a_shared_disk_is_read_in_its_place(
     number = file_job(repository, shared_cluster, tmp_path, 'cat "$1"', mb=0)
     assert JobExecutor(repository, number).run() is JobStatus.COMPLETED
     assert outputs(repository, repository.jobs.get(number)) == ["one", "two"]
+
+
+def test_checks_run_where_the_unit_ran_and_their_verdict_comes_back(
+    repository: Repository, shared_cluster: Cluster, tmp_path: Path
+) -> None:
+    script = 'case "$1" in *one*) echo better >> "$1";; esac; cat "$1"'
+    checks = [{"kind": "changed"}, {"kind": "command", "argv": ["grep", "better", "{file_path}"]}]
+    number = file_job(repository, shared_cluster, tmp_path, script, mb=1, checks=checks)
+    assert JobExecutor(repository, number).run() is JobStatus.COMPLETED
+    good, doubtful = repository.units.page(number)
+    assert (good.verdict, doubtful.verdict) == (Verdict.OK, Verdict.SUSPECT)
+    assert "its file was not changed" in (doubtful.error or "")
+    assert repository.jobs.get(number).counters.suspect == 1
+
+
+def test_an_edit_pauses_the_job_and_its_next_start_runs_it(
+    repository: Repository, shared_cluster: Cluster, tmp_path: Path
+) -> None:
+    go = tmp_path / "go"
+    script = f"until test -e {go}; do sleep 0.05; done; echo old"
+    job = dask_job(repository, shared_cluster.address, 3, script=script, workers=1)
+    run = Running(repository, job)
+    wait_until(lambda: bool(repository.attempts.running(job.id)))
+    edited = {"argv": ["echo", "new"]}
+    Orchestrator(repository).edit_recipe(job.id, worker_options=edited)
+    go.touch()
+    assert run.result() is JobStatus.PAUSED
+    assert "`abp resume" in said(repository, job)
+    assert outputs(repository, job) == ["old", "", ""]
+    repository.jobs.move(job.id, JobStatus.RUNNING)
+    assert JobExecutor(repository, job.id).run() is JobStatus.COMPLETED
+    assert outputs(repository, job) == ["old", "new", "new"]
 
 
 def test_what_the_cluster_tells_is_in_the_log(repository: Repository, shared_cluster: Cluster) -> None:

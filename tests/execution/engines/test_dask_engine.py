@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from abp_tui.domain.failure import FailureKind
-from abp_tui.domain.model import Event, EventKind, Outcome
+from abp_tui.domain.model import Event, EventKind, Job, Outcome
 from abp_tui.domain.status import Purpose
 from abp_tui.execution.attempt import AttemptRunner, Ended
 from abp_tui.execution.engines.base import Stage
@@ -19,6 +19,7 @@ from abp_tui.execution.engines.dask_cluster import travelling
 from abp_tui.execution.engines.dask_node import Node, Rhythm
 from abp_tui.execution.engines.wire import News, Over
 from abp_tui.execution.mailbox import Mailbox
+from abp_tui.execution.runners import Runners
 from abp_tui.store.claims import Claim, Finished, Started
 from abp_tui.store.repository import Repository
 from tests.factories import InProcessWorker, make_job
@@ -43,9 +44,13 @@ class Books:
         job = make_job(repository, 3)
         self.ends: list[tuple[int, Ended]] = []
         self.mailbox: Mailbox[Finished] = Mailbox()
-        runner = AttemptRunner(job, InProcessWorker(), repository.uuid, repository.path, self.mailbox)
+
+        def runner(job: Job) -> AttemptRunner:
+            return AttemptRunner(job, InProcessWorker(), repository.uuid, repository.path, self.mailbox)
+
+        runners = Runners(job, runner, away=True)
         told = lambda claim, ended: self.ends.append((claim.attempt_id, ended))  # noqa: E731
-        stage = Stage(job, repository.uuid, Path("/"), runner, self.mailbox, size, told)
+        stage = Stage(job, repository.uuid, Path("/"), runners, self.mailbox, size, told)
         self.cluster: Any = NoCluster()
         self.engine = DaskEngine(stage, self.cluster)
 

@@ -1,0 +1,157 @@
+"""Changing a job: its limits, and what its units are run with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from abp_tui.cli.checks import CHECK_FLAGS, check_options, checks_of
+from abp_tui.cli.common import job_argument, json_object, open_orchestrator, read_text, say
+from abp_tui.cli.layout import timer_words
+from abp_tui.cli.text import one_line
+from abp_tui.errors import EditConflict, InvalidInput
+from abp_tui.plugins import suggest
+from abp_tui.words import counted
+
+if TYPE_CHECKING:
+    from abp_tui.domain.model import Job, Recipe
+    from abp_tui.orchestrator import Orchestrator
+
+WHOLE = ("max_retries", "max_failures_in_row", "max_workers")
+TIMERS = ("first_event_s", "idle_s", "total_s", "grace_s", "backoff_s")
+LIMITS = ("budget_usd", *WHOLE)
+OPTION = "option."
+OTHERS = ("checks", "schema")
+SETTINGS = (*LIMITS, *TIMERS, *OTHERS)
+
+
+@click.command("set")
+@job_argument
+@click.argument("settings", nargs=-1, metavar="[K=V]..")
+@check_options
+@click.option("--based-on", type=int, metavar="N", help="Refuse where version N is no longer the newest.")
+def set_(job: str, settings: tuple[str, ...], based_on: int | None, **given: Any) -> None:
+    """Change a job's limits, or save a new version of what its units are run with.
+
+    Limits: budget_usd, max_retries, max_failures_in_row, max_workers. The number of workers changes at once,
+    the others from the next start or resume on.
+
+    A new version: the timers first_event_s, idle_s, total_s, grace_s and backoff_s, in seconds, 0 for none;
+    option.NAME for an option of the worker, empty to take it away; schema=FILE, or empty for none; the flags
+    of checks, which replace those there are, or checks= for none. While the job runs a new version holds
+    from the next unit on; those that run end as they began.
+
+    \b
+    abp set docs budget_usd=25
+    abp set docs max_retries=1 max_workers=8
+    abp set docs idle_s=300 option.model=haiku
+    abp set docs --check 'ruff check {file_path}' --check-changed
+    abp set docs checks=
+    """
+    given_settings = dict(_setting(text) for text in settings)
+    limits = {name: given_settings[name] for name in LIMITS if name in given_settings}
+    edits = _edits(given_settings, given)
+    if not limits and not edits:
+        raise click.UsageError("name a setting: K=V, or a flag of checks")
+    orchestrator = open_orchestrator()
+    found = orchestrator.repository.jobs.find(job)
+    if edits:
+        with telling_conflicts():
+            recipe = orchestrator.edit_recipe(found.id, based_on=based_on, **edits)
+        tell_edit(orchestrator, found, recipe)
+    if limits:
+        _set_limits(orchestrator, found, limits)
+
+
+def tell_edit(orchestrator: Orchestrator, before: Job, recipe: Recipe) -> None:
+    """Say what was saved, and from when on it holds."""
+    from abp_tui.domain.recipe_diff import recipe_diff
+    from abp_tui.verbs.editing import takes_effect
+
+    if recipe.version == before.recipe.version:
+        say(f"{before.name}: nothing is different, version {recipe.version} stays")
+        return
+    for line in recipe_diff(before.recipe, recipe):
+        say(f"  {one_line(line, 200)}")
+    now = orchestrator.repository.jobs.get(before.id)
+    say(f"{before.name}: version {recipe.version} is saved; {takes_effect(now)}")
+    if recipe.timers != before.recipe.timers:
+        say(f"{before.name}: {timer_words(recipe.timers.model_dump())}")
+
+
+@contextmanager
+def telling_conflicts() -> Iterator[None]:
+    """Where somebody else has saved an edit first, show what that changed."""
+    try:
+        yield
+    except EditConflict as conflict:
+        for line in conflict.difference:
+            say(f"  {one_line(line, 200)}")
+        raise
+
+
+def _edits(settings: Mapping[str, Any], flags: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of `edit_recipe` for what was asked for."""
+    edits: dict[str, Any] = {}
+    if timers := {name: settings[name] for name in TIMERS if name in settings}:
+        edits["timers"] = timers
+    options = {name.removeprefix(OPTION): v for name, v in settings.items() if name.startswith(OPTION)}
+    if options:
+        edits["worker_options"] = options
+    if "schema" in settings:
+        edits["output_schema"] = settings["schema"]
+    if any(flags[name] for name in CHECK_FLAGS):
+        edits["checks"] = checks_of(flags)
+    elif "checks" in settings:
+        edits["checks"] = settings["checks"]
+    return edits
+
+
+def _set_limits(orchestrator: Orchestrator, job: Job, limits: dict[str, Any]) -> None:
+    if (count := limits.pop("max_workers", None)) is not None:
+        orchestrator.set_workers(job.id, count)
+    found = orchestrator.set_limits(job.id, **limits)
+    budget = "no budget" if found.budget_usd is None else f"a budget of ${found.budget_usd:g}"
+    row = f"pauses after {counted(found.max_failures_in_row, 'failure')} in a row"
+    row = row if found.max_failures_in_row else "never pauses for failures"
+    retries = counted(found.max_retries, "retry", "retries")
+    say(f"{found.name}: {budget}, {retries}, {counted(found.max_workers, 'worker')}, {row}")
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    name = f"{name}_s" if f"{name}_s" in TIMERS else name
+    if name.startswith(OPTION) and equals:
+        return name, _json_or_text(value)
+    if name == "schema" and equals:
+        return name, json_object(read_text(Path(value)), f"the schema {value}") if value else None
+    if name == "checks" and equals:
+        return name, _checks(value)
+    if name not in (*LIMITS, *TIMERS):
+        raise InvalidInput(f"a job has no setting {name!r}", suggest(name, list(SETTINGS)))
+    try:
+        number = int(value) if name in WHOLE else float(value)
+    except ValueError:
+        raise InvalidInput(f"{name} is {value!r}", f"write a number: {name}=4") from None
+    return name, number
+
+
+def _json_or_text(value: str) -> Any:
+    if not value:
+        return None
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
+
+
+def _checks(value: str) -> list[Any]:
+    checks = _json_or_text(value) or []
+    if not isinstance(checks, list) or not all(isinstance(check, dict) for check in checks):
+        raise InvalidInput(f"checks is {value[:80]!r}", 'write a list: [{"kind": "not_empty"}]')
+    return checks

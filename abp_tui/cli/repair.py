@@ -1,0 +1,195 @@
+"""Running again what ended badly, and giving agents the leave that they lacked."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from abp_tui.cli.common import (
+    LEFT,
+    job_argument,
+    open_orchestrator,
+    put,
+    put_text,
+    say,
+    text_or_file,
+    wait_option,
+)
+from abp_tui.cli.layout import bold, dim, money, span
+from abp_tui.cli.text import one_line
+from abp_tui.cli.watching import after_launch, changes
+from abp_tui.settling import is_run
+from abp_tui.words import counted
+
+if TYPE_CHECKING:
+    from abp_tui.domain.model import Job, WorkUnit
+    from abp_tui.orchestrator import Orchestrator
+    from abp_tui.verbs.permits import Proposal
+
+NEEDS_A_PERSON = 3
+NOT_GOOD = 1
+
+
+@click.command()
+@job_argument
+@click.option("--unit", "seqs", type=int, multiple=True, metavar="SEQ", help="This unit only. Repeatable.")
+@click.option("--cause", metavar="ID", help="Only the units of one cause; the beginning of its id will do.")
+@click.option("--nudge", metavar="TEXT|@FILE", help="Say this to the agents, in their sessions.")
+@click.option("--continue", "go_on", is_flag=True, help="As --nudge, with words to go on and finish.")
+@click.option("--test-first", is_flag=True, help="Run one unit of the cause first, and ask about the others.")
+@click.option("--yes", is_flag=True, help="Run the others without asking, if that one is good.")
+@wait_option
+def retry(
+    job: str,
+    seqs: tuple[int, ...],
+    cause: str | None,
+    nudge: str | None,
+    go_on: bool,
+    test_first: bool,
+    yes: bool,
+    wait: bool,
+) -> int:
+    """Run ended units again, by default all that failed or are suspect, and a failed synthesis step.
+
+    With --test-first one unit of the cause runs and is shown; the others run once you say so, or with --yes
+    if that one is good. Exits 1 where it is not, 3 where there is nobody to ask.
+
+    \b
+    abp retry docs --wait
+    abp retry docs --unit 3 --unit 8
+    abp retry docs --cause 5f0c --test-first
+    abp retry docs --cause 5f0c --nudge "You stopped with a question; decide yourself."
+    """
+    from abp_tui.domain.follow_up import GO_ON
+
+    if seqs and cause:
+        raise click.UsageError("--unit and --cause can't be given together")
+    if test_first and not cause:
+        raise click.UsageError("--test-first is for the units of one cause: name it with --cause")
+    if go_on and nudge is not None:
+        raise click.UsageError("--nudge and --continue can't be given together")
+    orchestrator = open_orchestrator()
+    said = GO_ON if go_on else text_or_file(nudge)
+    if cause is not None:
+        cause = orchestrator.cause(job, cause).fingerprint
+    if test_first and cause and (code := _try_first(orchestrator, job, cause, said, yes)) is not None:
+        return code
+    if cause:
+        again = orchestrator.retry_cause(job, cause, nudge=said)
+    else:
+        again = orchestrator.retry(job, seqs or None, nudge=said)
+    return after_launch(orchestrator, again, wait)
+
+
+@click.command()
+@job_argument
+@click.option("--rule", "rules", multiple=True, metavar="RULE", help="Give this leave. Repeatable.")
+@click.option("--list", "only_list", is_flag=True, help="Print the rules that are proposed, and save none.")
+@click.option("--based-on", type=int, metavar="N", help="Refuse where version N is no longer the newest.")
+def permit(job: str, rules: tuple[str, ...], only_list: bool, based_on: int | None) -> None:
+    """Give the agents of a job the leave that they were found to lack, rule by rule.
+
+    What the test and the blocked units were denied is shown as the fewest rules that would have let it pass.
+    Each one that you say yes to is kept in a new version of the recipe; nothing else is allowed.
+
+    \b
+    abp permit docs
+    abp permit docs --list
+    abp permit docs --rule 'Bash(pdftotext *)' --rule 'Edit(docs/**)'
+    """
+    from abp_tui.cli.editing import tell_edit, telling_conflicts
+
+    orchestrator = open_orchestrator()
+    found = orchestrator.repository.jobs.find(job)
+    if not rules:
+        proposals = orchestrator.proposed_rules(found.id)
+        if only_list or not proposals:
+            _list(found, proposals)
+            return
+        rules = _approved(proposals)
+        if not rules:
+            say(f"{found.name}: nothing was allowed")
+            return
+    with telling_conflicts():
+        recipe = orchestrator.permit(found.id, rules, based_on=based_on)
+    tell_edit(orchestrator, found, recipe)
+
+
+def _list(job: Job, proposals: tuple[Proposal, ...]) -> None:
+    if not proposals:
+        say(f"{job.name}: no test and no blocked unit was denied anything that a rule could allow")
+    for proposal in proposals:
+        put(one_line(proposal.rule))
+
+
+def _approved(proposals: tuple[Proposal, ...]) -> tuple[str, ...]:
+    """The rules that the person at the terminal says yes to, asked one by one."""
+    from abp_tui.errors import InvalidInput
+
+    if not sys.stdin.isatty():
+        rules = " ".join(f"--rule {proposal.rule!r}" for proposal in proposals)
+        raise InvalidInput("nobody is here to approve the rules one by one", f"name those you allow: {rules}")
+    return tuple(proposal.rule for proposal in proposals if _says_yes(proposal))
+
+
+def _says_yes(proposal: Proposal) -> bool:
+    say(f"{bold(one_line(proposal.rule))}  {dim(one_line(proposal.words))}")
+    return click.confirm("Allow it?", default=False, err=True)
+
+
+def _try_first(orchestrator: Orchestrator, ref: str, cause: str, nudge: str | None, yes: bool) -> int | None:
+    """Run one unit of a cause; returns the exit code where the others are not to run, else None."""
+    job, seq = orchestrator.try_first(ref, cause, nudge=nudge)
+    say(f"{job.name}: unit {seq} runs first")
+    try:
+        unit = _ended(orchestrator, job, seq)
+    except KeyboardInterrupt:
+        say(f"abp: left; unit {seq} goes on. See it: abp events {job.name} --unit {seq}")
+        return LEFT
+    _show(unit)
+    left = len(orchestrator.repository.causes.seqs(job.id, cause))
+    if not left:
+        say(f"{job.name}: no other unit is left of this cause")
+        return 0 if _is_good(unit) else NOT_GOOD
+    others = f"abp retry {job.name} --cause {cause}"
+    if yes or not sys.stdin.isatty():
+        if _is_good(unit) and yes:
+            return None
+        say(f"{job.name}: {counted(left, 'unit')} of this cause not run again. To run them: {others}")
+        return NOT_GOOD if not _is_good(unit) else NEEDS_A_PERSON
+    if click.confirm(f"Run the other {counted(left, 'unit')} of this cause, too?", err=True):
+        return None
+    say(f"{job.name}: they stay as they are. To run them: {others}")
+    return 0 if _is_good(unit) else NOT_GOOD
+
+
+def _ended(orchestrator: Orchestrator, job: Job, seq: int) -> WorkUnit:
+    """The unit once it has ended, or its job goes no further."""
+    from abp_tui.domain.status import UnitStatus
+    from abp_tui.views import view_job
+
+    repository = orchestrator.repository
+    for _ in changes(repository):
+        runs = is_run(view_job(repository.jobs.get(job.id)))  # first: the unit ends before its job does
+        unit = repository.units.get(job.id, seq)
+        ended = unit.status in (UnitStatus.COMPLETED, UnitStatus.FAILED)
+        if not runs or (ended and repository.jobs.get(job.id).counters.pending):
+            return unit
+        if ended and not is_run(view_job(repository.jobs.get(job.id))):
+            return unit
+    raise AssertionError("it is followed without a limit of time")
+
+
+def _show(unit: WorkUnit) -> None:
+    state = unit.status if unit.verdict in (None, "ok") else f"{unit.status} {unit.verdict}"
+    why = f": {one_line(unit.error)}" if unit.error else ""
+    if unit.output:
+        say(dim("output:"))
+        put_text(unit.output)
+    say(f"unit {unit.seq} {state}{why} ({span(unit.duration_s)}, {money(unit.cost_usd)} in all)")
+
+
+def _is_good(unit: WorkUnit) -> bool:
+    return unit.status == "COMPLETED" and unit.verdict in (None, "ok")

@@ -1,0 +1,126 @@
+"""Versions of a recipe side by side: what differs in them, and what came of the same units under each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from difflib import unified_diff
+
+from pydantic import Field
+
+from abp_tui.domain.model import Attempt, Frozen, Recipe
+
+PARTS = ("prompt_template", "worker_options", "timers", "permissions", "checks", "output_schema")
+NAMES = {"prompt_template": "prompt", "worker_options": "options", "output_schema": "schema"}
+MOST_LINES = 2000  # that are compared; a long text is no easier to judge by its end
+
+
+class Version(Frozen):
+    """One version of a job's recipe, as a list shows it."""
+
+    version: int
+    created_at: datetime = Field(description="When a person saved it.")
+    changed: tuple[str, ...] = Field(description="What differs from the version before: prompt, options, …")
+    is_current: bool = Field(description="Whether units are run with it now.")
+    results: int = Field(description="Ended units whose result was made with it.")
+
+
+class Side(Frozen):
+    """How one unit's attempt ended under one version. `note` begins its error or output."""
+
+    attempt_id: int
+    ok: bool
+    cost_usd: float | None = None
+    duration_s: float | None = None
+    note: str = ""
+
+
+class Pair(Frozen):
+    """One unit that was tested or piloted under both versions."""
+
+    seq: int
+    key: str
+    left: Side
+    right: Side
+
+
+class Sum(Frozen):
+    """All units of one side together."""
+
+    good: int
+    cost_usd: float | None = Field(description="Of those whose cost is known; null where none is.")
+    cost_is_floor: bool
+    seconds: float
+
+
+class Comparison(Frozen):
+    """Two versions on the same units."""
+
+    left: int
+    right: int
+    pairs: tuple[Pair, ...] = Field(description="The units run under both, in order.")
+
+    def sums(self) -> tuple[Sum, Sum]:
+        """What the units came to under each."""
+        return _sum([pair.left for pair in self.pairs]), _sum([pair.right for pair in self.pairs])
+
+
+def changed_parts(old: Recipe, new: Recipe) -> tuple[str, ...]:
+    """What differs between two versions, by its name."""
+    return tuple(NAMES.get(part, part) for part in PARTS if getattr(old, part) != getattr(new, part))
+
+
+def recipe_diff(old: Recipe, new: Recipe) -> str:
+    """All that differs between two versions, as a unified diff with their times; empty where nothing does."""
+    return _diff(_text(old), _text(new), _title(old), _title(new))
+
+
+def output_diff(old: Attempt, new: Attempt) -> str:
+    """What differs between what two attempts answered, as a unified diff; empty where nothing does."""
+    titles = (f"version {attempt.recipe_version}" for attempt in (old, new))
+    return _diff(answer(old), answer(new), *titles)
+
+
+def answer(attempt: Attempt) -> str:
+    """What an attempt answered, its structured result behind it; or why it failed."""
+    outcome = attempt.outcome
+    if outcome is None:
+        return ""
+    said = outcome.output if outcome.ok else f"{outcome.output}\n{outcome.error}".strip()
+    if outcome.result is None:
+        return said
+    return f"{said}\n{json.dumps(outcome.result, ensure_ascii=False, indent=2, default=str)}".strip()
+
+
+def _diff(old: str, new: str, old_title: str, new_title: str) -> str:
+    before, after = old.splitlines()[:MOST_LINES], new.splitlines()[:MOST_LINES]
+    return "\n".join(unified_diff(before, after, old_title, new_title, lineterm=""))
+
+
+def _title(recipe: Recipe) -> str:
+    return f"version {recipe.version}\t{recipe.created_at.astimezone():%Y-%m-%d %H:%M:%S %z}"
+
+
+def _text(recipe: Recipe) -> str:
+    return "\n".join(_lines(recipe))
+
+
+def _lines(recipe: Recipe) -> Iterator[str]:
+    """The whole recipe as text, part by part, so that equal parts are equal lines."""
+    yield "[prompt]"
+    yield recipe.prompt_template
+    for part, value in recipe.model_dump(mode="json", include=set(PARTS[1:])).items():
+        if value:
+            yield f"[{NAMES.get(part, part)}]"
+            yield json.dumps(value, ensure_ascii=False, indent=2, sort_keys=True)
+
+
+def _sum(sides: Sequence[Side]) -> Sum:
+    costs = [side.cost_usd for side in sides if side.cost_usd is not None]
+    return Sum(
+        good=sum(side.ok for side in sides),
+        cost_usd=sum(costs) if costs else None,
+        cost_is_floor=bool(costs) and len(costs) < len(sides),
+        seconds=sum(side.duration_s or 0.0 for side in sides),
+    )

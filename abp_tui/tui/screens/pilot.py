@@ -1,0 +1,177 @@
+"""The pilot: its units in a list, a mark for each by one key, and what it says of the rest."""
+
+from __future__ import annotations
+
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Horizontal, Vertical
+from textual.widgets import Static
+
+from abp_tui.domain.model import Job
+from abp_tui.domain.quote import PilotReview
+from abp_tui.domain.status import JobStatus, Mark, Phase
+from abp_tui.feed import Snapshot
+from abp_tui.tui.commands import bindings, commands
+from abp_tui.tui.screens.ask_pilot import AskPilotScreen, PilotWish
+from abp_tui.tui.screens.base import AbpScreen
+from abp_tui.tui.screens.confirm import ConfirmScreen
+from abp_tui.tui.screens.unit import UnitScreen
+from abp_tui.tui.widgets.figures import count, money
+from abp_tui.tui.widgets.glyphs import BAD, DIM, GOOD, PRIMARY, WARN, job_mark
+from abp_tui.tui.widgets.lines import LineList
+from abp_tui.tui.widgets.quote_panel import QuotePanel
+from abp_tui.tui.widgets.top_bar import Parts
+from abp_tui.tui.widgets.tried_list import TriedList
+
+DECISIONS = ("pass", "doubtful", "fail", "approve", "budget", "reject", "more", "cancel")
+
+
+class PilotScreen(AbpScreen):
+    """The pilot that a job is at, running or ended."""
+
+    BINDINGS = bindings("pilot")
+    SCOPES = ("pilot", "lists", "screen", "app")
+    AUTO_FOCUS = "TriedList"
+
+    def __init__(self, job_id: int) -> None:
+        super().__init__(job_id)
+        self._number = job_id
+        self._review: PilotReview | None = None
+        self._seen: tuple[Phase | None, JobStatus, int | None] | None = None
+
+    def body(self) -> ComposeResult:
+        """The units on the left, the rest on the right."""
+        with Horizontal():
+            with Vertical(id="tried"):
+                yield Static(id="titles", markup=False)
+                yield TriedList()
+            yield QuotePanel()
+
+    def where(self) -> tuple[str, ...]:
+        """The crumbs."""
+        return (self.job.name if self.job else "", "pilot")
+
+    def state(self) -> Parts:
+        """How far it is, and how it went."""
+        if self._review is None or self.job is None:
+            return (("", DIM),)
+        quote = self._review.quote
+        ended = f"{quote.ended:,} of {quote.sampled:,}"
+        if self.job.phase in (Phase.PILOT, Phase.INTERRUPTED):
+            mark = job_mark(self.job)
+            return ((f"{mark} ", mark.style), (ended, PRIMARY))
+        failed, doubts = f"{quote.failed:,} failed", f"{quote.doubtful:,} in doubt"
+        return (
+            (f"{ended} run", PRIMARY),
+            (f" · {failed}", BAD if quote.failed else GOOD),
+            (f" · {doubts}", WARN if quote.doubtful else DIM),
+        )
+
+    def take(self, snapshot: Snapshot) -> None:
+        """Read it anew where something has changed."""
+        focus, job = snapshot.focus, self.job
+        if focus is None or job is None or focus.job.id != job.id:
+            return
+        self.query_one(QuotePanel).keys = self._keys()
+        if (job.phase, job.status, job.pilot_id) != self._seen or focus.changed != ():
+            self._seen = (job.phase, job.status, job.pilot_id)
+            self._read()
+
+    def on_resize(self) -> None:
+        """The columns follow the width."""
+        self.call_after_refresh(self._show_titles)
+
+    def on_line_list_opened(self, message: LineList.Opened) -> None:
+        """A click on the unit under the cursor opens it."""
+        self.action_open()
+
+    def action_open(self) -> None:
+        """Open the unit under the cursor."""
+        if unit := self.query_one(TriedList).unit:
+            self.app.push_screen(UnitScreen(self._number, unit.seq))
+
+    def action_mark(self, mark: str) -> None:
+        """Mark the unit under the cursor, and go to the next."""
+        units = self.query_one(TriedList)
+        if unit := units.unit:
+            self.act(
+                lambda: self.orchestrator.mark(self._number, unit.seq, Mark(mark)), lambda _: self._read()
+            )
+            units.cursor += 1
+
+    def action_approve(self) -> None:
+        """Let the rest run, and watch it."""
+        self.act(lambda: self.orchestrator.approve(self._number), self._approved)
+
+    def action_budget(self) -> None:
+        """Let the rest run with the quote's upper end as its budget, if a person is sure."""
+        if self._review is None:
+            return
+        quote = self._review.quote
+        if quote.budget_usd is None:
+            self.tell(quote.no_quote or "by this pilot there is no cost to set a budget by")
+            return
+
+        def approve(sure: bool | None) -> None:
+            if sure:
+                self.act(lambda: self.orchestrator.approve(self._number, budget="quote"), self._approved)
+
+        detail = f"{count(quote.rest, 'unit')} will run. What was spent so far is part of the budget."
+        question = f"Approve, with a budget of {money(quote.budget_usd)}?"
+        self.app.push_screen(ConfirmScreen(question, detail), approve)
+
+    def action_reject(self) -> None:
+        """Put all units back, and leave."""
+        self.act(lambda: self.orchestrator.reject(self._number), self._rejected)
+
+    def action_more(self) -> None:
+        """Run another sample."""
+
+        def run(wish: PilotWish | None) -> None:
+            if wish is not None:
+                self.act(lambda: self.orchestrator.launch_pilot(self._number, wish.units, wish.by))
+
+        self.app.push_screen(AskPilotScreen(self.job.pending_units if self.job else 0), run)
+
+    def action_cancel(self) -> None:
+        """End the running pilot."""
+        self.act(
+            lambda: self.orchestrator.cancel_test(self._number),
+            self.say("ends its pilot; what has not ended waits again"),
+        )
+
+    def action_versions(self) -> None:
+        """What the recipe was before."""
+        self.abp.open_versions(self._number)
+
+    @work(thread=True, group="review", exclusive=True, exit_on_error=False)
+    def _read(self) -> None:
+        self.show_from_thread(self._show, self.orchestrator.pilot_review(self._number))
+
+    def _show(self, review: PilotReview) -> None:
+        self._review = review
+        self.query_one(TriedList).take(review.units)
+        self.query_one(QuotePanel).quote = review.quote
+        self._show_titles()
+        self._show_where()
+
+    def _show_titles(self) -> None:
+        self.query_one("#titles", Static).update(self.query_one(TriedList).titles(), layout=False)
+
+    def _approved(self, job: Job) -> None:
+        self.tell(f"{job.name} runs: {count(job.desired_workers, 'worker')}")
+        self.app.pop_screen()  # the test review, which is over too, is below
+        self.abp.open_progress(job.id, instead=True)
+
+    def _rejected(self, job: Job) -> None:
+        self.tell(f"{job.name} is rejected: nothing runs, its units wait again")
+        self.app.pop_screen()
+        self.app.pop_screen()
+
+    def _keys(self) -> tuple[tuple[str, str], ...]:
+        """What can be decided now, by which key, in a line each."""
+        names = {f"pilot.{name}" for name in DECISIONS}
+        offered = [c for c in commands("pilot") if c.id in names and self.check_action(c.action, ())]
+        keys = ((self.abp.keys.of(c).split(",")[0], c) for c in offered)
+        return tuple((self.app.get_key_display(Binding(key, c.action)), c.help) for key, c in keys)

@@ -1,0 +1,195 @@
+"""Two versions of a recipe side by side: what differs in them, and in what came of the same units."""
+
+from __future__ import annotations
+
+from textual import work
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import Static
+
+from abp_tui.domain.model import Recipe
+from abp_tui.domain.version import Comparison, Sum, Version
+from abp_tui.feed import Snapshot
+from abp_tui.tui.commands import bindings
+from abp_tui.tui.screens.base import AbpScreen
+from abp_tui.tui.screens.unit import UnitScreen
+from abp_tui.tui.widgets.diff import STYLES
+from abp_tui.tui.widgets.figures import clock, count, money
+from abp_tui.tui.widgets.glyphs import BOLD, DIM
+from abp_tui.tui.widgets.lines import LineList
+from abp_tui.tui.widgets.pair_list import PairList
+from abp_tui.tui.widgets.top_bar import Parts
+from abp_tui.tui.widgets.wrapped import TextView
+
+ONE = "There is one version only, as the job was made. In the test review, e edits the prompt."
+NO_PAIRS = "No unit was tested or piloted under both. What differs in the versions themselves:"
+SAME = "Both answered the same."
+
+
+class VersionsScreen(AbpScreen):
+    """An older version, which a person picks, beside the current one."""
+
+    BINDINGS = bindings("versions")
+    SCOPES = ("versions", "lists", "screen", "app")
+    AUTO_FOCUS = "PairList"
+
+    def __init__(self, job_id: int) -> None:
+        super().__init__(job_id)
+        self._number = job_id
+        self._versions: list[Version] = []
+        self._picked: int | None = None
+        self._comparison: Comparison | None = None
+        self._recipe_shown = False
+        self._seen: tuple[int, object] | None = None
+
+    def body(self) -> ComposeResult:
+        """Which two, their units, and what differs."""
+        with Vertical(id="compared"):
+            yield Static(id="sums", markup=False)
+            yield Static(id="titles", markup=False)
+            yield PairList()
+        yield TextView(id="difference")
+
+    def where(self) -> tuple[str, ...]:
+        """The crumbs."""
+        return (self.job.name if self.job else "", "versions")
+
+    def state(self) -> Parts:
+        """Which two are compared."""
+        if self._comparison is None:
+            return ((count(len(self._versions), "version"), DIM),)
+        return ((f"version {self._comparison.left} and {self._comparison.right}, the current one", DIM),)
+
+    def take(self, snapshot: Snapshot) -> None:
+        """Read anew where a version was saved or a unit has ended."""
+        focus, job = snapshot.focus, self.job
+        if focus is None or job is None or focus.job.id != job.id:
+            return
+        now = (job.prompt_version, job.phase)
+        if now != self._seen or focus.changed != ():
+            self._seen = now
+            self._read(self._picked)
+
+    def on_resize(self) -> None:
+        """The columns follow the width."""
+        self.call_after_refresh(self._show_titles)
+
+    def on_line_list_moved(self, message: LineList.Moved) -> None:
+        """Show what differs in the unit under the cursor."""
+        self._show_difference()
+
+    def on_line_list_opened(self, message: LineList.Opened) -> None:
+        """A click on the unit under the cursor opens it."""
+        self.action_open()
+
+    def action_open(self) -> None:
+        """Open the unit under the cursor."""
+        if pair := self.query_one(PairList).pair:
+            self.app.push_screen(UnitScreen(self._number, pair.seq))
+
+    def action_pick(self, by: int) -> None:
+        """Compare another older version."""
+        if self._comparison is None:
+            return
+        others = [version.version for version in self._versions if not version.is_current]
+        at = others.index(self._comparison.left) + by
+        if not 0 <= at < len(others):
+            self.tell("there is no other version in that direction")
+            return
+        self._picked = others[at]
+        self._read(self._picked)
+
+    def action_recipe(self) -> None:
+        """Show what differs in the versions themselves, or in the answers."""
+        self._recipe_shown = not self._recipe_shown
+        self._show_difference()
+
+    def action_use(self) -> None:
+        """Make the older version the current one again."""
+        compared = self._comparison
+        if compared is None:
+            self.tell("there is no other version to choose")
+            return
+        left, right = compared.left, compared.right
+        self.act(
+            lambda: self.orchestrator.use_version(self._number, left, based_on=right),
+            lambda recipe: self._used(left, recipe),
+        )
+
+    # In threads
+
+    @work(thread=True, group="versions", exclusive=True, exit_on_error=False)
+    def _read(self, picked: int | None) -> None:
+        versions = self.orchestrator.versions(self._number)
+        others = [version.version for version in versions if not version.is_current]
+        compared = None
+        if others:
+            left = picked if picked in others else others[-1]
+            current = next(version.version for version in versions if version.is_current)
+            compared = self.orchestrator.compare(self._number, left, current)
+        self.show_from_thread(self._show, versions, compared)
+
+    @work(thread=True, group="difference", exclusive=True, exit_on_error=False)
+    def _read_difference(self, compared: Comparison, attempts: tuple[int, int] | None) -> None:
+        if attempts is None:
+            patch = self.orchestrator.version_diff(self._number, compared.left, compared.right)
+            head = "" if compared.pairs else NO_PAIRS
+        else:
+            patch = self.orchestrator.compare_outputs(*attempts)
+            head = "" if patch else SAME
+        self.show_from_thread(self._show_patch, head, patch)
+
+    # Back on the app's own thread
+
+    def _show(self, versions: list[Version], compared: Comparison | None) -> None:
+        self._versions, self._comparison = versions, compared
+        if compared is None:
+            self.query_one("#difference", TextView).show((ONE, DIM))
+        else:
+            self.query_one(PairList).take((compared.left, compared.right), compared.pairs)
+            self._show_sums(compared)
+            self._show_difference()
+        self._show_titles()
+        self._show_where()
+
+    def _show_sums(self, compared: Comparison) -> None:
+        saved = {version.version: version for version in self._versions}
+        before, after = compared.sums()
+        lines = [
+            _sum_line(saved[number], found, len(compared.pairs))
+            for number, found in ((compared.left, before), (compared.right, after))
+        ]
+        self.query_one("#sums", Static).update(Content("\n").join(lines))
+
+    def _show_difference(self) -> None:
+        if self._comparison is None:
+            return
+        pair = self.query_one(PairList).pair
+        attempts = (pair.left.attempt_id, pair.right.attempt_id) if pair and not self._recipe_shown else None
+        self._read_difference(self._comparison, attempts)
+
+    def _show_patch(self, head: str, patch: str) -> None:
+        texts = [(head, DIM), ("", "")] if head else []
+        titles, hunks = patch.splitlines()[:2], patch.splitlines()[2:]
+        texts += [(line, DIM) for line in titles]
+        texts += [(line, STYLES.get(line[:1], "")) for line in hunks]
+        self.query_one("#difference", TextView).show(*texts)
+
+    def _show_titles(self) -> None:
+        self.query_one("#titles", Static).update(self.query_one(PairList).titles(), layout=False)
+
+    def _used(self, chosen: int, recipe: Recipe) -> None:
+        self._picked = None
+        self.tell(f"version {chosen} is current again, as version {recipe.version}: test with it")
+
+
+def _sum_line(version: Version, found: Sum, of: int) -> Content:
+    """A version with what its units came to."""
+    saved = f"{version.created_at.astimezone():%Y-%m-%d %H:%M}"
+    cost = money(found.cost_usd, at_least=found.cost_is_floor)
+    changed = f"changed {', '.join(version.changed)}" if version.changed else ""
+    figures = [f"{found.good} of {of} good", cost, clock(found.seconds)] if of else []
+    details = " · ".join(detail for detail in (*figures, changed, saved) if detail)
+    name = f"version {version.version}{' (current)' if version.is_current else ''}"
+    return Content.assemble((f"{name:<20} ", BOLD), (details, DIM))

@@ -1,0 +1,177 @@
+"""Piloting: running a sample before the rest, marking what came of it, and what it says of the rest."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from abp_tui.domain.model import Job
+from abp_tui.domain.pilot import Pilot, Tried
+from abp_tui.domain.quote import PilotReview, Quote, make_quote, rest_of
+from abp_tui.domain.sample import MAX_SEED, SIZE
+from abp_tui.domain.status import JobStatus, Mark
+from abp_tui.errors import IllegalTransition, InvalidInput, NotFound
+from abp_tui.execution.lease import lease_lives
+from abp_tui.verbs.base import Ref, Verbs, next_step
+
+if TYPE_CHECKING:
+    from abp_tui.execution.loop import Callbacks
+
+UNITS = 10
+MOST_UNITS = 10_000
+QUOTE = "quote"
+IN_DOUBT = "a person was in doubt about it in the pilot"
+
+
+class Piloting(Verbs):
+    """Run a sample, mark it, and have the rest reckoned from it."""
+
+    def pilot(
+        self,
+        job_id: Ref,
+        count: int = UNITS,
+        by: str = SIZE,
+        seed: int | None = None,
+        callbacks: Callbacks | None = None,
+    ) -> PilotReview:
+        """Run a sample of what waits in this process, and return all that a person judges it by.
+
+        `by` is `size`, `type` or a field of the items; `seed` repeats a choice. The job is one whose test
+        waits for review, and it stays so. Where fewer than `count` units wait, they are all run.
+        """
+        from abp_tui.execution.executor import JobExecutor  # as all that runs units: when it is needed
+
+        job, pilot = self._prepare_pilot(job_id, count, by, seed)
+        JobExecutor(self.repository, job.id, self._worker, callbacks).run_pilot(pilot.id)
+        return self._review(self.repository.jobs.get(job.id), pilot.id)
+
+    def launch_pilot(self, job_id: Ref, count: int = UNITS, by: str = SIZE, seed: int | None = None) -> Job:
+        """Run a sample as `pilot` does, but in a detached process: follow it in the store.
+
+        Raises `IllegalTransition` where somebody else has begun something with the job in the meantime.
+        """
+        from abp_tui.execution.launch import launch_executor
+
+        job, pilot = self._prepare_pilot(job_id, count, by, seed)
+        job = launch_executor(self.repository, job, pilot_id=pilot.id)
+        if job.pilot_id != pilot.id:
+            raise IllegalTransition(f"somebody else runs job {job.name} by now", f"see `abp show {job.name}`")
+        return job
+
+    def pilot_review(self, job_id: Ref) -> PilotReview:
+        """The pilot that a job is at, or was approved with, as it is now; raises `NotFound`."""
+        job = self.repository.jobs.find(job_id)
+        if job.pilot_id is None:
+            hint = f"`abp pilot {job.name}`" if job.status is JobStatus.TESTING else next_step(job)
+            raise NotFound(f"job {job.name} has no pilot", hint)
+        return self._review(job, job.pilot_id)
+
+    def quote(self, job_id: Ref) -> Quote:
+        """What the rest of a job may cost and take, by its pilot; raises `NotFound` where it has none."""
+        return self.pilot_review(job_id).quote
+
+    def mark(self, job_id: Ref, seq: int, mark: Mark) -> Tried:
+        """Keep what a person thinks of a unit of the pilot; returns it marked.
+
+        An approval keeps what passed, keeps what is doubtful as suspect, and runs again what failed.
+        """
+        job = self.repository.jobs.find(job_id)
+        if job.status is not JobStatus.TESTING or job.pilot_id is None:
+            raise IllegalTransition(f"job {job.name} has no pilot to be marked", next_step(job))
+        unit = next((unit for unit in self._tried(job) if unit.seq == seq), None)
+        if unit is None:
+            raise NotFound(f"unit {seq} of job {job.name} is in no pilot", f"see `abp quote {job.name}`")
+        if not unit.ended or unit.attempt_id is None:
+            raise IllegalTransition(f"unit {seq} of job {job.name} has not ended", "wait for it")
+        self.repository.pilots.mark(unit.attempt_id, mark)
+        return unit.model_copy(update={"mark": mark})
+
+    def _prepare_pilot(self, job_id: Ref, count: int, by: str, seed: int | None) -> tuple[Job, Pilot]:
+        """The job, its test reviewed by nobody yet, and the sample drawn for it."""
+        if not 1 <= count <= MOST_UNITS:
+            raise InvalidInput(f"a pilot of {count} units", f"run between 1 and {MOST_UNITS:,}")
+        if seed is not None and not 0 <= seed <= MAX_SEED:
+            raise InvalidInput(f"the seed is {seed}", f"it is between 0 and {MAX_SEED}")
+        job = self._ready(job_id)
+        if job.status is not JobStatus.TESTING:
+            raise IllegalTransition(f"job {job.name} is {job.status}: no test waits for you", next_step(job))
+        if lease_lives(job):
+            what = "test" if job.pilot_id is None else "pilot"
+            hint = f"wait for it, or end it with `abp stop {job.name}`"
+            raise IllegalTransition(f"a {what} of job {job.name} runs already", hint)
+        self._refuse_after_a_broken_test(job)
+        self._require_person(job, "a pilot", f"abp pilot {job.ref}")
+        self._recover(job)
+        self._refuse_where_edited(job)
+        self._require_worker(job)
+        seed = random.SystemRandom().randint(0, MAX_SEED) if seed is None else seed
+        sample = self.repository.pilots.draw(job.id, by, count, seed)
+        if not sample.seqs:
+            raise NotFound(f"no unit of job {job.name} waits", "see `abp units`")
+        return job, self.repository.pilots.add(job, sample)
+
+    def _refuse_after_a_broken_test(self, job: Job) -> None:
+        if job.lease is not None and job.pilot_id is None:
+            raise IllegalTransition(
+                f"the test of job {job.name} broke off", f"test again: `abp test {job.name}`"
+            )
+
+    def _refuse_where_edited(self, job: Job) -> None:
+        """Raise `IllegalTransition` where what was tried was tried with something else than would run now."""
+        last = self.repository.attempts.latest_test(job.id)
+        versions = {last.recipe_version} if last is not None else set()
+        if job.pilot_id is not None:
+            versions.add(self.repository.pilots.get(job.pilot_id).recipe_version)
+        if not all(self._still_holds(job, version) for version in versions):
+            hint = f"`abp reject {job.name}`, then `abp test {job.name}`"
+            raise IllegalTransition(f"the prompt of job {job.name} was edited after its test", hint)
+
+    def _still_holds(self, job: Job, version: int) -> bool:
+        """Whether a test with this version of the recipe says what the newest one will do."""
+        current = job.recipe
+        return version == current.version or current.works_like(self.repository.recipes.get(job.id, version))
+
+    def _review(self, job: Job, pilot_id: int) -> PilotReview:
+        pilot = self.repository.pilots.get(pilot_id)
+        units = self.repository.pilots.units(pilot)
+        holds, rest = self._still_holds(job, pilot.recipe_version), rest_of(job, self._tried(job))
+        return PilotReview(
+            pilot=pilot, units=tuple(units), quote=make_quote(job, pilot, units, rest, holds=holds)
+        )
+
+    def _tried(self, job: Job) -> list[Tried]:
+        """What all pilots of this review have tried, and still stands, each unit once."""
+        pilots = self.repository.pilots.all(job.id)
+        tried = [unit for pilot in pilots for unit in self.repository.pilots.units(pilot)]
+        current = {unit.seq: unit for unit in tried if unit.standing or not unit.ended}
+        return sorted(current.values(), key=lambda unit: unit.seq)
+
+    def _budget(self, job: Job, budget: float | str) -> float:
+        """The budget in USD that a person means; raises `InvalidInput`."""
+        if budget != QUOTE:
+            return float(budget)
+        quote = self.quote(job.id)
+        if quote.no_quote:
+            raise InvalidInput(f"there is no quote for job {job.name}: {quote.no_quote}", "name a sum in USD")
+        if quote.budget_usd is None:
+            why = "cost is not known" if quote.cost_usd is None else "units cost nothing"
+            raise InvalidInput(f"job {job.name} needs no budget by its quote: {why}", "leave it out")
+        return quote.budget_usd
+
+    def _decide_on_tried(self, job: Job) -> None:
+        """Keep the good results of test and pilot; what failed, or is marked so, waits again."""
+        tried = [unit for unit in self._tried(job) if unit.standing]
+        thrown = [unit.seq for unit in tried if unit.failed]
+        failed = self.repository.units.seqs_in(job.id, "failed")
+        self.repository.units.put_back(job.id, sorted({*failed, *thrown}))
+        doubts = [unit.seq for unit in tried if unit.mark is Mark.DOUBTFUL and unit.status == "COMPLETED"]
+        self.repository.units.doubt(job.id, doubts, IN_DOUBT)
+
+    def _put_tried_back(self, job: Job) -> None:
+        """Make all units of test and pilot wait again: nothing else of a job under test has ended."""
+        states = ("completed", "suspect", "failed")
+        seqs: Sequence[int] = [
+            seq for state in states for seq in self.repository.units.seqs_in(job.id, state)
+        ]
+        self.repository.units.put_back(job.id, seqs)

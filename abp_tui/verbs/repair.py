@@ -1,0 +1,62 @@
+"""Repairing what ended badly, cause by cause."""
+
+from __future__ import annotations
+
+from abp_tui.domain.model import Cause, Job
+from abp_tui.domain.status import JobStatus
+from abp_tui.errors import IllegalTransition, InvalidInput, NotFound
+from abp_tui.plugins import suggest
+from abp_tui.verbs.base import Ref
+from abp_tui.verbs.steering import Steering
+
+
+class Repair(Steering):
+    """See the causes, run the units of one of them again, all of them or one first."""
+
+    def causes(self, job_id: Ref) -> list[Cause]:
+        """Why units of the job have failed or are in doubt, the most frequent cause first."""
+        job = self.repository.jobs.find(job_id)
+        return self.repository.causes.of(job.id)
+
+    def cause(self, job_id: Ref, fingerprint: str) -> Cause:
+        """The cause with this id, or the only one whose id begins so.
+
+        Raises `NotFound` where no unit is left of it, and `InvalidInput` where several begin so.
+        """
+        job, causes = self.repository.jobs.find(job_id), self.causes(job_id)
+        same = [cause for cause in causes if cause.fingerprint == fingerprint]
+        found = same or [c for c in causes if fingerprint and c.fingerprint.startswith(fingerprint)]
+        if len({cause.fingerprint for cause in found}) > 1:
+            hint = ", ".join(dict.fromkeys(cause.fingerprint for cause in found))
+            raise InvalidInput(f"several causes begin with {fingerprint!r}", hint)
+        if found:
+            return found[0]
+        known = [cause.fingerprint for cause in causes]
+        hint = suggest(fingerprint, known, lead="its causes are") if known else f"`abp show {job.name}`"
+        gone = "they may have been run again since"
+        raise NotFound(f"no unit of job {job.name} has ended for cause {fingerprint!r}: {gone}", hint)
+
+    def retry_cause(self, job_id: Ref, fingerprint: str, *, nudge: str | None = None) -> Job:
+        """Run the units again that ended for one cause, and no others; `nudge` as in `retry`.
+
+        Raises `NotFound` where none is left, as after someone else's retry.
+        """
+        job = self.repository.jobs.find(job_id)
+        cause = self.cause(job.id, fingerprint)
+        if seqs := self.repository.causes.seqs(job.id, cause.fingerprint):
+            return self.retry(job.id, seqs, nudge=nudge)
+        hint = f"see what is left: `abp failures {job.name}`"
+        raise NotFound(
+            f"the units of cause {cause.fingerprint} have just been run again by someone else", hint
+        )
+
+    def try_first(self, job_id: Ref, fingerprint: str, *, nudge: str | None = None) -> tuple[Job, int]:
+        """Run one unit of a cause again, before all of them; returns the job and the unit's number.
+
+        Where the job does not run, nothing else of it runs meanwhile.
+        """
+        job = self.repository.jobs.find(job_id)
+        if job.status in (JobStatus.CREATED, JobStatus.TESTING):
+            raise IllegalTransition(f"job {job.name} is {job.status}", "test it: `abp test`")
+        seq = self.cause(job.id, fingerprint).first_seq
+        return self.retry(job.id, [seq], nudge=nudge, alone=True), seq

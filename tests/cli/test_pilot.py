@@ -1,0 +1,88 @@
+"""Test one, pilot some, mark them, see the quote, approve with it: with a stand-in for `claude`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.driver import Abp, assert_counters_match
+
+
+@pytest.fixture
+def docs(abp: Abp) -> Path:
+    """A job of twenty texts of two types, its test passed."""
+    abp.use_standins()
+    folder = abp.folder / "docs"
+    folder.mkdir()
+    for n in range(20):
+        (folder / f"{n:02}.{'md' if n % 4 else 'txt'}").write_text("word " * n)
+    abp.quick("new", "docs", "--intent", "Sum it up", "--files", folder)
+    abp.run("test", "docs")
+    return folder
+
+
+@pytest.mark.usefixtures("docs")
+def test_from_a_pilot_to_the_whole(abp: Abp) -> None:
+    piloted = abp.run("pilot", "docs", "-n", "8", "--by", "type", "--seed", "5", "--wait")
+    assert "a pilot of 8 units, by type, seed 5" in piloted.stderr
+    assert "0 of 8 failed: up to 31 % could" in piloted.stdout
+    assert ".md 6 of 15; .txt 2 of 4" in piloted.stdout
+    assert "Next: abp quote docs" in piloted.stderr
+
+    first, *_ = abp.json("quote", "docs")["strata"]
+    assert first == {"name": ".md", "waiting": 15, "sampled": 6}
+    seqs = [row[0] for row in abp.sql("SELECT seq FROM attempt WHERE purpose = 'pilot' ORDER BY seq")]
+    abp.run("mark", "docs", str(seqs[0]), "doubtful")
+    abp.run("mark", "docs", str(seqs[1]), "fail")
+
+    quote = abp.run("quote", "docs")
+    assert "1 of 8 failed: 0.32 % to 53 % could" in quote.stdout
+    assert "rest" in quote.stdout and "12 units with 4 workers" in quote.stdout
+    assert "abp approve docs --budget quote" in quote.stderr
+    shown = abp.json("quote", "docs")
+    assert shown["cost_usd"]["low"] == pytest.approx(12 * 0.01)
+    assert (shown["marked"], shown["doubtful"], shown["seed"], shown["no_quote"]) == (2, 1, 5, "")
+
+    done = abp.run("approve", "docs", "--budget", "quote", "--wait")
+    assert f"a budget of ${shown['budget_usd']:.2f}" in done.stderr
+    view = abp.json("show", "docs")
+    assert (view["status"], view["completed_units"], view["suspect_units"]) == ("COMPLETED", 19, 1)
+    assert_counters_match(abp, "docs")
+    assert abp.quick("check") is not None
+
+
+@pytest.mark.usefixtures("docs")
+def test_a_pilot_survives_its_line_and_is_found_again(abp: Abp) -> None:
+    begun = abp.run("pilot", "docs", "-n", "50")
+    assert "a pilot of 19 units, all that waited: fewer than 50" in begun.stderr
+    assert abp.run("wait", "docs", code=3).stderr.count("Next: abp quote docs") == 1
+    document = json.loads(abp.run("quote", "docs", "--json").stdout)
+    assert document["ended"] == 19
+
+
+@pytest.mark.usefixtures("docs")
+def test_without_a_good_end_the_quote_says_why(abp: Abp) -> None:
+    abp.quick("new", "bad", "--intent", "x", "--files", "docs", "--", "sh", "-c", "exit 3")
+    abp.run("test", "bad", code=1)
+    abp.run("pilot", "bad", "-n", "3", "--wait", code=1)
+    shown = abp.run("quote", "bad", code=1)
+    assert "all 3 units that ended failed" in shown.stdout
+    refused = abp.run("approve", "bad", "--budget", "quote", code=2)
+    assert "there is no quote for job bad" in refused.stderr
+
+
+@pytest.mark.usefixtures("docs")
+def test_what_can_not_be_is_one_line(abp: Abp) -> None:
+    for arguments, says in (
+        (("pilot", "docs", "-n", "0"), "a pilot of 0 units"),
+        (("pilot", "docs", "--by", "colour"), "no item has a field 'colour'"),
+        (("quote", "docs"), "has no pilot"),
+        (("mark", "docs", "3", "fail"), "no pilot to be marked"),
+        (("mark", "docs", "3", "good"), "is not one of"),
+        (("approve", "docs", "--budget", "much"), "--budget is 'much'"),
+    ):
+        said = abp.run(*arguments, code=2).stderr
+        assert says in said
+        assert said.count("\n") == 1

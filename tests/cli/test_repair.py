@@ -1,0 +1,189 @@
+"""Two hundred units, four causes of failure, and the way to two hundred good results."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.driver import STANDINS, Abp, assert_counters_match
+
+PROGRAM = str(STANDINS / "repairable")
+PLANTED = {"question": 12, "denied": 10, "encoding": 8, "form": 6}
+NUDGE = "You stopped with a question; decide yourself."
+
+
+def plant(abp: Abp, counts: dict[str, int], total: int) -> Path:
+    """A table of items; every kind stands at the front once, the rest is spread."""
+    kinds = [kind for kind, count in counts.items() for _ in range(count)]
+    kinds += ["good"] * (total - len(kinds))
+    spread = [kinds[n * 37 % total] for n in range(total)]
+    file = abp.folder / "items.csv"
+    with file.open("w", newline="") as out:
+        csv.writer(out).writerows([("id", "kind"), *((f"n{n}", kind) for n, kind in enumerate(spread))])
+    return file
+
+
+def make(abp: Abp, counts: dict[str, int], total: int) -> None:
+    file = plant(abp, counts, total)
+    abp.run(
+        *("new", "work", "--intent", "Do it", "--csv", file, "--id-column", "id"),
+        *("--prompt", "Do item {id}, kind {kind}.", "--worker-option", f"program={PROGRAM}"),
+        *(
+            "--check-regex",
+            "Verdict: ",
+            "--max-retries",
+            "0",
+            "--max-failures-in-row",
+            "0",
+            "--max-workers",
+            "4",
+        ),
+    )
+    abp.run("start", "work", "--skip-test", "--wait", code=None)
+
+
+def causes(abp: Abp) -> dict[str, Any]:
+    """The causes of the job by the ailment that their error tells of."""
+    words = {"question": "ends in a question", "denied": "permission denied", "encoding": "can't decode"}
+    found = abp.json("failures", "work")
+    named = {kind: [c for c in found if word in c["error"]] for kind, word in words.items()}
+    named["form"] = [c for c in found if c["error"].startswith("check failed: the output does not match")]
+    assert all(len(group) <= 1 for group in named.values()), found
+    return {kind: group[0] for kind, group in named.items() if group}
+
+
+def brought_to_good(abp: Abp, counts: dict[str, int], total: int) -> None:
+    make(abp, counts, total)
+    before = abp.json("show", "work")
+    assert before["status"] == "FAILED"
+    assert before["completed_units"] == total - sum(counts.values())
+    assert before["failed_units"] == counts["encoding"]
+    found = causes(abp)
+    assert {kind: cause["units"] for kind, cause in found.items()} == counts
+    again = ("--test-first", "--yes", "--wait")
+
+    cause = found["question"]["fingerprint"]
+    done = abp.run("retry", "work", "--cause", cause[:6], "--nudge", NUDGE, *again, code=1)
+    assert "runs first" in done.stderr and "Verdict: good" in done.stdout
+
+    (rule,) = abp.run("permit", "work", "--list").stdout.split("\n")[:1]
+    assert rule == "Bash(pdftotext *)"
+    abp.run("permit", "work", "--rule", rule)
+    abp.run("retry", "work", "--cause", found["denied"]["fingerprint"], *again, code=1)
+
+    abp.run("prompt", "work", "--set", "Do item {id}, kind {kind}. The texts are in UTF-8.")
+    abp.run("retry", "work", "--cause", found["encoding"]["fingerprint"], *again, code=0)
+
+    abp.run("set", "work", "option.model=haiku")
+    abp.run("retry", "work", "--cause", found["form"]["fingerprint"], *again, code=0)
+
+    after = abp.json("show", "work")
+    assert (after["status"], after["completed_units"]) == ("COMPLETED", total)
+    assert abp.json("failures", "work") == []
+    assert_counters_match(abp, "work")
+    out = abp.folder / "out.jsonl"
+    assert "in doubt" not in abp.run("export", "work", "-o", out).stderr
+    rows = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [row["verdict"] for row in rows] == ["ok"] * total
+    spent_on = {kind: 0.02 if kind in counts else 0.01 for kind in (*counts, "good")}
+    assert all(abs(row["cost_usd"] - spent_on[row["payload"]["kind"]]) < 1e-9 for row in rows)
+    assert {row["attempts"] for row in rows if row["payload"]["kind"] in counts} == {2}
+
+
+def test_four_causes_are_repaired_one_by_one(abp: Abp) -> None:
+    brought_to_good(abp, {"question": 2, "denied": 2, "encoding": 2, "form": 2}, 10)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_two_hundred_units_with_four_causes_of_failure_come_to_two_hundred_good_results(abp: Abp) -> None:
+    brought_to_good(abp, PLANTED, 200)
+
+
+def attempts_of(abp: Abp, kind: str) -> list[tuple[Any, ...]]:
+    query = (
+        "SELECT a.number, a.session_id, a.recipe_version, a.prompt FROM attempt a JOIN unit u "
+        f"ON u.job_id = a.job_id AND u.seq = a.seq WHERE u.payload LIKE '%\"{kind}\"%' ORDER BY a.id"
+    )
+    return abp.sql(query)
+
+
+def test_a_nudge_is_said_in_the_session_of_the_last_attempt(abp: Abp) -> None:
+    make(abp, {"question": 1}, 2)
+    abp.run("retry", "work", "--cause", causes(abp)["question"]["fingerprint"], "--nudge", NUDGE, "--wait")
+    first, second = attempts_of(abp, "question")
+    assert second[3] == NUDGE
+    assert first[1] == second[1]
+
+
+def test_without_anybody_to_ask_the_others_stay(abp: Abp) -> None:
+    make(abp, {"question": 3}, 4)
+    cause = causes(abp)["question"]["fingerprint"]
+    done = abp.run("retry", "work", "--cause", cause, "--nudge", NUDGE, "--test-first", code=3)
+    assert f"2 units of this cause not run again. To run them: abp retry work --cause {cause}" in done.stderr
+    assert abp.json("show", "work")["suspect_units"] == 2
+
+
+def test_where_the_first_one_is_no_better_the_others_do_not_run(abp: Abp) -> None:
+    make(abp, {"question": 3}, 4)
+    cause = causes(abp)["question"]["fingerprint"]
+    done = abp.run("retry", "work", "--cause", cause, "--test-first", "--yes", code=1)
+    assert "COMPLETED suspect: check failed: it ends in a question" in done.stderr
+    assert abp.json("show", "work")["suspect_units"] == 3
+    assert len(attempts_of(abp, "question")) == 4
+
+
+def test_a_cause_whose_units_were_run_again_meanwhile_is_told(abp: Abp) -> None:
+    make(abp, {"question": 2}, 3)
+    cause = causes(abp)["question"]["fingerprint"]
+    abp.run("retry", "work", "--cause", cause, "--nudge", NUDGE, "--wait")
+    done = abp.run("retry", "work", "--cause", cause, "--wait", code=2)
+    assert f"no unit of job work has ended for cause '{cause}': they may have been run again" in done.stderr
+
+
+def test_doubtful_results_are_told_of_when_they_are_exported(abp: Abp) -> None:
+    make(abp, {"form": 1}, 2)
+    done = abp.run("export", "work", "-o", "-")
+    assert "in doubt, their verdict is not ok: 1 unit" in done.stderr
+    assert sorted(json.loads(line)["verdict"] for line in done.stdout.splitlines()) == ["ok", "suspect"]
+    assert "check" in abp.run("show", "work").stdout
+
+
+def test_a_check_with_a_missing_program_is_refused_when_the_job_is_made(abp: Abp, texts: Path) -> None:
+    words = ("new", "x", "--intent", "i", "--files", texts)
+    done = abp.run(*words, "--check", "no-such-tool {file_path}", code=2)
+    assert "no program 'no-such-tool'" in done.stderr
+    done = abp.run(*words, "--check", "cat {file_pth}", code=2)
+    assert "file_pth" in done.stderr
+
+
+def test_checks_are_set_and_taken_away_again(abp: Abp, texts: Path) -> None:
+    abp.run("new", "x", "--intent", "i", "--files", texts, "--check", "cat {file_path}", "--", "true")
+    assert [check["kind"] for check in abp.json("show", "x")["checks"]] == ["command"]
+    done = abp.run("set", "x", "--check-not-empty", "--check-changed", "--no-tell", "same")
+    assert "+ check: the output is not empty" in done.stderr and "version 2 is saved" in done.stderr
+    assert [check["kind"] for check in abp.json("show", "x")["checks"]] == ["changed", "not_empty", "tells"]
+    abp.run("set", "x", "checks=", "idle_s=4")
+    view = abp.json("show", "x")
+    assert (view["checks"], view["timers"]["idle_s"], view["prompt_version"]) == ([], 4.0, 3)
+
+
+def test_the_second_of_two_edits_sees_what_the_first_has_changed(abp: Abp, texts: Path) -> None:
+    abp.run("new", "x", "--intent", "i {file_path}", "--files", texts, "--", "true")
+    abp.run("prompt", "x", "--set", "Theirs {file_path}", "--based-on", "1")
+    done = abp.run("prompt", "x", "--set", "Mine {file_path}", "--based-on", "1", code=2)
+    assert "+Theirs {file_path}" in done.stderr
+    assert "version 1 of job x is no longer the newest" in done.stderr
+
+
+def test_skipped_permission_checks_are_shown_wherever_the_job_is(abp: Abp, texts: Path) -> None:
+    option = ("--worker-option", "permission_mode=bypassPermissions")
+    abp.run("new", "x", "--intent", "i {file_path}", "--files", texts, *option)
+    assert "SKIPS ALL PERMISSION CHECKS" in abp.run("ls").stdout
+    assert "SKIPS ALL PERMISSION CHECKS" in abp.run("show", "x").stdout
+    assert sqlite3.connect(abp.store).execute("SELECT count(*) FROM job").fetchone() == (1,)

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import random
+import statistics
+
+import pytest
+from scipy import stats
+from scipy.special import betainc
+
+from abp_tui.domain.statistics import Spread, beta_below, quantile, share, share_at_most
+
+SIZES = (1, 2, 3, 5, 10, 17, 30, 100, 333, 1000, 20_000)
+LEVELS = (0.5, 0.8, 0.9, 0.95, 0.99, 0.999)
+
+
+def hits(of: int) -> list[int]:
+    return sorted({0, 1, of // 100, of // 10, of // 3, of // 2, of - 1, of} & set(range(of + 1)))
+
+
+@pytest.mark.parametrize("of", SIZES)
+@pytest.mark.parametrize("level", LEVELS)
+def test_the_interval_for_a_share_is_the_exact_one(of: int, level: float) -> None:
+    for k in hits(of):
+        known = stats.binomtest(k, of).proportion_ci(level, "exact")
+        assert share(k, of, level) == pytest.approx((known.low, known.high), abs=1e-9)
+
+
+@pytest.mark.parametrize("of", SIZES)
+@pytest.mark.parametrize("level", LEVELS)
+def test_the_one_sided_bound_is_the_exact_one(of: int, level: float) -> None:
+    for k in hits(of):
+        known = stats.binomtest(k, of, alternative="less").proportion_ci(level, "exact")
+        assert share_at_most(k, of, level) == pytest.approx(known.high, abs=1e-9)
+
+
+def test_none_of_ten_leaves_room_for_a_quarter() -> None:
+    assert round(share_at_most(0, 10), 4) == 0.2589  # 1 - 0.05 ** (1 / 10)
+    assert round(share_at_most(0, 59), 3) == 0.050  # how many it takes to speak of 5 %
+    assert share_at_most(10, 10) == 1.0
+    assert share(0, 10).low == 0.0
+    assert share(10, 10).high == 1.0
+
+
+def test_the_incomplete_beta_function_agrees_everywhere() -> None:
+    rng = random.Random(3)
+    for _ in range(2000):
+        a, b = 10 ** rng.uniform(-1, 4.5), 10 ** rng.uniform(-1, 4.5)
+        x = min(1.0, max(0.0, a / (a + b) + rng.gauss(0, 1) * 0.1))
+        assert beta_below(x, a, b) == pytest.approx(float(betainc(a, b, x)), abs=1e-9)
+
+
+@pytest.mark.parametrize(("k", "of", "level"), [(-1, 3, 0.95), (4, 3, 0.95), (0, 0, 0.95), (1, 3, 1.0)])
+def test_no_share_of_nothing(k: int, of: int, level: float) -> None:
+    with pytest.raises(ValueError, match="no share"):
+        share(k, of, level)
+    with pytest.raises(ValueError, match="no share"):
+        share_at_most(k, of, level)
+
+
+def spread(values: list[float], rest: int, seed: int = 1, weights: list[float] | None = None) -> Spread:
+    return Spread(values, weights or [1.0] * len(values), rest, seed)
+
+
+COSTS = [0.02, 0.03, 0.03, 0.05, 0.08, 0.02, 0.04, 0.03, 0.02, 0.11]
+
+
+def test_the_same_seed_gives_the_same_range_and_another_one_nearly() -> None:
+    assert spread(COSTS, 90).total() == spread(COSTS, 90).total()
+    assert spread(COSTS, 90).total() != spread(COSTS, 90, seed=2).total()
+    assert spread(COSTS, 90).total() == pytest.approx(spread(COSTS, 90, seed=2).total(), rel=0.1)
+
+
+def test_a_large_rest_agrees_with_scipys_bootstrap_of_the_mean() -> None:
+    rest = 1_000_000
+    known = stats.bootstrap((COSTS,), statistics.fmean, vectorized=False, method="percentile", rng=5)
+    low, high = known.confidence_interval
+    assert spread(COSTS, rest).total() == pytest.approx((low * rest, high * rest), rel=0.05)
+
+
+def test_units_drawn_one_by_one_and_their_normal_sum_agree() -> None:
+    assert spread(COSTS, 200).total() == pytest.approx(spread(COSTS, 201).total(), rel=0.1)
+
+
+def test_what_is_left_costs_nothing_where_nothing_is_left() -> None:
+    assert spread(COSTS, 0).total() == (0.0, 0.0)
+    assert spread([], 10).total() == (0.0, 0.0)
+
+
+def test_equal_values_have_no_spread() -> None:
+    assert spread([0.5, 0.5, 0.5], 10).total() == pytest.approx((5.0, 5.0))
+    assert spread([2.0, 2.0], 10).makespan(4) == pytest.approx((6.0, 6.0))  # three rounds
+    assert spread([2.0, 2.0], 3).makespan(8) == pytest.approx((2.0, 2.0))
+
+
+def test_many_workers_are_as_quick_as_they_can_be_at_most() -> None:
+    one, four = spread(COSTS, 100_000).makespan(1), spread(COSTS, 100_000).makespan(4)
+    assert (four.low, four.high) == pytest.approx((one.low / 4, one.high / 4), rel=0.01)
+    assert four.high > one.high / 4  # the last ones to end
+
+
+def test_values_count_by_what_they_stand_for() -> None:
+    rare = spread([1.0, 100.0], 1000, weights=[999.0, 1.0]).total()
+    assert rare.high < 10_000
+    assert spread([1.0, 100.0], 1000).total().high == pytest.approx(100_000, rel=0.1)
+
+
+def test_a_quantile_lies_between_two_values() -> None:
+    assert quantile([1.0, 2.0, 3.0], 0.5) == 2.0
+    assert quantile([1.0, 2.0], 0.25) == 1.25
+    assert quantile([7.0], 0.9) == 7.0

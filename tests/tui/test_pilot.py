@@ -1,0 +1,192 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from abp_tui.domain.model import Outcome, Usage
+from abp_tui.domain.status import JobStatus, Mark, Phase
+from abp_tui.tui.screens.jobs import JobsScreen
+from abp_tui.tui.screens.pilot import PilotScreen
+from abp_tui.tui.screens.progress import ProgressScreen
+from abp_tui.tui.screens.review import ReviewScreen
+from abp_tui.tui.screens.unit import UnitScreen
+from abp_tui.workers.base import Sink, Task
+from abp_tui.workers.cancel import Cancel
+from tests.factories import assert_counters_match, fail, make_job, wait_for_cancel
+from tests.tui.screens import LARGE, NARROW, SMALL, InProcess, lines, running, until, until_shown
+from tests.tui.test_foreign import EVIL
+
+ALL = pytest.mark.parametrize("size", [NARROW, SMALL, LARGE])
+
+
+def reviewed(folder: Path, count: int = 40) -> InProcess:
+    """A job whose test has passed and waits for review."""
+    orchestrator = InProcess(folder)
+    job = make_job(orchestrator.repository, count)
+    orchestrator.test(job.id)
+    return orchestrator
+
+
+def piloted(folder: Path, count: int = 6) -> InProcess:
+    orchestrator = reviewed(folder)
+    orchestrator.pilot("words", count, seed=4)
+    return orchestrator
+
+
+@ALL
+async def test_p_asks_runs_and_shows_the_pilot(tmp_path: Path, size: tuple[int, int]) -> None:
+    orchestrator = reviewed(tmp_path)
+    async with running(orchestrator, size, job="words") as pilot:
+        await until_shown(pilot, "passed in")
+        await pilot.press("p")
+        await until_shown(pilot, "Run a pilot before the rest", "39 units that wait")
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, PilotScreen))
+        await until_shown(pilot, "10 of 10 run", "0 failed")
+        await until_shown(pilot, "29", "$0.2", "up to 26 %")
+        assert all(len(line) == size[0] for line in lines(pilot))
+    orchestrator.settle()
+    assert orchestrator.status("words").phase is Phase.REVIEW
+
+
+async def test_how_many_and_by_what_can_be_said(tmp_path: Path) -> None:
+    orchestrator = reviewed(tmp_path)
+    async with running(orchestrator, job="words") as pilot:
+        await until_shown(pilot, "passed in")
+        await pilot.press("p")
+        await until_shown(pilot, "Run a pilot before the rest")
+        await pilot.press("backspace", "backspace", "enter")
+        await until_shown(pilot, "say how many units")
+        await pilot.press("3", "tab", *["delete"] * 4, *["backspace"] * 4, "n", "enter")
+        await until_shown(pilot, "3 of 3 run", "3 by n")
+    orchestrator.settle()
+
+
+@ALL
+async def test_a_key_marks_a_unit_and_goes_on_to_the_next(tmp_path: Path, size: tuple[int, int]) -> None:
+    orchestrator = piloted(tmp_path)
+    async with running(orchestrator, size, job="words") as pilot:
+        await until_shown(pilot, "passed in")
+        await pilot.press("p")
+        await until_shown(pilot, "6 of 6 run")
+        await pilot.press("p")
+        await until_shown(pilot, "✓ pass")
+        await pilot.press("d")
+        await until_shown(pilot, "? doubtful", "1 in doubt")
+        await pilot.press("f")
+        await until_shown(pilot, "✗ fail", "1 failed")
+        await until_shown(pilot, "34", "0.42 % to 64 %")
+    marks = [unit.mark for unit in orchestrator.pilot_review("words").units]
+    assert marks == [Mark.PASS, Mark.DOUBTFUL, Mark.FAIL, None, None, None]
+
+
+async def test_marks_of_someone_else_appear(tmp_path: Path) -> None:
+    orchestrator = piloted(tmp_path)
+    async with running(orchestrator, job="words") as pilot:
+        await until_shown(pilot, "passed in")
+        await pilot.press("p")
+        await until_shown(pilot, "6 of 6 run")
+        orchestrator.mark("words", orchestrator.pilot_review("words").units[2].seq, Mark.FAIL)
+        await until_shown(pilot, "✗ fail", "1 failed")
+
+
+@ALL
+async def test_approving_keeps_the_results_and_shows_the_progress(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    orchestrator = piloted(tmp_path)
+    async with running(orchestrator, size, job="words") as pilot:
+        await until_shown(pilot, "passed in")
+        await pilot.press("p")
+        await until_shown(pilot, "6 of 6 run")
+        await pilot.press("a")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ProgressScreen))
+        await until_shown(pilot, "✓ completed", "40 done")
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(pilot.app.screen, JobsScreen))
+    assert len(orchestrator.agent.prompts) == 40
+    assert_counters_match(orchestrator.repository, 1)
+
+
+async def test_b_approves_with_the_quote_as_the_budget(tmp_path: Path) -> None:
+    orchestrator = piloted(tmp_path)
+    async with running(orchestrator, job="words") as pilot:
+        await until_shown(pilot, "passed in")
+        await pilot.press("p")
+        await until_shown(pilot, "6 of 6 run", "budget", "the upper end")
+        await pilot.press("b")
+        await until_shown(pilot, "Approve, with a budget of $0.40?", "33 units will run")
+        await pilot.press("n")
+        await until(pilot, lambda: isinstance(pilot.app.screen, PilotScreen))
+        await pilot.press("b")
+        await until_shown(pilot, "Approve, with a budget of")
+        await pilot.press("y")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ProgressScreen))
+    assert orchestrator.repository.jobs.get(1).budget_usd == 0.4
+
+
+async def test_reject_puts_all_back(tmp_path: Path) -> None:
+    orchestrator = piloted(tmp_path)
+    async with running(orchestrator, job="words") as pilot:
+        await until_shown(pilot, "passed in")
+        await pilot.press("p")
+        await until_shown(pilot, "6 of 6 run")
+        await pilot.press("r")
+        await until(pilot, lambda: isinstance(pilot.app.screen, JobsScreen))
+    job = orchestrator.repository.jobs.get(1)
+    assert (job.status, job.counters.pending) == (JobStatus.CREATED, 40)
+
+
+async def test_a_running_pilot_is_followed_and_can_be_cancelled(tmp_path: Path) -> None:
+    orchestrator = reviewed(tmp_path)
+    orchestrator.agent._behaviour = wait_for_cancel
+    async with running(orchestrator, job="words") as pilot:
+        await until_shown(pilot, "passed in")
+        await pilot.press("p")
+        await until_shown(pilot, "Run a pilot before the rest")
+        await pilot.press("enter")
+        await until_shown(pilot, "● pilot 0 of 10", "● running", "c Cancel")
+        await pilot.press("c")
+        await until_shown(pilot, "0 of 10 run", "No quote: no unit of the pilot")
+        await pilot.press("b")
+        await until_shown(pilot, "no unit of the pilot has come to an end yet")
+        orchestrator.agent._behaviour = fail
+        await pilot.press("n")
+        await until_shown(pilot, "Run a pilot before the rest")
+        await pilot.press("enter")
+        await until_shown(pilot, "10 of 10 run", "10 failed", "No quote: all 10 units")
+    orchestrator.settle()
+
+
+async def test_enter_opens_a_unit_and_esc_leads_back_to_the_test(tmp_path: Path) -> None:
+    async with running(piloted(tmp_path), job="words") as pilot:
+        await until_shown(pilot, "passed in", "A pilot says more")
+        await pilot.press("p")
+        await until_shown(pilot, "6 of 6 run")
+        await pilot.press("j", "enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, UnitScreen))
+        await until_shown(pilot, "try 1 of 1")
+        await pilot.press("escape", "escape")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ReviewScreen))
+
+
+@ALL
+async def test_foreign_text_is_shown_as_it_is(tmp_path: Path, size: tuple[int, int]) -> None:
+    def speak(task: Task, sink: Sink, cancel: Cancel) -> Outcome:
+        return Outcome(ok=True, output=EVIL, usage=Usage(cost_usd=0.1))
+
+    orchestrator = InProcess(tmp_path, speak)
+    payloads = [{"n": n, "kind": EVIL + str(n % 2)} for n in range(9)]
+    make_job(orchestrator.repository, payloads=payloads)
+    with orchestrator.repository.database.writing() as db:
+        db.execute_sql("UPDATE unit SET key = ? || key", (EVIL,))
+    orchestrator.test(1)
+    orchestrator.pilot(1, 4, by="kind")
+    async with running(orchestrator, size, job="words") as pilot:
+        await until_shown(pilot, "passed in")
+        await pilot.press("p")
+        await until_shown(pilot, "4 of 4 run")
+        for line in lines(pilot):
+            assert line.isprintable(), repr(line)
+            assert len(line) == size[0]

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import pytest
+
+from abp_tui.domain.model import Outcome, Usage
+from abp_tui.domain.status import JobStatus
+from abp_tui.errors import IllegalTransition, InvalidInput, NotFound
+from abp_tui.execution.executor import JobExecutor
+from abp_tui.orchestrator import Orchestrator
+from abp_tui.store.repository import Repository
+from abp_tui.views import view_unit
+from abp_tui.workers.base import Sink, Task
+from abp_tui.workers.cancel import Cancel
+from tests.factories import InProcessWorker, fail, make_job
+
+
+def speak(task: Task, sink: Sink, cancel: Cancel) -> Outcome:
+    """Fail on the second item as long as it is not to be done better."""
+    better = "better" in task.prompt
+    if task.payload["n"] == 1 and not better:
+        return fail(task, sink, cancel)
+    cost = None if task.payload["n"] == 2 else 0.03 if better else 0.01
+    return Outcome(ok=True, output=f"so\n{task.prompt}", usage=Usage(cost_usd=cost), result={"n": better})
+
+
+@pytest.fixture
+def orchestrator(repository: Repository) -> Orchestrator:
+    """A job of which three units were tried under version 1, and then all under version 2."""
+    verbs = Orchestrator(repository, InProcessWorker(speak))
+    job = make_job(repository, 6)
+    verbs.test(job.id)
+    verbs.pilot(job.id, 2, by="n", seed=3)
+    verbs.reject(job.id)
+    verbs.set_prompt(job.id, "Do {n} better")
+    verbs.test(job.id)
+    verbs.pilot(job.id, 5)
+    return verbs
+
+
+def test_versions_tell_what_they_changed_and_made(orchestrator: Orchestrator) -> None:
+    orchestrator.set_timers("words", {"idle": 5})
+    one, two, three = orchestrator.versions("words")
+    assert [v.changed for v in (one, two, three)] == [(), ("prompt",), ("timers",)]
+    assert [v.results for v in (one, two, three)] == [0, 6, 0]
+    assert [v.is_current for v in (one, two, three)] == [False, False, True]
+    assert one.created_at <= two.created_at <= three.created_at
+
+
+def test_a_diff_has_all_parts_and_times(orchestrator: Orchestrator) -> None:
+    orchestrator.set_timers("words", {"idle": 5})
+    diff = orchestrator.version_diff("words", 1, 3).splitlines()
+    assert diff[0].startswith("--- version 1\t20")
+    assert diff[1].startswith("+++ version 3\t20")
+    assert "-Do {n}" in diff and "+Do {n} better" in diff
+    assert '+  "idle_s": 5.0,' in diff
+    assert orchestrator.version_diff("words", 2, 2) == ""
+    with pytest.raises(NotFound, match="no recipe version 9"):
+        orchestrator.version_diff("words", 1, 9)
+
+
+def test_units_tried_under_both_versions_are_compared(orchestrator: Orchestrator) -> None:
+    compared = orchestrator.compare("words", 1, 2)
+    tried = {0, *orchestrator.repository.pilots.all(1)[0].sample.seqs}
+    assert {pair.seq for pair in compared.pairs} == tried
+    left, right = compared.sums()
+    assert right.good == len(tried)
+    assert left.good == len(tried - {1})
+    first = compared.pairs[0]
+    assert (first.seq, first.left.cost_usd, first.right.cost_usd) == (0, 0.01, 0.03)
+    diff = orchestrator.compare_outputs(first.left.attempt_id, first.right.attempt_id).splitlines()
+    assert diff[:2] == ["--- version 1", "+++ version 2"]
+    assert "-Do 0" in diff and "+Do 0 better" in diff
+    assert '-  "n": false' in diff and '+  "n": true' in diff
+    assert orchestrator.compare("words", 2, 1).pairs[0].left == first.right
+
+
+def test_an_older_version_is_chosen_as_a_new_one(orchestrator: Orchestrator) -> None:
+    recipe = orchestrator.use_version("words", 1, based_on=2)
+    assert (recipe.version, recipe.prompt_template) == (3, "Do {n}")
+    with pytest.raises(InvalidInput, match="is what it has now"):
+        orchestrator.use_version("words", 1)
+    with pytest.raises(IllegalTransition, match="no longer the newest"):
+        orchestrator.use_version("words", 2, based_on=2)
+    with pytest.raises(NotFound):
+        orchestrator.use_version("words", 7)
+    assert [v.version for v in orchestrator.versions("words")] == [1, 2, 3]
+
+
+def test_results_say_which_version_made_them(orchestrator: Orchestrator, repository: Repository) -> None:
+    orchestrator.reject("words")
+    orchestrator.use_version("words", 1)
+    assert view_unit(repository.units.get(1, 0)).prompt_version is None  # it waits again
+    orchestrator.test("words")
+    orchestrator.approve("words")
+    assert JobExecutor(repository, 1, InProcessWorker(speak)).run() is JobStatus.FAILED
+    assert repository.attempts.results_by_version(1) == {3: 6}
+    orchestrator.repository.jobs.move(1, JobStatus.RUNNING)
+    repository.units.put_back(1, [1])
+    orchestrator.set_prompt("words", "Do {n} better")
+    assert JobExecutor(repository, 1, InProcessWorker(speak)).run() is JobStatus.COMPLETED
+    assert repository.attempts.results_by_version(1) == {3: 5, 4: 1}
+    assert [view_unit(unit).prompt_version for unit in repository.units.stream(1)] == [3, 4, 3, 3, 3, 3]
+    assert orchestrator.use_version("words", 1).version == 5, "for what is run again"
