@@ -101,7 +101,11 @@ def _imported(path: Path) -> set[str]:
 
 @cache
 def _plain(node: Function) -> set[str]:
-    return {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
+    """The plain names in it that are no variables of its own."""
+    names = [inner for inner in ast.walk(node) if isinstance(inner, ast.Name)]
+    own = {name.id for name in names if isinstance(name.ctx, ast.Store)}
+    own |= {inner.arg for inner in ast.walk(node) if isinstance(inner, ast.arg)}
+    return {name.id for name in names} - own
 
 
 @cache

@@ -22,16 +22,21 @@ from tests.cli.driver import Abp
 EITHER = {
     "start": {"launch_test", "skip_test"},
     "stop": {"stop", "end_unit"},
-    "retry": {"retry", "retry_cause"},
+    "retry": {"retry", "retry_cause", "try_first"},
+    "prompt": {"set_prompt", "use_version"},
     "jobs.test": {"launch_test", "approve"},
+    **dict.fromkeys(
+        ("failures.edit", "failures.permit", "failures.timer"),  # they save by one dialog
+        {"edit_recipe", "permit", "set_prompt"},
+    ),
+    **dict.fromkeys(("review.edit", "review.permit"), {"launch_test", "permit", "set_prompt"}),
 }
 # Several verbs in turn, because several things are asked at once.
 SEVERAL = {
     "new": {"approve_source", "create_planned"},
-    "set": {"set_limits", "set_timers", "set_workers"},
+    "set": {"edit_recipe", "set_limits", "set_workers"},
     "demo": {"create_job", "launch_test", "approve"},
     "new.test": {"create_planned", "launch_test"},
-    "review.edit": {"set_prompt", "launch_test"},
 }
 PLACED = {"start", "approve", "resume"}  # they first keep where the units run, if that is said
 OF_THE_MACHINE = {"check", "sources", "config", "doctor", "fields", "completion", "mcp", "serve"}
@@ -86,11 +91,16 @@ def test_every_command_of_the_screens_has_its_action() -> None:
 def test_whatever_changes_a_job_can_be_done_on_the_command_line_and_on_the_screens() -> None:
     by_shell = set().union(*map(doors.changing, doors.cli_verbs().values()))
     by_keys = set().union(*map(doors.changing, doors.tui_actions().values()))
-    in_process = {"start_job", "launch_job", "test", "create_job"}  # for programs: several steps in one
+    in_process = {
+        "start_job",
+        "launch_job",
+        "test",
+        "pilot",
+        "create_job",
+    }  # for programs: several steps in one
     others = {
         "skip_test",
         "set_limits",
-        "set_timers",
         "approve_source",
         "cancel_test",
         "launch_next_test",
@@ -138,11 +148,11 @@ class Heard(AbpError):
         ("stop w --unit 1", "end_unit", ("w", 1)),
         ("resume w", "resume", ("w",)),
         ("retry w", "retry", ("w", None)),
-        ("retry w --cause 5f", "retry_cause", ("w", "5f")),
+        ("retry w --cause 5f", "causes", ("w",)),
         ("waive w", "waive", ("w",)),
         ("workers w 3", "set_workers", ("w", 3)),
         ("set w budget_usd=2", "set_limits", (1,)),
-        ("set w idle_s=2", "set_timers", (1, {"idle_s": 2.0})),
+        ("set w idle_s=2", "edit_recipe", (1,)),
         ("failures w", "causes", ("w",)),
         ("rm w --yes", "remove", (1,)),
     ],

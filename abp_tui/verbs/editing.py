@@ -59,10 +59,6 @@ class Editing(Verbs):
         """Save a new version of the prompt, as `edit_recipe` does."""
         return self.edit_recipe(job_id, prompt_template=prompt_template, based_on=based_on)
 
-    def set_timers(self, job_id: Ref, timers: Mapping[str, float]) -> Job:
-        """Change how long attempts may take, by the names in `Timers`, as `edit_recipe` does."""
-        return self.repository.jobs.get(self.edit_recipe(job_id, timers=timers).job_id)
-
     def _save(self, job: Job, base: Recipe, changes: Mapping[str, Any]) -> Recipe:
         edited = base.model_copy(update={**changes, "version": base.version + 1})
         difference = recipe_diff(base, edited)

@@ -205,7 +205,7 @@ def test_after_an_edit_there_is_no_pilot_and_no_approval(repository: Repository)
 def test_a_change_of_timers_does_not_spoil_a_quote(repository: Repository) -> None:
     orchestrator, job = reviewed(repository)
     orchestrator.pilot(job.id, 5)
-    orchestrator.set_timers(job.id, {"idle": 60})
+    orchestrator.edit_recipe(job.id, timers={"idle": 60})
     assert not orchestrator.quote(job.id).is_of_another_version
     orchestrator.approve(job.id)
 

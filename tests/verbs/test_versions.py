@@ -38,7 +38,7 @@ def orchestrator(repository: Repository) -> Orchestrator:
 
 
 def test_versions_tell_what_they_changed_and_made(orchestrator: Orchestrator) -> None:
-    orchestrator.set_timers("words", {"idle": 5})
+    orchestrator.edit_recipe("words", timers={"idle": 5})
     one, two, three = orchestrator.versions("words")
     assert [v.changed for v in (one, two, three)] == [(), ("prompt",), ("timers",)]
     assert [v.results for v in (one, two, three)] == [0, 6, 0]
@@ -47,7 +47,7 @@ def test_versions_tell_what_they_changed_and_made(orchestrator: Orchestrator) ->
 
 
 def test_a_diff_has_all_parts_and_times(orchestrator: Orchestrator) -> None:
-    orchestrator.set_timers("words", {"idle": 5})
+    orchestrator.edit_recipe("words", timers={"idle": 5})
     diff = orchestrator.version_diff("words", 1, 3).splitlines()
     assert diff[0].startswith("--- version 1\t20")
     assert diff[1].startswith("+++ version 3\t20")
