@@ -25,11 +25,11 @@ EITHER = {
     "retry": {"retry", "retry_cause", "try_first"},
     "prompt": {"set_prompt", "use_version"},
     "jobs.test": {"launch_test", "approve"},
-    **dict.fromkeys(
-        ("failures.edit", "failures.permit", "failures.timer"),  # they save by one dialog
-        {"edit_recipe", "permit", "set_prompt"},
-    ),
-    **dict.fromkeys(("review.edit", "review.permit"), {"launch_test", "permit", "set_prompt"}),
+    "failures.edit": {"edit_recipe", "permit", "set_prompt"},  # they save by one dialog
+    "failures.permit": {"edit_recipe", "permit", "set_prompt"},
+    "failures.timer": {"edit_recipe", "permit", "set_prompt"},
+    "review.edit": {"launch_test", "permit", "set_prompt"},
+    "review.permit": {"launch_test", "permit", "set_prompt"},
 }
 # Several verbs in turn, because several things are asked at once.
 SEVERAL = {
