@@ -6,6 +6,8 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
+from threading import Thread
 from typing import Protocol
 
 from abp_tui import __version__
@@ -116,12 +118,17 @@ class Webhook:
         from urllib.request import Request, build_opener
 
         headers = {"Content-Type": "application/json", "User-Agent": f"abp/{__version__}"}
-        try:
-            with build_opener(_no_redirects()).open(
+
+        def post() -> None:
+            opener = build_opener(_no_redirects())
+            opener.open(
                 Request(url, data, headers), timeout=self._timeout_s
-            ) as answer:
-                answer.read(MOST_READ)
+            ).close()  # what it says is no use
+
+        try:
+            _within(self._timeout_s, post)
         except HTTPError as error:
+            error.close()
             if error.code >= 500 or error.code == 429:
                 raise _Passing(f"HTTP {error.code}") from None
             raise Undelivered(f"webhook: HTTP {error.code}", "look at its address") from None
@@ -173,6 +180,23 @@ class _Passing(Exception):
     """What may work a little later."""
 
 
+def _within(seconds: float, act: Callable[[], None]) -> None:
+    """Do it in a thread that is left to itself after that time; raises `TimeoutError`, and what it raises.
+
+    A socket's own timeout starts anew with each byte, and knows nothing of names being looked up.
+    """
+    done: Future[None] = Future()
+
+    def run() -> None:
+        try:
+            done.set_result(act())
+        except BaseException as error:
+            done.set_exception(error)
+
+    Thread(target=run, daemon=True).start()
+    done.result(seconds)
+
+
 def _no_redirects() -> type:
     from urllib.request import HTTPRedirectHandler
 
@@ -202,6 +226,6 @@ def _plain(error: object) -> str:
     """What the system says, which names no address."""
     return (
         getattr(error, "strerror", None)
-        or (str(error) if isinstance(error, TimeoutError) else "")
+        or ("timed out" if isinstance(error, TimeoutError) else "")
         or type(error).__name__
     )

@@ -1,0 +1,94 @@
+"""Each way keeps its bounds, whatever is at its other end."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from abp_tui.domain.status import JobStatus, Occasion
+from abp_tui.notify import Notice
+from abp_tui.notify.channels import Command, Undelivered, Webhook
+
+Answer = Callable[[socket.socket], object]
+
+
+def make_notice(text: str = "words has completed") -> Notice:
+    return Notice(
+        occasion=Occasion.COMPLETED,
+        text=text,
+        id="j1",
+        name="words",
+        status=JobStatus.COMPLETED,
+        reason=None,
+        total_units=1,
+        completed_units=1,
+        failed_units=0,
+        suspect_units=0,
+        cost_usd=None,
+        at=datetime.now(UTC),
+    )
+
+
+class Server:
+    """Answers every connection as it is told to, in a thread of its own."""
+
+    def __init__(self) -> None:
+        self.over = threading.Event()
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}/"
+
+    def answer(self, how: Answer) -> None:
+        threading.Thread(target=self._serve, args=(how,), daemon=True).start()
+
+    def close(self) -> None:
+        self.over.set()
+        self._socket.close()
+
+    def _serve(self, how: Answer) -> None:
+        with suppress(OSError):  # closed, by either end
+            while True:
+                connection, _ = self._socket.accept()
+                threading.Thread(target=self._talk, args=(connection, how), daemon=True).start()
+
+    def _talk(self, connection: socket.socket, how: Answer) -> None:
+        with suppress(OSError), connection:
+            connection.recv(65536)
+            how(connection)
+            self.over.wait(60)
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    server = Server()
+    yield server
+    server.close()
+
+
+def post(server: Server, timeout_s: float) -> None:
+    Webhook(server.url, timeout_s, {}, sleep=lambda _: None).send(make_notice())
+
+
+def test_a_server_that_drips_is_given_up_at_the_deadline(server: Server) -> None:
+    def drip(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nX: ")
+        for _ in range(100):
+            connection.sendall(b"x")
+            server.over.wait(0.05)
+        connection.sendall(b"\r\nContent-Length: 0\r\n\r\n")
+
+    server.answer(drip)
+    with pytest.raises(Undelivered, match="timed out, three times"):
+        post(server, 0.5)
+
+
+def test_the_body_of_an_answer_is_not_waited_for(server: Server) -> None:
+    server.answer(lambda c: c.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"))
+    post(server, 3.0)
