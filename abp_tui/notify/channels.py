@@ -190,7 +190,7 @@ def _within(seconds: float, act: Callable[[], None]) -> None:
     def run() -> None:
         try:
             done.set_result(act())
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
             done.set_exception(error)
 
     Thread(target=run, daemon=True).start()
