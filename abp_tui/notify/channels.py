@@ -24,6 +24,7 @@ from abp_tui.workers.spawn import environment
 PAUSES_S = (1.0, 3.0)  # before the second and the third try of a webhook
 SAID_CHARS = 200
 MOST_READ = 64 * 1024
+VARIABLE_CHARS = 4000  # the system takes no longer ones than 128 KiB, and all of it is on stdin
 
 
 class Undelivered(AbpError):
@@ -219,7 +220,11 @@ def _variables(notice: Notice) -> dict[str, str]:
         "JOB_ID": notice.id,
         "STATUS": notice.status,
     }
-    return {f"ABP_NOTICE_{name}": value.replace("\0", "") for name, value in named.items()}
+    return {f"ABP_NOTICE_{name}": _cut(value.replace("\0", "")) for name, value in named.items()}
+
+
+def _cut(value: str) -> str:
+    return value if len(value) <= VARIABLE_CHARS else f"{value[: VARIABLE_CHARS - 1]}…"
 
 
 def _plain(error: object) -> str:

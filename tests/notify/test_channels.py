@@ -92,3 +92,15 @@ def test_a_server_that_drips_is_given_up_at_the_deadline(server: Server) -> None
 def test_the_body_of_an_answer_is_not_waited_for(server: Server) -> None:
     server.answer(lambda c: c.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"))
     post(server, 3.0)
+
+
+def run_command(out: Path, notice: Notice) -> str:
+    """What a command prints that says what it was told in its environment."""
+    argv = ("sh", "-c", 'printf %s "$ABP_NOTICE_TEXT" > "$1"', "sh", str(out))
+    Command(argv, 20.0, os.environ).send(notice)
+    return out.read_text("utf-8")
+
+
+def test_a_long_text_is_cut_for_the_environment(tmp_path: Path) -> None:
+    assert run_command(tmp_path / "out", make_notice("x" * 4000)) == "x" * 4000
+    assert run_command(tmp_path / "out", make_notice("x" * 1_000_000)) == "x" * 3999 + "…"
