@@ -71,7 +71,7 @@ class Command:
             with Cancel() as cancel:
                 end = run_program(
                     self._argv,
-                    cwd=os.getcwd(),  # noqa: PTH109 - the folder of the job, which the executor runs in
+                    cwd=_folder(),
                     env=env,
                     timers=timers,
                     cancel=cancel,
@@ -206,6 +206,14 @@ def _no_redirects() -> type:
             """A POST that is sent elsewhere would arrive there without its content."""
 
     return Stay
+
+
+def _folder() -> str:
+    """The folder of the job, which the executor runs in; the root where it has been removed."""
+    try:
+        return os.getcwd()  # noqa: PTH109 - as a string
+    except OSError:
+        return "/"
 
 
 def _json(notice: Notice) -> bytes:

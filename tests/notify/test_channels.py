@@ -104,3 +104,11 @@ def run_command(out: Path, notice: Notice) -> str:
 def test_a_long_text_is_cut_for_the_environment(tmp_path: Path) -> None:
     assert run_command(tmp_path / "out", make_notice("x" * 4000)) == "x" * 4000
     assert run_command(tmp_path / "out", make_notice("x" * 1_000_000)) == "x" * 3999 + "…"
+
+
+def test_a_command_runs_where_the_folder_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    folder.rmdir()
+    assert run_command(tmp_path / "out", make_notice("told")) == "told"
