@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import html
 import os
 import re
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
@@ -16,6 +18,7 @@ from abp_tui.domain.secrecy import Mask
 from abp_tui.errors import AbpError
 from abp_tui.notify import Notice
 from abp_tui.settings import NotifySettings
+from abp_tui.terminal import harmless
 from abp_tui.workers.cancel import Cancel
 from abp_tui.workers.process import run_program
 from abp_tui.workers.process_end import StartFailure
@@ -168,7 +171,7 @@ class Desktop:
             raise Undelivered("desktop: the library desktop-notifier is missing", hint) from None
 
         async def show() -> None:
-            await DesktopNotifier(app_name="abp").send(title=f"abp: {notice.name}", message=notice.text)
+            await DesktopNotifier(app_name="abp").send(title=f"abp: {notice.name}", message=_body(notice.text))
 
         try:
             asyncio.run(asyncio.wait_for(show(), self._timeout_s))
@@ -214,6 +217,12 @@ def _folder() -> str:
         return os.getcwd()  # noqa: PTH109 - as a string
     except OSError:
         return "/"
+
+
+def _body(text: str) -> str:
+    """The text as the desktop takes it: as markup where it follows freedesktop.org."""
+    shown = harmless(text)
+    return html.escape(shown, quote=False) if sys.platform == "linux" else shown
 
 
 def _json(notice: Notice) -> bytes:

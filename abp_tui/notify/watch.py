@@ -47,7 +47,7 @@ def _send(channel: Channel, notice: Notice) -> Undelivered | None:
     except Exception as error:
         kind, trace = type(error).__name__, "".join(traceback.format_tb(error.__traceback__))
         log.error("%s failed: %s\n%s", channel.name, kind, trace)  # its message may hold an address
-        return Undelivered(f"{channel.name}: {kind}", "the executor's log says where")
+        return Undelivered(f"{channel.name}: {kind}", "the log says where")
     return None
 
 

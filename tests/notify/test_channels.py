@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from abp_tui.domain.status import JobStatus, Occasion
 from abp_tui.notify import Notice
-from abp_tui.notify.channels import Command, Undelivered, Webhook
+from abp_tui.notify.channels import Command, Desktop, Undelivered, Webhook
 
 Answer = Callable[[socket.socket], object]
 
@@ -112,3 +113,24 @@ def test_a_command_runs_where_the_folder_is_gone(tmp_path: Path, monkeypatch: py
     monkeypatch.chdir(folder)
     folder.rmdir()
     assert run_command(tmp_path / "out", make_notice("told")) == "told"
+
+
+@pytest.mark.parametrize(
+    ("platform", "shown"), [("linux", "a &lt;b&gt; &amp; &lt;img src=x&gt;"), ("darwin", "a <b> & <img src=x>")]
+)
+def test_a_desktop_shows_markup_as_it_stands(
+    platform: str, shown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = []
+
+    class Notifier:
+        def __init__(self, app_name: str) -> None:
+            pass
+
+        async def send(self, title: str, message: str) -> None:
+            said.append(message)
+
+    monkeypatch.setitem(sys.modules, "desktop_notifier", SimpleNamespace(DesktopNotifier=Notifier))
+    monkeypatch.setattr(sys, "platform", platform)
+    Desktop(20.0).send(make_notice("a <b> & \x1b[31m<img src=x>"))
+    assert said == [shown]
