@@ -35,8 +35,8 @@ def refuse_sources(repository: Repository, job_id: int, target: Path) -> None:
 def _is_of_store(target: Path, store: Path) -> bool:
     """Whether it is a file of the database by any name, or the name of one that may come."""
     database = store.resolve()
-    files = [database.with_name(f"{database.name}{suffix}") for suffix in SQLITE_SUFFIXES] + spill_paths(store)
-    return any(target == file.resolve() or _are_same(target, file) for file in files)
+    own = [database.with_name(f"{database.name}{suffix}") for suffix in SQLITE_SUFFIXES]
+    return any(target == file.resolve() or _are_same(target, file) for file in (*own, *spill_paths(store)))
 
 
 def _are_same(one: Path, other: Path) -> bool:

@@ -171,7 +171,8 @@ class Desktop:
             raise Undelivered("desktop: the library desktop-notifier is missing", hint) from None
 
         async def show() -> None:
-            await DesktopNotifier(app_name="abp").send(title=f"abp: {notice.name}", message=_body(notice.text))
+            title, message = f"abp: {notice.name}", _body(notice.text)
+            await DesktopNotifier(app_name="abp").send(title=title, message=message)
 
         try:
             asyncio.run(asyncio.wait_for(show(), self._timeout_s))

@@ -44,7 +44,7 @@ def _send(channel: Channel, notice: Notice) -> Undelivered | None:
         channel.send(notice)
     except Undelivered as error:
         return error
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - it is logged, and said
         kind, trace = type(error).__name__, "".join(traceback.format_tb(error.__traceback__))
         log.error("%s failed: %s\n%s", channel.name, kind, trace)  # its message may hold an address
         return Undelivered(f"{channel.name}: {kind}", "the log says where")

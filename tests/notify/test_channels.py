@@ -116,7 +116,8 @@ def test_a_command_runs_where_the_folder_is_gone(tmp_path: Path, monkeypatch: py
 
 
 @pytest.mark.parametrize(
-    ("platform", "shown"), [("linux", "a &lt;b&gt; &amp; &lt;img src=x&gt;"), ("darwin", "a <b> & <img src=x>")]
+    ("platform", "shown"),
+    [("linux", "a &lt;b&gt; &amp; &lt;img src=x&gt;"), ("darwin", "a <b> & <img src=x>")],
 )
 def test_a_desktop_shows_markup_as_it_stands(
     platform: str, shown: str, monkeypatch: pytest.MonkeyPatch
