@@ -194,9 +194,11 @@ def _within(seconds: float, act: Callable[[], None]) -> None:
 
     def run() -> None:
         try:
-            done.set_result(act())
+            act()
         except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
             done.set_exception(error)
+        else:
+            done.set_result(None)
 
     Thread(target=run, daemon=True).start()
     done.result(seconds)
