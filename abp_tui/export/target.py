@@ -11,23 +11,39 @@ from typing import BinaryIO, cast
 
 from abp_tui.errors import InvalidInput
 from abp_tui.store.repository import Repository
+from abp_tui.store.spill import spill_paths
 
 SOURCES = ("file_path", "list_file")  # settings of enumerators that name what they read
+SQLITE_SUFFIXES = ("", "-wal", "-shm", "-journal")
 
 
 def refuse_sources(repository: Repository, job_id: int, target: Path) -> None:
     """Raise `InvalidInput` where writing to `target` would destroy an item, a source, or the database."""
     target = target.resolve()
+    if _is_of_store(target, repository.path):
+        raise InvalidInput(f"{target} is the database itself, or a part of it", "name another file")
     if not target.is_file():
         return
-    if target == repository.path.resolve():
-        raise InvalidInput(f"{target} is the database itself", "name another file")
     config = repository.jobs.get(job_id).enumerator_config
     read = [Path(str(config[name])) for name in SOURCES if config.get(name)]
     if any(file.exists() and file.samefile(target) for file in read):
         raise InvalidInput(f"{target} is where the job's items come from", "name another file")
     if repository.units.any_with(job_id, "file_path", str(target)):
         raise InvalidInput(f"{target} is one of the job's own items", "name another file")
+
+
+def _is_of_store(target: Path, store: Path) -> bool:
+    """Whether it is a file of the database by any name, or the name of one that may come."""
+    database = store.resolve()
+    own = [database.with_name(f"{database.name}{suffix}") for suffix in SQLITE_SUFFIXES]
+    return any(target == file.resolve() or _are_same(target, file) for file in (*own, *spill_paths(store)))
+
+
+def _are_same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False  # one is not there, or gone by now
 
 
 @contextmanager

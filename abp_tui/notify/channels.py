@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import html
 import os
 import re
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
+from threading import Thread
 from typing import Protocol
 
 from abp_tui import __version__
@@ -14,6 +18,7 @@ from abp_tui.domain.secrecy import Mask
 from abp_tui.errors import AbpError
 from abp_tui.notify import Notice
 from abp_tui.settings import NotifySettings
+from abp_tui.terminal import harmless
 from abp_tui.workers.cancel import Cancel
 from abp_tui.workers.process import run_program
 from abp_tui.workers.process_end import StartFailure
@@ -22,6 +27,7 @@ from abp_tui.workers.spawn import environment
 PAUSES_S = (1.0, 3.0)  # before the second and the third try of a webhook
 SAID_CHARS = 200
 MOST_READ = 64 * 1024
+VARIABLE_CHARS = 4000  # the system takes no longer ones than 128 KiB, and all of it is on stdin
 
 
 class Undelivered(AbpError):
@@ -68,7 +74,7 @@ class Command:
             with Cancel() as cancel:
                 end = run_program(
                     self._argv,
-                    cwd=os.getcwd(),  # noqa: PTH109 - the folder of the job, which the executor runs in
+                    cwd=_folder(),
                     env=env,
                     timers=timers,
                     cancel=cancel,
@@ -116,12 +122,17 @@ class Webhook:
         from urllib.request import Request, build_opener
 
         headers = {"Content-Type": "application/json", "User-Agent": f"abp/{__version__}"}
-        try:
-            with build_opener(_no_redirects()).open(
+
+        def post() -> None:
+            opener = build_opener(_no_redirects())
+            opener.open(
                 Request(url, data, headers), timeout=self._timeout_s
-            ) as answer:
-                answer.read(MOST_READ)
+            ).close()  # what it says is no use
+
+        try:
+            _within(self._timeout_s, post)
         except HTTPError as error:
+            error.close()
             if error.code >= 500 or error.code == 429:
                 raise _Passing(f"HTTP {error.code}") from None
             raise Undelivered(f"webhook: HTTP {error.code}", "look at its address") from None
@@ -160,7 +171,8 @@ class Desktop:
             raise Undelivered("desktop: the library desktop-notifier is missing", hint) from None
 
         async def show() -> None:
-            await DesktopNotifier(app_name="abp").send(title=f"abp: {notice.name}", message=notice.text)
+            title, message = f"abp: {notice.name}", _body(notice.text)
+            await DesktopNotifier(app_name="abp").send(title=title, message=message)
 
         try:
             asyncio.run(asyncio.wait_for(show(), self._timeout_s))
@@ -173,6 +185,25 @@ class _Passing(Exception):
     """What may work a little later."""
 
 
+def _within(seconds: float, act: Callable[[], None]) -> None:
+    """Do it in a thread that is left to itself after that time; raises `TimeoutError`, and what it raises.
+
+    A socket's own timeout starts anew with each byte, and knows nothing of names being looked up.
+    """
+    done: Future[None] = Future()
+
+    def run() -> None:
+        try:
+            act()
+        except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
+            done.set_exception(error)
+        else:
+            done.set_result(None)
+
+    Thread(target=run, daemon=True).start()
+    done.result(seconds)
+
+
 def _no_redirects() -> type:
     from urllib.request import HTTPRedirectHandler
 
@@ -181,6 +212,20 @@ def _no_redirects() -> type:
             """A POST that is sent elsewhere would arrive there without its content."""
 
     return Stay
+
+
+def _folder() -> str:
+    """The folder of the job, which the executor runs in; the root where it has been removed."""
+    try:
+        return os.getcwd()  # noqa: PTH109 - as a string
+    except OSError:
+        return "/"
+
+
+def _body(text: str) -> str:
+    """The text as the desktop takes it: as markup where it follows freedesktop.org."""
+    shown = harmless(text)
+    return html.escape(shown, quote=False) if sys.platform == "linux" else shown
 
 
 def _json(notice: Notice) -> bytes:
@@ -195,13 +240,17 @@ def _variables(notice: Notice) -> dict[str, str]:
         "JOB_ID": notice.id,
         "STATUS": notice.status,
     }
-    return {f"ABP_NOTICE_{name}": value.replace("\0", "") for name, value in named.items()}
+    return {f"ABP_NOTICE_{name}": _cut(value.replace("\0", "")) for name, value in named.items()}
+
+
+def _cut(value: str) -> str:
+    return value if len(value) <= VARIABLE_CHARS else f"{value[: VARIABLE_CHARS - 1]}…"
 
 
 def _plain(error: object) -> str:
     """What the system says, which names no address."""
     return (
         getattr(error, "strerror", None)
-        or (str(error) if isinstance(error, TimeoutError) else "")
+        or ("timed out" if isinstance(error, TimeoutError) else "")
         or type(error).__name__
     )

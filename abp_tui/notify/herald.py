@@ -12,6 +12,7 @@ import select
 import signal
 from collections.abc import Callable
 from contextlib import suppress
+from types import FrameType
 
 from abp_tui import paths
 from abp_tui.errors import AbpError
@@ -68,7 +69,7 @@ def _be_herald(play: Play, pipe: int) -> None:
     try:
         os.setsid()  # a signal to the executor's group is not for it
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN)
+            signal.signal(number, _go_on)
         play(lambda: _hear(pipe))
     except AbpError as error:
         log.warning("nobody is notified: %s", error)
@@ -77,6 +78,10 @@ def _be_herald(play: Play, pipe: int) -> None:
     finally:
         logging.shutdown()
         os._exit(0)
+
+
+def _go_on(_signal: int, _frame: FrameType | None) -> None:
+    """Nothing. The command of a notice would inherit it if the signal were ignored."""
 
 
 def _hear(pipe: int) -> bytes | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import traceback
 from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
@@ -12,6 +14,8 @@ from abp_tui.notify.herald import NOT_OURS
 from abp_tui.settings import NotifySettings
 from abp_tui.store.repository import Repository
 from abp_tui.views import JobView, view_job
+
+log = logging.getLogger(__name__)
 
 WHILE_IT_RUNS = frozenset({Occasion.QUESTION, Occasion.LIMIT})
 AT_ITS_END = frozenset(Occasion) - WHILE_IT_RUNS
@@ -31,15 +35,20 @@ def play_herald(store: str, job_id: int, settings: NotifySettings, hear: Callabl
 
 def send(settings: NotifySettings, notice: Notice) -> list[tuple[Channel, Undelivered | None]]:
     """Send a notice on all ways that are set; what became of each."""
-    outcomes: list[tuple[Channel, Undelivered | None]] = []
-    for channel in channels_of(settings):
-        try:
-            channel.send(notice)
-        except Undelivered as error:
-            outcomes.append((channel, error))
-        else:
-            outcomes.append((channel, None))
-    return outcomes
+    return [(channel, _send(channel, notice)) for channel in channels_of(settings)]
+
+
+def _send(channel: Channel, notice: Notice) -> Undelivered | None:
+    """Send it on one way; whatever comes of that is nothing to the others."""
+    try:
+        channel.send(notice)
+    except Undelivered as error:
+        return error
+    except Exception as error:  # noqa: BLE001 - it is logged, and said
+        kind, trace = type(error).__name__, "".join(traceback.format_tb(error.__traceback__))
+        log.error("%s failed: %s\n%s", channel.name, kind, trace)  # its message may hold an address
+        return Undelivered(f"{channel.name}: {kind}", "the log says where")
+    return None
 
 
 class Watch:

@@ -36,9 +36,10 @@ def spill_path(store: Path, job_id: int, executor: str) -> Path:
     return log_folder(store) / f"{store.stem}-j{job_id}-{executor}.spill"
 
 
-def spill_paths(store: Path, job_id: int) -> list[Path]:
-    """The files that executors of a job have left, or have at work."""
-    return sorted(log_folder(store).glob(f"{glob.escape(store.stem)}-j{job_id}-*.spill"))
+def spill_paths(store: Path, job_id: int | None = None) -> list[Path]:
+    """The files that executors of a job, or of any, have left, or have at work."""
+    job = "*" if job_id is None else job_id
+    return sorted(log_folder(store).glob(f"{glob.escape(store.stem)}-j{job}-*.spill"))
 
 
 class Spill:
