@@ -35,6 +35,7 @@ from abp_tui.words import counted
 
 LOOK_S = 1.0  # for nodes that come
 CLOSE_LOOK_S = 0.2
+LOOPBACK = ("tcp://127.", "tcp://[::1]", "tcp://localhost:")
 MOST_NODES = 400  # each takes one of the scheduler's connections all the time, of 512 by default
 
 log = logging.getLogger(__name__)
@@ -223,8 +224,13 @@ class DaskEngine:
         """What there is to run on, and how what travels to it is kept."""
         nodes, slots = len(self._nodes), sum(node.slots for node in self._nodes.values())
         words = f"{counted(nodes, 'node')} with {counted(slots, 'slot')} at {self._cluster.name}"
-        private = all(address.startswith(("tls:", "tcp://127.0.0.1:")) for address in self._nodes)
-        return words if private else f"{words}; prompts and keys travel unencrypted, as its connections are"
+        open_ones = [address for address in self._nodes if not address.startswith("tls:")]
+        if not open_ones:
+            return words
+        warned = f"{words}; prompts and keys travel unencrypted, as its connections are"
+        if all(address.startswith(LOOPBACK) for address in open_ones):
+            return f"{warned}, and other users of this machine can run code through them"
+        return warned
 
     async def _admit(self, address: str) -> EngineUnavailable | None:
         """Open a session on a node; returns why it can't be had, if so."""
