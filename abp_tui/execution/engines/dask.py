@@ -241,13 +241,22 @@ class DaskEngine:
         except UNREACHABLE as error:
             return EngineUnavailable(f"the node {address} does not answer: {error}")
         except EngineUnavailable as problem:
-            self._refused.add(address)
-            self._note(f"left aside: {problem}")
-            return problem
+            return self._leave_aside(address, problem)
+        except Exception as error:  # noqa: BLE001 - what a node raises may be anything
+            why = (str(error).strip() or type(error).__name__).splitlines()[0]
+            hint = "its log says why"
+            return self._leave_aside(
+                address, EngineUnavailable(f"the node {address} could not begin: {why}", hint)
+            )
         with self._lock:
             self._nodes[address] = node
         self._stage.mailbox.wake()
         return None
+
+    def _leave_aside(self, address: str, problem: EngineUnavailable) -> EngineUnavailable:
+        self._refused.add(address)
+        self._note(f"left aside: {problem}")
+        return problem
 
     def _ticket(self, session: str) -> Ticket:
         stage = self._stage

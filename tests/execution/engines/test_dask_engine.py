@@ -12,6 +12,7 @@ import pytest
 from abp_tui.domain.failure import FailureKind
 from abp_tui.domain.model import Event, EventKind, Outcome
 from abp_tui.domain.status import Purpose
+from abp_tui.errors import EngineUnavailable
 from abp_tui.execution.attempt import AttemptRunner, Ended
 from abp_tui.execution.engines.base import Stage
 from abp_tui.execution.engines.dask import DaskEngine
@@ -34,6 +35,19 @@ class NoCluster:
 
     def soon(self, function: Callable[..., object], *arguments: Any) -> None:
         pass
+
+
+class BrokenNodes(NoCluster):
+    """A cluster whose nodes raise what nobody thought of."""
+
+    asked = 0
+
+    async def addresses(self) -> list[str]:
+        return ["tcp://a:1", "tcp://b:2"]
+
+    async def check_versions(self, address: str) -> None:
+        self.asked += 1
+        raise RuntimeError(f"of {address}\nand more")
 
 
 class Books:
@@ -105,6 +119,17 @@ async def test_a_node_speaks_only_of_what_it_was_given(books: Books) -> None:
     await books.engine.heard(other, news(1))
     assert not books.ends
     assert not books.mailbox.collect(0).events
+
+
+async def test_a_node_that_raises_what_it_likes_is_left_aside_with_one_line(books: Books) -> None:
+    cluster = books.engine._cluster = BrokenNodes()  # type: ignore[assignment]
+    with pytest.raises(EngineUnavailable, match="could not begin: .*of tcp://a:1"):
+        await books.engine._begin()
+    books.engine._admit_new(await cluster.addresses())
+    assert (cluster.asked, books.engine._opening) == (2, {})
+    lines = [words for _, words in books.mailbox.collect(0).notes]
+    assert len(lines) == 2
+    assert all(line.startswith("left aside: the node ") and "\n" not in line for line in lines)
 
 
 def test_demand_is_what_fits_beside_what_others_run(books: Books) -> None:
