@@ -192,11 +192,14 @@ class DaskEngine:
     async def _over(self, node: Node, over: Over) -> None:
         claim = node.claims[over.attempt_id]
         if over.files or over.kept_back:
-            await asyncio.to_thread(self._keep, claim, over)
+            kept = await asyncio.to_thread(self._keep, claim, over)
+            if node.claims.get(over.attempt_id) is not claim:
+                return  # the node was lost meanwhile
+            self._stage.mailbox.events(claim.attempt_id, [kept])
         self._finish(node, claim, over.ended)
 
-    def _keep(self, claim: Claim, over: Over) -> None:
-        """Keep files that a unit has changed beside the database, and say so in its conversation."""
+    def _keep(self, claim: Claim, over: Over) -> Event:
+        """Keep files that a unit has changed beside the database; returns what to say in its conversation."""
         folder = artifacts_folder(self._stage.database, self._stage.job.id)
         try:
             kept = keep(over.files, folder / f"unit-{claim.seq}" / f"attempt-{claim.number}")
@@ -205,8 +208,7 @@ class DaskEngine:
         else:
             problem = f"too large to come back: {over.kept_back}" if over.kept_back else ""
         words = "\n".join([*map(str, kept), *([problem] if problem else [])])
-        event = Event(kind=EventKind.NOTICE, title="files changed", body=words, is_error=bool(problem))
-        self._stage.mailbox.events(claim.attempt_id, [event])
+        return Event(kind=EventKind.NOTICE, title="files changed", body=words, is_error=bool(problem))
 
     async def _begin(self) -> None:
         try:
