@@ -122,7 +122,7 @@ class Cluster:
             raise EngineUnavailable(f"the scheduler at {self.name} can't be reached: {why}", hint) from error
 
     async def _begin_local(self) -> str:
-        # Whoever reaches a port of it runs code as this user, and every user of this machine reaches the ports.
+        # Who reaches its ports runs code as this user, and every user of this machine reaches them.
         self._security = Security.temporary()
         self._local = await LocalCluster(
             n_workers=min(LOCAL_NODES, os.cpu_count() or 1),

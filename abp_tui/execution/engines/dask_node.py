@@ -137,7 +137,7 @@ class Node:
         """End the session; where that fails, wait until its agents have ended for want of a beat."""
         try:
             await self._run(dask_relay.close_session, self._session, timeout=dask_relay.END_WAIT_S)
-        except (Exception, asyncio.CancelledError):  # noqa: BLE001 - Dask's calls end so, too, once it has gone
+        except (Exception, asyncio.CancelledError):  # Dask's calls end so, too, once it is closed
             if _is_cancelled():
                 raise
             while not self._is_late():

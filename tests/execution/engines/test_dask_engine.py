@@ -150,7 +150,7 @@ async def test_a_node_speaks_only_of_what_it_was_given(books: Books) -> None:
 
 async def test_a_node_that_raises_what_it_likes_is_left_aside_with_one_line(books: Books) -> None:
     cluster = books.engine._cluster = BrokenNodes()  # type: ignore[assignment]
-    with pytest.raises(EngineUnavailable, match="could not begin: .*of tcp://a:1"):
+    with pytest.raises(EngineUnavailable, match=r"could not begin: .*of tcp://a:1"):
         await books.engine._begin()
     books.engine._admit_new(await cluster.addresses())
     assert (cluster.asked, books.engine._opening) == (2, {})
