@@ -29,6 +29,8 @@ def require(placement: Placement) -> None:
     """Raise `EngineUnavailable` where the engine's library is not installed."""
     if placement.engine != "dask":
         return
-    if find_spec("distributed") is None:
-        hint = "pip install 'abp-tui[dask]', here and on the nodes"
-        raise EngineUnavailable("the engine dask needs the library distributed", hint)
+    needed = ["distributed"] if placement.scheduler else ["distributed", "cryptography"]
+    for library in needed:
+        if find_spec(library) is None:
+            hint = "pip install 'abp-tui[dask]', here and on the nodes"
+            raise EngineUnavailable(f"the engine dask needs the library {library}", hint)

@@ -34,6 +34,7 @@ from abp_tui.store.claims import Claim, Started
 from abp_tui.words import counted
 
 CLOSE_LOOK_S = 0.2
+LOOPBACK = ("tcp://127.", "tcp://[::1]", "tcp://localhost:")
 
 log = logging.getLogger(__name__)
 
@@ -206,11 +207,14 @@ class DaskEngine:
     async def _over(self, node: Node, over: Over) -> None:
         claim = node.claims[over.attempt_id]
         if over.files or over.kept_back:
-            await asyncio.to_thread(self._keep, claim, over)
+            kept = await asyncio.to_thread(self._keep, claim, over)
+            if node.claims.get(over.attempt_id) is not claim:
+                return  # the node was lost meanwhile
+            self._stage.mailbox.events(claim.attempt_id, [kept])
         self._finish(node, claim, over.ended)
 
-    def _keep(self, claim: Claim, over: Over) -> None:
-        """Keep files that a unit has changed beside the database, and say so in its conversation."""
+    def _keep(self, claim: Claim, over: Over) -> Event:
+        """Keep files that a unit has changed beside the database; returns what to say in its conversation."""
         folder = artifacts_folder(self._stage.database, self._stage.job.id)
         try:
             kept = keep(over.files, folder / f"unit-{claim.seq}" / f"attempt-{claim.number}")
@@ -219,15 +223,19 @@ class DaskEngine:
         else:
             problem = f"too large to come back: {over.kept_back}" if over.kept_back else ""
         words = "\n".join([*map(str, kept), *([problem] if problem else [])])
-        event = Event(kind=EventKind.NOTICE, title="files changed", body=words, is_error=bool(problem))
-        self._stage.mailbox.events(claim.attempt_id, [event])
+        return Event(kind=EventKind.NOTICE, title="files changed", body=words, is_error=bool(problem))
 
     def _summary(self) -> str:
         """What there is to run on, and how what travels to it is kept."""
         nodes, slots = len(self._nodes), sum(node.slots for node in self._nodes.values())
         words = f"{counted(nodes, 'node')} with {counted(slots, 'slot')} at {self._cluster.name}"
-        private = all(address.startswith(("tls:", "tcp://127.0.0.1:")) for address in self._nodes)
-        return words if private else f"{words}; prompts and keys travel unencrypted, as its connections are"
+        open_ones = [address for address in self._nodes if not address.startswith("tls:")]
+        if not open_ones:
+            return words
+        warned = f"{words}; prompts and keys travel unencrypted, as its connections are"
+        if all(address.startswith(LOOPBACK) for address in open_ones):
+            return f"{warned}, and other users of this machine can run code through them"
+        return warned
 
     def _new_node(self, address: str) -> Node:
         return Node(address, self._cluster, self._ticket, self._rhythm)

@@ -13,6 +13,7 @@ from importlib.metadata import version
 from typing import Any, TypeVar
 
 from distributed import Client, LocalCluster
+from distributed.security import Security
 
 from abp_tui.domain.model import Placement
 from abp_tui.errors import EngineUnavailable
@@ -49,6 +50,7 @@ class Cluster:
         self._thread = threading.Thread(target=self._loop.run_forever, name="dask", daemon=True)
         self._client: Any = None
         self._local: Any = None
+        self._security: Any = None  # None: what Dask's configuration says
         self._closed = False
 
     def open(self) -> None:
@@ -115,6 +117,7 @@ class Cluster:
                 timeout=CONNECT_S,
                 name=f"abp-{os.getpid()}",
                 connection_limit=CONNECTIONS,
+                security=self._security,
             )
             await self._client
         except (*UNREACHABLE, *MISCONFIGURED) as error:
@@ -123,12 +126,17 @@ class Cluster:
             raise EngineUnavailable(f"the scheduler at {self.name} can't be reached: {why}", hint) from error
 
     async def _begin_local(self) -> str:
+        # Who reaches its ports runs code as this user, and every user of this machine reaches them.
+        self._security = Security.temporary()
         self._local = await LocalCluster(
             n_workers=min(LOCAL_NODES, os.cpu_count() or 1),
             threads_per_worker=1,
             processes=True,
             host="127.0.0.1",
-            dashboard_address=":0",
+            protocol="tls://",
+            security=self._security,
+            dashboard_address="127.0.0.1:0",
+            worker_dashboard_address="127.0.0.1:0",
             scheduler_kwargs={"dashboard": False},
             asynchronous=True,
         )

@@ -81,11 +81,18 @@ class Members:
         except (*UNREACHABLE, Unanswered) as error:  # it is asked again as long as the scheduler knows it
             return Unanswered(f"the node {address} does not answer: {error}")
         except EngineUnavailable as problem:
-            self._refused.add(address)
-            self._owner.note(f"left aside: {problem}")
-            return problem
+            return self._leave_aside(address, problem)
+        except Exception as error:  # noqa: BLE001 - what a node raises may be anything
+            why = (str(error).strip() or type(error).__name__).splitlines()[0]
+            words = f"the node {address} could not begin: {why}"
+            return self._leave_aside(address, EngineUnavailable(words, "its log says why"))
         self._owner.joined(node)
         return None
+
+    def _leave_aside(self, address: str, problem: EngineUnavailable) -> EngineUnavailable:
+        self._refused.add(address)
+        self._owner.note(f"left aside: {problem}")
+        return problem
 
     async def _watch_scheduler(self) -> None:
         """Admit nodes that come, and see whether the scheduler is there, until that is lost for good."""

@@ -110,7 +110,8 @@ class Node:
         """Neither tell nor listen any more."""
         self._stopped = True
         for task in self._tasks:
-            task.cancel()
+            if task is not asyncio.current_task():
+                task.cancel()
 
     async def close(self) -> None:
         """End the session, as far as the node can be reached."""
@@ -125,8 +126,22 @@ class Node:
         try:
             await loop
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001
-            if not self._stopped:
-                listener.left(self, f"{type(error).__name__}: {error}")
+            if self._stopped:
+                return
+            self.stop()
+            self.slots = 0  # it is given nothing any more
+            await self._end_agents()
+            listener.left(self, f"{type(error).__name__}: {error}")
+
+    async def _end_agents(self) -> None:
+        """End the session; where that fails, wait until its agents have ended for want of a beat."""
+        try:
+            await self._run(dask_relay.close_session, self._session, timeout=dask_relay.END_WAIT_S)
+        except (Exception, asyncio.CancelledError):  # Dask's calls end so, too, once it is closed
+            if _is_cancelled():
+                raise
+            while not self._is_late():
+                await asyncio.sleep(PAUSE_S)
 
     async def _talk(self) -> None:
         """Send what is posted; each lot again until it is known to have arrived."""
@@ -183,6 +198,12 @@ class Node:
         except UNREACHABLE as error:
             why = str(error).partition("\n")[0] or "no answer"
             raise Unanswered(f"the node {self.address} does not answer: {why}") from error
+
+
+def _is_cancelled() -> bool:
+    """Whether somebody has cancelled the task that asks."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _made(outbox: Sequence[Callable[[], bytes]]) -> bytes:

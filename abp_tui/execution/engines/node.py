@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from abp_tui.domain.failure import FailureKind
@@ -60,7 +61,7 @@ def main() -> int:
     source, drain = _own_pipes()
     logging.basicConfig(format="%(asctime)s abp node %(levelname)s %(message)s", level=logging.INFO)
     for number in (signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
+        signal.signal(number, _go_on)
     watch_over_agents()
     body = read_body(source)
     if body is None:
@@ -75,6 +76,10 @@ def main() -> int:
     write_all(drain, packed(Ready(hostname(), boot_id())))
     node.serve(source)
     return 0
+
+
+def _go_on(_signal: int, _frame: FrameType | None) -> None:
+    """Nothing. Its agents would inherit it if the signal were ignored."""
 
 
 def _own_pipes() -> tuple[int, int]:

@@ -18,6 +18,7 @@ from abp_tui.store.claims import Claim
 
 FIELD = "file_path"
 MB = 1024 * 1024
+PERMISSIONS = stat.S_IRWXU | stat.S_IRWXG | stat.S_IRWXO  # and no set-user-id that a node may have sent
 
 
 def portable(payload: Mapping[str, Any], folder: str) -> Mapping[str, Any]:
@@ -114,6 +115,7 @@ def _keep(file: File, folder: Path) -> Path:
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as draft:
         draft.write(file.data)
+    Path(draft.name).chmod(file.mode & PERMISSIONS | stat.S_IRUSR | stat.S_IWUSR)
     Path(draft.name).replace(target)
     return target
 

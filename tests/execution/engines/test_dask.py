@@ -179,6 +179,13 @@ def test_without_the_library_it_says_what_to_install(monkeypatch: pytest.MonkeyP
     choice.require(Placement())
 
 
+def test_a_cluster_of_its_own_needs_what_makes_certificates(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choice, "find_spec", lambda name: None if name == "cryptography" else name)
+    with pytest.raises(EngineUnavailable, match=r"library cryptography .*'abp-tui\[dask\]'"):
+        choice.require(Placement(engine="dask"))
+    choice.require(Placement(engine="dask", scheduler="tcp://127.0.0.1:1"))
+
+
 # Files
 
 
@@ -278,4 +285,7 @@ def test_an_edit_pauses_the_job_and_its_next_start_runs_it(
 def test_what_the_cluster_tells_is_in_the_log(repository: Repository, shared_cluster: Cluster) -> None:
     job = dask_job(repository, shared_cluster.address, 1)
     JobExecutor(repository, job.id).run()
-    assert f"2 nodes with 6 slots at {shared_cluster.address}\n" in said(repository, job)
+    assert f"2 nodes with 6 slots at {shared_cluster.address}; prompts and keys travel unencrypted" in said(
+        repository, job
+    )
+    assert "other users of this machine can run code through them" in said(repository, job)

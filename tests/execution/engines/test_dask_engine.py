@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +14,15 @@ import pytest
 from abp_tui.domain.failure import FailureKind
 from abp_tui.domain.model import Event, EventKind, Job, Outcome
 from abp_tui.domain.status import Purpose
+from abp_tui.errors import EngineUnavailable
 from abp_tui.execution.attempt import AttemptRunner, Ended
+from abp_tui.execution.engines import dask
 from abp_tui.execution.engines.base import Stage
 from abp_tui.execution.engines.dask import DaskEngine
 from abp_tui.execution.engines.dask_cluster import travelling
+from abp_tui.execution.engines.dask_members import Members
 from abp_tui.execution.engines.dask_node import Node, Rhythm
-from abp_tui.execution.engines.wire import News, Over
+from abp_tui.execution.engines.wire import File, News, Over
 from abp_tui.execution.mailbox import Mailbox
 from abp_tui.execution.runners import Runners
 from abp_tui.store.claims import Claim, Finished, Started
@@ -35,6 +40,19 @@ class NoCluster:
 
     def soon(self, function: Callable[..., object], *arguments: Any) -> None:
         pass
+
+
+class BrokenNodes(NoCluster):
+    """A cluster whose nodes raise what nobody thought of."""
+
+    asked = 0
+
+    async def addresses(self) -> list[str]:
+        return ["tcp://a:1", "tcp://b:2"]
+
+    async def check_versions(self, address: str) -> None:
+        self.asked += 1
+        raise RuntimeError(f"of {address}\nand more")
 
 
 class Books:
@@ -103,6 +121,30 @@ async def test_what_a_lost_node_says_later_counts_for_nothing(books: Books) -> N
     assert books.engine.lacks() == "no node is there for it at nowhere"
 
 
+async def test_files_of_a_node_that_is_lost_while_they_are_kept_are_not_told_of(
+    books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = books.node("a", 1)
+    books.engine.give([claim(1)])
+    begun, go_on = asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+
+    def slow(files: Sequence[File], folder: Path) -> list[Path]:
+        loop.call_soon_threadsafe(begun.set)
+        assert go_on.wait(20)
+        return [folder / file.path for file in files]
+
+    monkeypatch.setattr(dask, "keep", slow)
+    over = Over(1, DONE, (File("new", b"x", 0o644),))
+    hearing = asyncio.create_task(books.engine.heard(node, News(time.time(), [], [], [], [over])))
+    await asyncio.wait_for(begun.wait(), 20)
+    books.engine.left(node, "gone")
+    go_on.set()
+    await asyncio.wait_for(hearing, 20)
+    assert [ended.outcome.failure for _, ended in books.ends] == [FailureKind.INTERRUPTED]
+    assert not books.mailbox.collect(0).events
+
+
 async def test_a_node_speaks_only_of_what_it_was_given(books: Books) -> None:
     books.node("a", 1)
     other = books.node("b", 0)
@@ -110,6 +152,18 @@ async def test_a_node_speaks_only_of_what_it_was_given(books: Books) -> None:
     await books.engine.heard(other, news(1))
     assert not books.ends
     assert not books.mailbox.collect(0).events
+
+
+async def test_a_node_that_raises_what_it_likes_is_left_aside_with_one_line(books: Books) -> None:
+    cluster: Any = BrokenNodes()
+    members = Members(cluster, books.engine._new_node, books.engine, 20.0)
+    with pytest.raises(EngineUnavailable, match=r"could not begin: .*of tcp://a:1"):
+        await members.begin()
+    members._admit_new(await cluster.addresses())
+    assert (cluster.asked, members._opening) == (2, {})
+    lines = [words for _, words in books.mailbox.collect(0).notes]
+    assert len(lines) == 2
+    assert all(line.startswith("left aside: the node ") and "\n" not in line for line in lines)
 
 
 def test_demand_is_what_fits_beside_what_others_run(books: Books) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import uuid
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
@@ -190,6 +191,26 @@ async def test_one_agent_is_ended_for_good(repository: Repository) -> None:
     await dask_relay.tell(asked.session, 2, packed(End(1, "enough")))
     (over,) = (await Ear(asked.session).until_over()).over
     assert (over.ended.for_good, over.ended.outcome.error) == (True, "enough")
+
+
+@pytest.mark.parametrize("name", ["INT", "HUP"])
+async def test_agents_can_be_ended_by_any_signal(repository: Repository, name: str) -> None:
+    asked = ticket(repository, job_of(repository, f"kill -{name} $$; echo deaf"))
+    await opened(asked)
+    await dask_relay.tell(asked.session, 1, packed(Parcel(claim())))
+    (over,) = (await Ear(asked.session).until_over()).over
+    assert not over.ended.outcome.ok
+    assert "deaf" not in (over.ended.outcome.output or "")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+async def test_a_closed_terminal_is_nothing_to_the_node(repository: Repository, number: int) -> None:
+    asked = ticket(repository, job_of(repository, "echo on"))
+    await opened(asked)
+    dask_relay._relays[asked.session]._process.send_signal(number)
+    await dask_relay.tell(asked.session, 1, packed(Parcel(claim())))
+    (over,) = (await Ear(asked.session).until_over()).over
+    assert over.ended.outcome.output.strip() == "on"
 
 
 async def test_what_an_agent_leaves_behind_ends_before_its_end_is_told(

@@ -69,6 +69,12 @@ def test_files_are_kept_whole_below_their_folder(tmp_path: Path) -> None:
     assert list((tmp_path / "kept" / "docs").iterdir()) == kept
 
 
+def test_kept_files_have_their_permissions_and_no_more(tmp_path: Path) -> None:
+    modes = {"tool": 0o755, "text": 0o640, "locked": 0o400, "risen": 0o4755}
+    kept = keep([File(name, b"", mode) for name, mode in modes.items()], tmp_path / "kept")
+    assert [path.stat().st_mode & 0o7777 for path in kept] == [0o755, 0o640, 0o600, 0o755]
+
+
 @pytest.mark.parametrize("path", ["../out", "/etc/passwd", "a/../../out", ""])
 def test_no_path_leads_out_of_the_folder(path: str, tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="left aside"):

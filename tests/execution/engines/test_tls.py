@@ -5,10 +5,14 @@ from pathlib import Path
 
 import dask
 import pytest
+from distributed import Client
 from distributed import config as _loaded  # noqa: F401 - so that Dask knows its settings before they are changed
+from distributed.security import Security
 
+from abp_tui.domain.model import Placement
 from abp_tui.domain.status import JobStatus
 from abp_tui.errors import EngineUnavailable
+from abp_tui.execution.engines import dask_cluster
 from abp_tui.execution.executor import JobExecutor
 from abp_tui.store.repository import Repository
 from tests.execution.engines.cluster import Cluster
@@ -51,4 +55,26 @@ def test_a_cluster_with_tls_is_one_with_its_settings_and_none_without(
     finally:
         cluster.end()
     assert outputs(repository, job) == ["a", "a"]
+    assert "unencrypted" not in said(repository, job)
+
+
+@pytest.mark.parametrize("security", [None, Security.temporary()], ids=["none", "others"])
+def test_a_cluster_of_its_own_lets_in_nobody_without_its_credentials(security: Security | None) -> None:
+    cluster = dask_cluster.Cluster(Placement(engine="dask"))
+    cluster.open()
+    try:
+        scheduler = str(cluster._local.scheduler_address)
+        nodes = cluster.call(cluster.addresses())
+        assert all(address.startswith("tls://127.0.0.1:") for address in (scheduler, *nodes))
+        for address in (scheduler, scheduler.replace("tls:", "tcp:")):
+            with pytest.raises((OSError, RuntimeError, TypeError)):
+                Client(address, security=security, timeout=3, set_as_default=False)
+    finally:
+        cluster.close()
+
+
+def test_a_job_runs_on_a_cluster_of_its_own_and_warns_of_nothing(repository: Repository) -> None:
+    job = dask_job(repository, "", 2, script="echo here")
+    assert JobExecutor(repository, job.id).run() is JobStatus.COMPLETED
+    assert outputs(repository, job) == ["here", "here"]
     assert "unencrypted" not in said(repository, job)
