@@ -21,7 +21,7 @@ print(*sys.modules)
 
 def loaded_by(abp: Abp, *verb: str) -> set[str]:
     command = [sys.executable, "-c", CODE, *verb]
-    done = subprocess.run(command, env=abp.env, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, cwd=abp.folder, env=abp.env, capture_output=True, text=True, check=True)
     return set(done.stdout.splitlines()[-1].split())
 
 
@@ -41,7 +41,7 @@ def test_looking_needs_no_worker_no_enumerator_and_no_execution(abp: Abp) -> Non
 def test_no_verb_is_bound_to_the_app(abp: Abp) -> None:
     code = "import sys; from importlib import import_module\nfor name in sys.argv[1:]: import_module(name)\n"
     command = [sys.executable, "-c", f"{code}print(*sys.modules)", *MODULE_OF.values()]
-    done = subprocess.run(command, env=abp.env, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, cwd=abp.folder, env=abp.env, capture_output=True, text=True, check=True)
     assert not set(done.stdout.split()) & {"textual", "rich", "pyarrow", "desktop_notifier", "mcp"}
 
 
