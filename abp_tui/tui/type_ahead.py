@@ -36,7 +36,8 @@ class Follower(Message, namespace="abp"):
     @property
     def is_lost(self) -> bool:
         """Whether it can't come any more, or hasn't for too long."""
-        return not self._sent_to.is_attached or monotonic() - self._sent_at > PATIENCE_S
+        there = self._sent_to.is_attached and self._sent_to.is_running
+        return not there or monotonic() - self._sent_at > PATIENCE_S
 
 
 class TypeAhead:

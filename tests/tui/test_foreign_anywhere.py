@@ -48,6 +48,7 @@ PIECES = (
 )
 pytestmark = pytest.mark.slow
 SOME = 1000  # characters, where a text is one of many
+PASTED = 100_000  # what a person gives into a field
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 letters = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 texts = st.lists(st.one_of(st.sampled_from(PIECES), letters), min_size=1, max_size=8).map("".join)
@@ -137,8 +138,8 @@ async def walk(folder: Path, text: str, size: tuple[int, int]) -> None:
         await choose(pilot, "csv", file_path=str(file))
         await until_shown(pilot, "m.csv")
         look(pilot)
-        await choose(pilot, "dynamic", code=text + "\n")
-        pilot.app.screen.query_one("#intent", TextArea).text = text
+        await choose(pilot, "dynamic", code=text[:PASTED] + "\n")
+        pilot.app.screen.query_one("#intent", TextArea).text = text[:PASTED]
         await at("ctrl+r")
         if isinstance(pilot.app.screen, ApproveCodeScreen):
             look(pilot)

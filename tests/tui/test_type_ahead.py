@@ -58,7 +58,7 @@ async def test_a_key_whose_widget_goes_away_holds_nothing_up(tmp_path: Path) -> 
         for _ in range(3):
             rush(pilot, "question_mark", "escape")
         rush(pilot, "n", "last")
-        await until(pilot, lambda: [field.value for field in pilot.app.screen.query("#name")] == ["last"])
+        await until(pilot, lambda: [field.value for field in pilot.app.screen.query("#name")] == ["last"], 60)
 
 
 async def test_letters_are_in_before_a_key_that_goes_first(tmp_path: Path) -> None:
