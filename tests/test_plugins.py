@@ -128,7 +128,7 @@ def test_a_validation_error_becomes_one_line() -> None:
     with pytest.raises(ValidationError) as caught:
         Outer.model_validate({"inner": {"size": 0}, "iner": 1})
     assert explain(caught.value) == (
-        "inner.size: Input should be greater than or equal to 1; iner: there is no such setting"
+        "inner.size: it must be greater than or equal to 1; iner: there is no such setting"
     )
 
 
