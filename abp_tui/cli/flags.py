@@ -9,7 +9,7 @@ from abp_tui.errors import AbpError
 # Each pattern stands for what the rooms behind say, whoever asks them; only here they have flags.
 _ALONE = r"(?<![\w{\"'/-])%s(?![\w}\"'=]|\.\w)"
 _SAID = {
-    r"^timeouts: total_s\b": "--timeout",
+    r"^timeouts: total_s\b": "--timeout (--timer total)",
     r"^timeouts: (\w+?)_s\b": r"--timer \1",
     r"^the budget is\b": "--budget is",
     r"\bset has_header to false\b": "say --no-header",

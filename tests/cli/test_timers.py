@@ -34,9 +34,9 @@ def test_they_are_named_shown_and_changed(abp: Abp, texts: Path) -> None:
         ("idel=3", "there is no timer 'idel' (did you mean 'idle'?)"),
         ("idle=soon", "the timer idle is 'soon'"),
         ("idle", "the timer idle is ''"),
-        ("idle=-1", "idle_s: Input should be greater than or equal to 0"),
-        ("total=inf", "total_s: "),
-        ("total=9999999", "total_s: Input should be less than or equal to 2592000"),
+        ("idle=-1", "--timer idle: it must be greater than or equal to 0"),
+        ("total=inf", "--timer total"),
+        ("total=9999999", "--timeout (--timer total): it must be less than or equal to 2592000"),
     ],
 )
 def test_what_is_no_timer(abp: Abp, texts: Path, timer: str, says: str) -> None:
