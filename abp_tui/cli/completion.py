@@ -110,6 +110,6 @@ _OF: dict[str, Any] = {
     "DIR": _folders,
     "NAME": _workers,
     "TYPE": _sources,
-    "K=V..": _settings,
+    "[K=V]..": _settings,
     "WHAT": _models,
 }

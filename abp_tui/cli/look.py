@@ -74,10 +74,10 @@ def show(job: str, as_json: bool) -> None:
     repository = open_repository()
     found = repository.jobs.find(job)
     view = view_job(found)
-    made = repository.attempts.results_by_version(found.id) if view.prompt_version > 1 else {}
     if as_json:
-        put_json({**view.model_dump(mode="json"), "results_by_version": made})
+        put_json(view.model_dump(mode="json"))
         return
+    made = repository.attempts.results_by_version(found.id) if view.prompt_version > 1 else {}
     for line in pairs([*_facts(view), ("runs on", _places(repository, found)), ("results of", _mixed(made))]):
         put(line)
     for line in _question_lines(view):

@@ -177,7 +177,6 @@ def test_mixed_versions_are_shown_as_such(abp: Abp) -> None:
     connection.close()
     abp.run("retry", "docs", "--unit", "1", "--wait")
     assert "results of      version 1: 2 units, version 2: 1 unit" in abp.run("show", "docs").stdout
-    assert abp.json("show", "docs")["results_by_version"] == {"1": 2, "2": 1}
     assert [
         json.loads(line)["prompt_version"] for line in abp.quick("export", "docs", "-o", "-").splitlines()
     ] == [1, 2, 1]

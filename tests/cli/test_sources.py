@@ -142,7 +142,7 @@ def test_a_dry_run_shows_what_would_be_made_and_writes_nothing(abp: Abp, data: P
         (("--csv", "m.csv", "--source-option", "delimitr=;"), ("delimitr", "there is no such setting")),
         (("--csv", "m.csv", "--source-option", "delimiter"), ("--source-option", "KEY=VALUE")),
         (("--csv", "m.csv", "--id-column", "numer"), ("did you mean 'number'?",)),
-        (("--json-file", "m.json"), ("the document is an object, not an array", "items_path")),
+        (("--json-file", "m.json"), ("the document is an object, not an array", "--items-path")),
         (("--json-file", "m.json", "--items-path", "data.row"), ("'data'", "did you mean 'rows'?")),
         (("--sql", "sqlite:///m.db"), ("--query",)),
         (("--sql", "sqlite:///m.db", "--query", "DELETE FROM m"), ("may only read", "DELETE m")),

@@ -143,7 +143,8 @@ def test_a_failed_outcome_says_why() -> None:
 
 
 def test_a_test_result_speaks_for_its_unit_and_attempt() -> None:
-    result = TestResult(job=JOB, unit=UNIT, attempt=ATTEMPT, events=(EVENT,))
+    good = UNIT.model_copy(update={"verdict": Verdict.OK})
+    result = TestResult(job=JOB, unit=good, attempt=ATTEMPT, events=(EVENT,))
     assert (result.passed, result.output, result.error) == (True, "done", None)
     assert (result.conversation, result.cost_usd) == ((EVENT,), 0.25)
     failed = UNIT.model_copy(update={"status": UnitStatus.FAILED, "output": None, "error": "no"})

@@ -37,9 +37,7 @@ SCHEMA = {
         "name": {"type": "string"},
     },
 }
-OURS = (
-    "key status verdict output result error failure_kind attempts cost_usd duration_s session_id host".split()
-)
+OURS = "key status verdict output result error failure_kind attempts cost_usd duration_s session_id host prompt_version".split()
 
 
 def run(repository: Repository, job: Job, behaviour: Any = None) -> None:

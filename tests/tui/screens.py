@@ -45,13 +45,9 @@ class InProcess(Orchestrator):
         wait_for(lambda: self.repository.jobs.get(job.id).pilot_id == drawn.id)
         return self.repository.jobs.get(job.id)
 
-    def _launch(self, job: Job, *, force: bool = False) -> Job:
-        self._start(JobExecutor(self.repository, job.id, self.agent).run)
-        return job
-
-    def _launch_one(self, job: Job, seq: int) -> Job:
+    def _launch(self, job: Job, *, force: bool = False, only: int | None = None) -> Job:
         executor = JobExecutor(self.repository, job.id, self.agent)
-        self._start(lambda: executor.run(only=seq))
+        self._start(lambda: executor.run(only=only))
         return job
 
     def _start(self, call: Callable[[], object]) -> None:
