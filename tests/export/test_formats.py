@@ -37,7 +37,8 @@ SCHEMA = {
         "name": {"type": "string"},
     },
 }
-OURS = "key status verdict output result error failure_kind attempts cost_usd duration_s session_id host prompt_version".split()
+OURS = "key status verdict output result error failure_kind attempts cost_usd duration_s session_id".split()
+OURS += ["host", "prompt_version"]
 
 
 def run(repository: Repository, job: Job, behaviour: Any = None) -> None:
