@@ -88,7 +88,7 @@ async def test_the_prompt_is_edited_and_one_unit_is_tried_before_the_others(tmp_
         before = len(orchestrator.agent.prompts)
         await pilot.press("t")
         await until(pilot, lambda: isinstance(pilot.app.screen, UnitScreen))
-        await until_shown(pilot, "I was asked: Better Do 0")
+        await until_shown(pilot, "Better Do 0")
         assert orchestrator.agent.prompts[before:] == ["Better Do 0"]
         await pilot.press("escape")
         await until_shown(pilot, "11 failed", "5  agent error")
