@@ -21,7 +21,7 @@ def run_quickly(tmp_path: Path, *rows: str) -> list[str]:
         env={**os.environ, "TMPDIR": str(tmp_path)},
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr
     assert list(tmp_path.iterdir()) == []

@@ -33,10 +33,15 @@ def test_a_host_that_is_cut_off_ends_its_agents_and_the_others_do_its_units(
             job = dask_job(repository, cluster.address, 16, script=effects.script, workers=8)
             executor = start_executor(repository, job, tmp_path, home.within)
             wait_until(lambda: effects.on("left") == 4 and effects.on("right") == 4, PATIENCE_S)
-            of_left = {a.id for a in repository.attempts.running(job.id) if a.host == "left"}
-            assert len(of_left) == 4
+
+            def of_left() -> set[int]:
+                """The attempts there, once the executor has heard of their processes."""
+                found = {a.id for a in repository.attempts.running(job.id) if a.host == "left"}
+                return found if len(found) == 4 else set()
+
+            lost = wait_until(of_left, PATIENCE_S)
             switch.unplug(left)
-            wait_until(lambda: not of_left & set(marked_processes(repository.uuid).values()), PATIENCE_S)
+            wait_until(lambda: not lost & set(marked_processes(repository.uuid).values()), PATIENCE_S)
             wait_until(lambda: interrupted(repository, job) == 4, PATIENCE_S)
             switch.plug(left)
             wait_until(lambda: effects.on("left") == 8, PATIENCE_S, "the host's return")
