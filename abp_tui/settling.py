@@ -9,7 +9,6 @@ from abp_tui.domain.status import Phase
 from abp_tui.liveness import Witness
 from abp_tui.views import JobView, view_job
 
-STARTING_S = 5.0  # from RUNNING until the executor, a fresh interpreter on a busy machine, owns the job
 DEAD_S = 0.5
 
 
@@ -25,9 +24,10 @@ class Settling:
         view = view_job(job, self._witness.judge)
         if view.phase is Phase.INTERRUPTED:
             self._lost_at = self._lost_at or time.monotonic()
-            return view, time.monotonic() - self._lost_at >= (DEAD_S if view.executor else STARTING_S)
+            return view, time.monotonic() - self._lost_at >= DEAD_S
         self._lost_at = None
-        return view, view.question is not None or not (is_run(view) or view.phase is Phase.ENUMERATING)
+        goes_on = is_run(view) or view.phase in (Phase.ENUMERATING, Phase.RUNNING)
+        return view, view.question is not None or not goes_on
 
 
 def is_run(view: JobView) -> bool:

@@ -16,6 +16,8 @@ from abp_tui.errors import AbpError
 from abp_tui.liveness import Liveness, judge
 from abp_tui.store.records import dump, load
 
+STARTING_S = 5.0  # from RUNNING until the executor, a fresh interpreter on a busy machine, owns the job
+
 
 class View(BaseModel):
     """Base of what is shown: a frozen value."""
@@ -271,9 +273,16 @@ def phase_of(job: Job, executor_lives: bool) -> Phase | None:
         return Phase.TESTING if job.pilot_id is None else Phase.PILOT
     if job.status is JobStatus.RUNNING:
         if not executor_lives:
-            return Phase.INTERRUPTED
+            return Phase.RUNNING if _is_starting(job) else Phase.INTERRUPTED
         return Phase.GATED if _is_gated(job) else Phase.RUNNING
     return None
+
+
+def _is_starting(job: Job) -> bool:
+    """Whether the executor of a job made RUNNING a moment ago may still be on its way."""
+    if job.lease is not None or job.running_since is None:
+        return False
+    return (datetime.now(UTC) - job.running_since).total_seconds() < STARTING_S
 
 
 def _is_gated(job: Job) -> bool:

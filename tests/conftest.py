@@ -9,6 +9,7 @@ import pytest
 from hypothesis import settings
 
 from abp_tui.store.repository import Repository
+from tests.cli.driver import Abp
 from tests.factories import make_repository
 
 pytest_plugins = ["tests.faults.report"]
@@ -39,6 +40,25 @@ def pytest_xdist_auto_num_workers() -> int:
 @pytest.fixture
 def repository(tmp_path: Path) -> Repository:
     return make_repository(tmp_path)
+
+
+@pytest.fixture
+def abp(tmp_path: Path) -> Iterator[Abp]:
+    """The command with a store, a home and a working folder of its own; no process outlives the test."""
+    driver = Abp(tmp_path)
+    yield driver
+    driver.end_executors()
+
+
+@pytest.fixture
+def texts(abp: Abp) -> Path:
+    """A folder with three texts of 2, 4 and 6 words, and a file that is none."""
+    folder = abp.folder / "texts"
+    folder.mkdir()
+    for number in (1, 2, 3):
+        (folder / f"{number}.md").write_text("two words " * number + "\n")
+    (folder / "picture.png").write_bytes(b"\x89PNG")
+    return folder
 
 
 @pytest.hookimpl(wrapper=True)

@@ -15,7 +15,6 @@ from abp_tui.errors import AbpError
 from abp_tui.orchestrator import Orchestrator
 from abp_tui.tui.commands import COMMANDS
 from tests import doors
-from tests.cli.conftest import abp, texts  # noqa: F401 - fixtures
 from tests.cli.driver import Abp
 
 # One verb of these for each call, by what was said.
@@ -158,8 +157,8 @@ class Heard(AbpError):
     ],
 )
 def test_a_line_is_one_call_with_what_was_said(
-    abp: Abp,  # noqa: F811
-    texts: Path,  # noqa: F811
+    abp: Abp,
+    texts: Path,
     monkeypatch: pytest.MonkeyPatch,
     line: str,
     verb: str,

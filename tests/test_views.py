@@ -11,7 +11,7 @@ from abp_tui.domain.model import Gate, Job
 from abp_tui.domain.status import GateState, JobStatus, Phase
 from abp_tui.store.gates import GateRows
 from abp_tui.store.repository import Repository
-from abp_tui.views import GateView, view_job, view_unit
+from abp_tui.views import STARTING_S, GateView, view_job, view_unit
 from tests.execution.test_lease import lease_of
 from tests.factories import make_job
 
@@ -43,7 +43,7 @@ def test_the_documented_fields_are_there_and_times_have_an_offset(repository: Re
         (JobStatus.TESTING, "dead", Phase.INTERRUPTED),
         (JobStatus.RUNNING, "alive", Phase.RUNNING),
         (JobStatus.RUNNING, "dead", Phase.INTERRUPTED),
-        (JobStatus.RUNNING, None, Phase.INTERRUPTED),
+        (JobStatus.RUNNING, None, Phase.RUNNING),  # its executor may be on its way
     ],
 )
 def test_the_phase(
@@ -54,6 +54,13 @@ def test_the_phase(
         lease = lease_of(os.getpid(), **({} if leased_by == "alive" else {"pid_started": 1.0}))
         assert repository.leases.take(job.id, lease, None)
     assert view_job(repository.jobs.get(job.id)).phase is phase
+
+
+def test_a_job_that_no_executor_has_taken_in_time_is_interrupted(repository: Repository) -> None:
+    job = make_job(repository, status=JobStatus.RUNNING)
+    assert job.running_since is not None
+    late = job.model_copy(update={"running_since": job.running_since - timedelta(seconds=STARTING_S)})
+    assert view_job(late).phase is Phase.INTERRUPTED
 
 
 UNTIL = datetime(2026, 11, 22, 14, 5, 0).astimezone()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from difflib import unified_diff
 
@@ -71,11 +71,6 @@ def changed_parts(old: Recipe, new: Recipe) -> tuple[str, ...]:
     return tuple(NAMES.get(part, part) for part in PARTS if getattr(old, part) != getattr(new, part))
 
 
-def recipe_diff(old: Recipe, new: Recipe) -> str:
-    """All that differs between two versions, as a unified diff with their times; empty where nothing does."""
-    return _diff(_text(old), _text(new), _title(old), _title(new))
-
-
 def output_diff(old: Attempt, new: Attempt) -> str:
     """What differs between what two attempts answered, as a unified diff; empty where nothing does."""
     titles = (f"version {attempt.recipe_version}" for attempt in (old, new))
@@ -96,24 +91,6 @@ def answer(attempt: Attempt) -> str:
 def _diff(old: str, new: str, old_title: str, new_title: str) -> str:
     before, after = old.splitlines()[:MOST_LINES], new.splitlines()[:MOST_LINES]
     return "\n".join(unified_diff(before, after, old_title, new_title, lineterm=""))
-
-
-def _title(recipe: Recipe) -> str:
-    return f"version {recipe.version}\t{recipe.created_at.astimezone():%Y-%m-%d %H:%M:%S %z}"
-
-
-def _text(recipe: Recipe) -> str:
-    return "\n".join(_lines(recipe))
-
-
-def _lines(recipe: Recipe) -> Iterator[str]:
-    """The whole recipe as text, part by part, so that equal parts are equal lines."""
-    yield "[prompt]"
-    yield recipe.prompt_template
-    for part, value in recipe.model_dump(mode="json", include=set(PARTS[1:])).items():
-        if value:
-            yield f"[{NAMES.get(part, part)}]"
-            yield json.dumps(value, ensure_ascii=False, indent=2, sort_keys=True)
 
 
 def _sum(sides: Sequence[Side]) -> Sum:

@@ -6,11 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from abp_tui.domain.model import Job
-from abp_tui.domain.pilot import Pilot
 from abp_tui.domain.status import JobStatus, Purpose, UnitStatus
 from abp_tui.execution.runners import Runners
 from abp_tui.execution.synthesis import Synthesis
-from abp_tui.store.claims import Claim, Render
+from abp_tui.store.claims import Claim
 from abp_tui.store.journal import Journal
 from abp_tui.words import counted
 
@@ -20,6 +19,14 @@ Held = Callable[[], str | None]
 
 class Assignment(Protocol):
     """Where claims come from, and when the work is over."""
+
+    @property
+    def is_test(self) -> bool:
+        """Whether it is one unit that a person wants to know of now, whatever the gate says."""
+
+    @property
+    def takes_edits(self) -> bool:
+        """Whether a version of the recipe that is saved meanwhile is for the units from then on."""
 
     def claim(self, limit: int) -> list[Claim]:
         """Take up to `limit` units, within a transaction of the journal."""
@@ -39,6 +46,9 @@ class Assignment(Protocol):
 
 class WholeJob:
     """Every waiting unit, then the synthesis step if there is one, until none waits or the job is held."""
+
+    is_test = False
+    takes_edits = True
 
     def __init__(
         self,
@@ -147,10 +157,12 @@ class OneAlone(WholeJob):
 class OneTest:
     """One unit, once. The job is left TESTING, for a person to review; CREATED where the test was stopped."""
 
-    def __init__(self, journal: Journal, render: Render, recipe_version: int, seq: int) -> None:
+    is_test = True
+    takes_edits = False
+
+    def __init__(self, journal: Journal, runners: Runners, seq: int) -> None:
         self._journal = journal
-        self._render = render
-        self._recipe_version = recipe_version
+        self._runners = runners
         self._seq = seq
         self._claimed = False
 
@@ -158,7 +170,7 @@ class OneTest:
         """Take the unit, the first time."""
         if not limit or self._claimed:
             return []
-        claim = self._journal.claim_unit(self._seq, Purpose.TEST, self._recipe_version, self._render)
+        claim = self._journal.claim_unit(self._seq, Purpose.TEST, self._runners.version, self._runners.render)
         return [claim] if claim else []
 
     def taken(self, claims: Sequence[Claim]) -> None:
@@ -188,15 +200,18 @@ class SomeUnits:
     was stopped: what has ended by then has been tried.
     """
 
-    def __init__(self, journal: Journal, render: Render, pilot: Pilot) -> None:
+    is_test = False
+    takes_edits = False
+
+    def __init__(self, journal: Journal, runners: Runners, seqs: Sequence[int]) -> None:
         self._journal = journal
-        self._render = render
-        self._pilot = pilot
+        self._runners = runners
+        self._seqs = seqs
 
     def claim(self, limit: int) -> list[Claim]:
         """Take up to `limit` of those that wait; one that found no way through its gate waits again."""
-        version, seqs = self._pilot.recipe_version, self._pilot.sample.seqs
-        return self._journal.claim_among(seqs, limit, Purpose.PILOT, version, self._render)
+        version, render = self._runners.version, self._runners.render
+        return self._journal.claim_among(self._seqs, limit, Purpose.PILOT, version, render)
 
     def taken(self, claims: Sequence[Claim]) -> None:
         """What was taken does not wait any more, which is all there is to remember."""
@@ -219,4 +234,4 @@ class SomeUnits:
         return JobStatus.TESTING
 
     def _waiting(self) -> int:
-        return self._journal.waiting_among(self._pilot.sample.seqs)
+        return self._journal.waiting_among(self._seqs)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 from abp_tui.domain.model import Event, EventKind, Job, Lease, Placement
-from abp_tui.domain.pilot import Pilot
 from abp_tui.domain.secrecy import Mask
 from abp_tui.domain.status import JobStatus
 from abp_tui.errors import AbpError, EngineUnavailable, IllegalTransition, LeaseLost, StoreError
@@ -88,7 +87,13 @@ class JobExecutor:
                 raise IllegalTransition(f"job {job.name} is {job.status}, not RUNNING", hint)
             with journal.transaction(durable=False):
                 journal.log(f"process {os.getpid()} runs it with {counted(job.desired_workers, 'worker')}")
-            return self._drive(job, journal, machines, only=only)
+
+            def assign(runners: Runners) -> Assignment:
+                if only is not None:
+                    return OneAlone(journal, runners, job, only)
+                return WholeJob(journal, runners, job, self._synthesis(job))
+
+            return self._drive(job, journal, machines, job.desired_workers, assign)
 
     def run_test(self, seq: int) -> None:
         """Run unit `seq` once, as the test of a CREATED job, and leave the job TESTING, for review.
@@ -102,7 +107,7 @@ class JobExecutor:
                 journal.move(JobStatus.TESTING, f"unit {seq} is tested")
             job = self._repository.jobs.get(job.id)
             self._tell.job_changed(job)
-            self._drive(job, journal, ThisMachine(), seq)
+            self._drive(job, journal, ThisMachine(), 1, lambda runners: OneTest(journal, runners, seq))
 
     def run_pilot(self, pilot_id: int) -> None:
         """Run the units of a pilot of a job whose test waits for review, and leave it so.
@@ -122,7 +127,13 @@ class JobExecutor:
             recipe = self._repository.recipes.get(job.id, pilot.recipe_version)
             job = self._repository.jobs.get(job.id).model_copy(update={"recipe": recipe})
             self._tell.job_changed(job)
-            self._drive(job, journal, ThisMachine(), pilot=pilot)
+            self._drive(
+                job,
+                journal,
+                ThisMachine(),
+                job.desired_workers,
+                lambda runners: SomeUnits(journal, runners, pilot.sample.seqs),
+            )
 
     @contextmanager
     def _tenancy(self, force: bool) -> Iterator[tuple[Job, Journal]]:
@@ -152,8 +163,8 @@ class JobExecutor:
     @contextmanager
     def _machines(self) -> Iterator[Machines]:
         """What the units run on; a worker that was given runs here. Before the lease, as with the worker."""
-        job = self._repository.jobs.get(self._job_id)
-        with connected(Placement() if self._is_here(job) else job.placement) as machines:
+        placement = self._repository.jobs.get(self._job_id).placement
+        with connected(placement if self._given_worker is None else Placement()) as machines:
             yield machines
 
     def _engine(self, job: Job, machines: Machines, runners: Runners, size: int) -> Engine:
@@ -168,28 +179,22 @@ class JobExecutor:
         job: Job,
         journal: Journal,
         machines: Machines,
-        seq: int | None = None,
-        only: int | None = None,
-        pilot: Pilot | None = None,
+        workers: int,
+        assign: Callable[[Runners], Assignment],
     ) -> JobStatus:
-        """Run what this is for: a test of unit `seq`, a `pilot`, unit `only`, or by default the whole job."""
-        is_trial = seq is not None or pilot is not None
-        worker = self._worker(job)
-        scope = gate_scope(worker)
+        """Run what `assign` makes of the job's runners, up to `workers` attempts side by side."""
+        scope = gate_scope(self._worker(job))
         with journal.transaction(durable=False):
             journal.use_gate(scope)
-        gate = Gatekeeper(job, journal, scope, for_test=seq is not None)
-        runners = Runners(job, self._runner, away=not (is_trial or self._is_here(job)))
-        workers = 1 if seq is not None else job.desired_workers
+        runners = Runners(job, self._runner, away=machines.away)
+        work = assign(runners)
+        gate = Gatekeeper(job, journal, scope, for_test=work.is_test)
         engine = self._engine(job, machines, runners, workers)
         executor = job.lease.executor if job.lease else ""
         path = spill_path(self._repository.path, job.id, executor)
         spill = Spill(path, self._repository.uuid, workers)
         outage, room = Outage(spill), Room(self._repository.path.parent)
-        work = self._assignment(job, journal, runners, seq, pilot)
-        if only is not None:
-            work = OneAlone(journal, runners, job, only)
-        edited = partial(self._take_edit, journal, runners, scope) if not is_trial else None
+        edited = partial(self._take_edit, journal, runners, scope) if work.takes_edits else None
         loop = Loop(
             job,
             journal,
@@ -231,7 +236,7 @@ class JobExecutor:
         """Run the next units with the version of the recipe that was saved; says why not, if so."""
         job = self._repository.jobs.get(self._job_id)
         version = f"version {job.recipe.version} of its recipe"
-        if not self._is_here(job):
+        if runners.away:
             return f"{version} is for nodes that begin with it: `abp resume {job.name}` goes on with it"
         try:
             if gate_scope(self._worker(job)) != scope:
@@ -250,20 +255,9 @@ class JobExecutor:
         self._orphans.end(running, ())
         self._orphans.close()
 
-    def _assignment(
-        self, job: Job, journal: Journal, runners: Runners, seq: int | None, pilot: Pilot | None
-    ) -> Assignment:
-        if pilot is not None:
-            return SomeUnits(journal, runners.render, pilot)
-        if seq is not None:
-            return OneTest(journal, runners.render, runners.version, seq)
+    def _synthesis(self, job: Job) -> Synthesis | None:
         prompt = job.post_processing_prompt
-        synthesis = Synthesis(self._repository, job, prompt) if prompt is not None else None
-        return WholeJob(journal, runners, job, synthesis)
-
-    def _is_here(self, job: Job) -> bool:
-        """Whether the units run on this machine."""
-        return self._given_worker is not None or job.placement.engine == "local"
+        return None if prompt is None else Synthesis(self._repository, job, prompt)
 
     def _abandon(self, journal: Journal, error: BaseException) -> None:
         """Keep what the agents had finished, put the rest back, and hold the job, saying why.

@@ -21,7 +21,7 @@ class Runners:
     def __init__(self, job: Job, make: Callable[[Job], AttemptRunner], *, away: bool = False) -> None:
         """`away`: the claims run on other machines, for which this makes them only."""
         self._make = make
-        self._away = away
+        self.away = away
         self._by_version: dict[int, AttemptRunner] = {}
         self.use(job)
 
@@ -37,12 +37,12 @@ class Runners:
 
         A session that an agent has left is on the machine where it was left.
         """
-        return None if self._away else self._current.go_on
+        return None if self.away else self._current.go_on
 
     def render(self, payload: Mapping[str, Any]) -> str:
         """The prompt for an item."""
         job = self._current.job
-        travels = self._away and job.placement.ship_files_mb
+        travels = self.away and job.placement.ship_files_mb
         return self._current.render(portable(payload, job.cwd) if travels else payload)
 
     def job_of(self, claim: Claim) -> Job:

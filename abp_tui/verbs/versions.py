@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abp_tui.domain.model import Recipe
-from abp_tui.domain.version import Comparison, Version, changed_parts, output_diff, recipe_diff
+from abp_tui.domain.recipe_diff import recipe_diff
+from abp_tui.domain.version import Comparison, Version, changed_parts, output_diff
 from abp_tui.errors import InvalidInput
 from abp_tui.verbs.base import Ref
 from abp_tui.verbs.editing import Editing
@@ -32,7 +33,7 @@ class Versions(Editing):
         """What differs between two versions as a unified diff; raises `NotFound`."""
         job = self.repository.jobs.find(job_id)
         get = self.repository.recipes.get
-        return recipe_diff(get(job.id, old), get(job.id, new))
+        return "\n".join(recipe_diff(get(job.id, old), get(job.id, new)))
 
     def compare(self, job_id: Ref, left: int, right: int) -> Comparison:
         """What came of the units that were tested or piloted under both versions; raises `NotFound`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +19,6 @@ from tests.mcp.calls import COMMAND, files
 pytestmark = [pytest.mark.agents, pytest.mark.timeout(240)]
 
 TOOLS = ("create_job", "start_job", "wait", "get_job_status")
-
-
-@pytest.fixture
-def abp(tmp_path: Path) -> Iterator[Abp]:
-    driver = Abp(tmp_path)
-    yield driver
-    driver.end_executors()
 
 
 def ask(abp: Abp, claude: Path, api: AnthropicApi, words: str) -> str:

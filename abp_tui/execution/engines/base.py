@@ -68,5 +68,9 @@ class Stage:
 class Machines(Protocol):
     """What units can run on, connected to and checked before the executor takes the job."""
 
+    @property
+    def away(self) -> bool:
+        """Whether they are others than this one."""
+
     def engine(self, stage: Stage) -> Engine:
         """The engine of one job; raises `AbpError` where it can't begin."""

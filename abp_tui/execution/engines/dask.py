@@ -42,6 +42,8 @@ log = logging.getLogger(__name__)
 class DaskCluster:
     """The cluster that a placement names, connected to for as long as this context lasts."""
 
+    away = True
+
     def __init__(self, placement: Placement) -> None:
         self._cluster = Cluster(placement)
 

@@ -23,6 +23,8 @@ class LocalEngine(WorkerPool[Claim, Ended]):
 class ThisMachine:
     """The machine of the executor."""
 
+    away = False
+
     def engine(self, stage: Stage) -> Engine:
         """As many threads as units may run side by side."""
         return LocalEngine(stage.runners.run, stage.ended, stage.size)

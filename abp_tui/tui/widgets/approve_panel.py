@@ -11,9 +11,9 @@ from abp_tui.domain.check import CHECK, check_words
 from abp_tui.domain.model import EventKind, Question, TestResult
 from abp_tui.domain.statistics import share_at_most
 from abp_tui.domain.status import UnitStatus
-from abp_tui.tui.widgets.facts import Fact, facts, paragraph, stack
+from abp_tui.tui.widgets.facts import Fact, facts, fitted, paragraph
 from abp_tui.tui.widgets.figures import money, roughly, span
-from abp_tui.tui.widgets.glyphs import BAD, BOLD, DIM, UNIT_MARKS, WARN
+from abp_tui.tui.widgets.glyphs import BAD, BOLD, UNIT_MARKS, WARN
 from abp_tui.tui.widgets.text import one_line
 from abp_tui.views import JobView
 from abp_tui.workers.base import is_warning
@@ -44,12 +44,7 @@ class ApprovePanel(Widget):
             return Content()
         width, height = self.content_size
         lines = self._lines(self.job, width)
-        keys = [] if self.job.question else [Content(), *facts(self.keys, width, label_width=2)]
-        if len(lines) + len(keys) <= height:
-            lines += keys
-        elif len(lines) > height > 1:
-            lines = [*lines[: height - 1], Content.styled("… more: make the terminal larger", DIM)]
-        return stack(lines)
+        return fitted(lines, () if self.job.question else self.keys, width, height)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """As high as the short form is, or the question."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from textual.content import Content
 
@@ -29,6 +29,16 @@ def paragraph(text: str, width: int, style: str = DIM) -> list[Content]:
 def stack(lines: Iterable[Content]) -> Content:
     """Lines as one content."""
     return Content("\n").join(lines)
+
+
+def fitted(lines: list[Content], keys: Sequence[Fact], width: int, height: int) -> Content:
+    """Lines with the keys behind them, as far as there is room; what is left out is said."""
+    behind = [Content(), *facts(keys, width, label_width=2)] if keys else []
+    if len(lines) + len(behind) <= height:
+        return stack([*lines, *behind])
+    if len(lines) > height > 1:
+        return stack([*lines[: height - 1], Content.styled("… more: make the terminal larger", DIM)])
+    return stack(lines)
 
 
 def _hanging(label: str, value: str, style: str, width: int, label_width: int) -> list[Content]:

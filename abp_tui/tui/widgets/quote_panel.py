@@ -8,7 +8,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from abp_tui.domain.quote import Quote
-from abp_tui.tui.widgets.facts import Fact, facts, paragraph, stack
+from abp_tui.tui.widgets.facts import Fact, facts, fitted, paragraph
 from abp_tui.tui.widgets.figures import count, money, roughly, span
 from abp_tui.tui.widgets.glyphs import BOLD, DIM, WARN
 from abp_tui.tui.widgets.text import one_line
@@ -31,12 +31,7 @@ class QuotePanel(Widget):
             return Content()
         width, height = self.content_size
         lines = _in_short(self.quote, width) if width > WIDE else _in_full(self.quote, width)
-        keys = [Content(), *facts(self.keys, width, label_width=2)]
-        if len(lines) + len(keys) <= height:
-            lines += keys
-        elif len(lines) > height > 1:
-            lines = [*lines[: height - 1], Content.styled("… more: make the terminal larger", DIM)]
-        return stack(lines)
+        return fitted(lines, self.keys, width, height)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """As high as the short form is."""
