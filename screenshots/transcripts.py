@@ -25,6 +25,27 @@ TEXTS = Path(abp_tui.__file__).with_name("demo_texts")
 BLOCK = re.compile(r"(?P<mark><!-- transcript (?P<name>\S+) -->\n```\w*\n)(?P<body>.*?)(?=^```)", re.S | re.M)
 PATIENCE_S = 120
 
+# What an assistant does: it has a job made.
+CLIENT = """
+import asyncio, os
+from mcp import Client, StdioServerParameters
+from mcp.client.stdio import stdio_client
+from mcp.types import Implementation
+
+async def ask():
+    server = StdioServerParameters(command="abp", args=["mcp"], env=dict(os.environ), cwd=os.getcwd())
+    who = Implementation(name="an assistant", version="1")
+    async with Client(stdio_client(server), client_info=who) as client:
+        made = await client.call_tool("create_job", {
+            "name": "words", "user_intent": "Count the words", "enumerator_type": "file",
+            "enumerator_config": {"base_directory": "notes", "pattern": "*.md"},
+            "worker": "command", "worker_options": {"argv": ["wc", "-w", "{file_path}"]},
+        })
+        assert not made.is_error, made.content
+
+asyncio.run(ask())
+"""
+
 # Shell lines that are run before a block's own, and not shown.
 BEFORE: dict[str, str] = {
     "export": """
@@ -43,6 +64,7 @@ webhook = "https://example.org/hooks/${HOOK_TOKEN}"' > .config/abp/config.toml
         abp test words -q > test.txt
         until [ -s told.txt ]; do sleep 0.1; done
     """,
+    "mcp": f"{sys.executable} -c '{CLIENT}'",
 }
 
 
