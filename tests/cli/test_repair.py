@@ -166,7 +166,7 @@ def test_checks_are_set_and_taken_away_again(abp: Abp, texts: Path) -> None:
     abp.run("new", "x", "--intent", "i", "--files", texts, "--check", "cat {file_path}", "--", "true")
     assert [check["kind"] for check in abp.json("show", "x")["checks"]] == ["command"]
     done = abp.run("set", "x", "--check-not-empty", "--check-changed", "--no-tell", "same")
-    assert "+ check: the output is not empty" in done.stderr and "version 2 is saved" in done.stderr
+    assert "+check: the output is not empty" in done.stderr and "version 2 is saved" in done.stderr
     assert [check["kind"] for check in abp.json("show", "x")["checks"]] == ["changed", "not_empty", "tells"]
     abp.run("set", "x", "checks=", "idle_s=4")
     view = abp.json("show", "x")

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from abp_tui.domain.status import JobStatus
+from tests.execution.test_lease import lease_of
 from tests.factories import make_job, make_repository
 from tests.waiting import wait_until
 
@@ -23,7 +24,8 @@ IGNORED = (
 
 def test_a_command_ignores_no_signal(tmp_path: Path) -> None:
     repository, out = make_repository(tmp_path), tmp_path / "out"
-    make_job(repository, 1, status=JobStatus.RUNNING)
+    job = make_job(repository, 1, status=JobStatus.RUNNING)
+    assert repository.leases.take(job.id, lease_of(os.getpid(), pid_started=1.0), None)  # it has died
     command = [sys.executable, "-c", IGNORED, str(out)]
     env = {**os.environ, "ABP_NOTIFY": json.dumps({"command": command})}
     subprocess.run([sys.executable, "-c", START, str(repository.path)], env=env, check=True, timeout=60)
