@@ -9,6 +9,8 @@ import pytest
 
 from tests.cli.driver import Abp
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def job(abp: Abp, texts: Path) -> str:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 import abp_tui
 from tests.cli.driver import Abp, assert_counters_match
+
+pytestmark = pytest.mark.slow
 
 TEXTS = Path(abp_tui.__file__).parent / "demo_texts"
 

@@ -12,6 +12,8 @@ from tests.cli.driver import Abp
 from tests.cli.test_refusals import assert_refused
 from tests.execution.engines.cluster import Cluster, running_cluster
 
+pytestmark = pytest.mark.slow
+
 COMMAND = ("--", "sh", "-c", 'echo "${NODE:-here}"')
 
 

@@ -17,6 +17,8 @@ from tests.cli.driver import PYTHON, Abp
 from tests.cli.test_terminal import Terminal
 from tests.factories import make_job
 
+pytestmark = pytest.mark.slow
+
 LONG = "x" * 2000
 
 

@@ -10,6 +10,8 @@ import pytest
 
 from tests.cli.driver import Abp, assert_counters_match
 
+pytestmark = pytest.mark.slow
+
 LIMIT = re.compile(r"usage limit, resets in (\d+ min|\d+ s), (\w{3} )?\d\d:\d\d")
 
 

@@ -17,6 +17,8 @@ from tests.cli.test_refusals import assert_nothing_made
 from tests.postgres import Server, server_or_skip
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n WHERE i <= {}"
 WRITTEN = 4000  # two whole chunks of a job, while the query still runs
 

@@ -21,6 +21,8 @@ from tests.cli.driver import Abp
 from tests.cli.test_terminal import Terminal
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 
 class Hook:
     """An HTTP server that keeps what it is sent and answers as it is told to."""

@@ -9,6 +9,8 @@ import pytest
 
 from tests.cli.driver import Abp, assert_counters_match
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def docs(abp: Abp) -> Path:

@@ -12,6 +12,8 @@ import pytest
 
 from tests.cli.driver import STANDINS, Abp, assert_counters_match
 
+pytestmark = pytest.mark.slow
+
 PROGRAM = str(STANDINS / "repairable")
 PLANTED = {"question": 12, "denied": 10, "encoding": 8, "form": 6}
 NUDGE = "You stopped with a question; decide yourself."

@@ -14,6 +14,8 @@ from abp_tui.store.repository import Repository
 from tests.cli.driver import Abp, assert_counters_match
 from tests.programs import needs_git
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def docs(abp: Abp, texts: Path) -> Path:

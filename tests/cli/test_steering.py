@@ -6,7 +6,11 @@ import os
 import signal
 from pathlib import Path
 
+import pytest
+
 from tests.cli.driver import Abp, Result, assert_counters_match
+
+pytestmark = pytest.mark.slow
 
 
 def test_wait_times_out_with_124_and_ends_with_0(abp: Abp, texts: Path) -> None:

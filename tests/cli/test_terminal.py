@@ -18,6 +18,8 @@ import pytest
 
 from tests.cli.driver import PYTHON, Abp
 
+pytestmark = pytest.mark.slow
+
 
 class Terminal:
     """A verb on a terminal of its own, as the leader of its session."""

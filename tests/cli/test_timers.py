@@ -8,6 +8,8 @@ import pytest
 
 from tests.cli.driver import Abp
 
+pytestmark = pytest.mark.slow
+
 DEFAULTS = {"first_event_s": 0, "idle_s": 0, "total_s": 1800, "grace_s": 10, "backoff_s": 1}
 
 

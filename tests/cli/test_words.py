@@ -6,7 +6,11 @@ import json
 from datetime import datetime
 from pathlib import Path
 
+import pytest
+
 from tests.cli.driver import Abp, assert_counters_match
+
+pytestmark = pytest.mark.slow
 
 UNIT_FIELDS = (
     "seq key status verdict payload output result error failure_kind attempts cost_usd duration_s session_id"

@@ -16,6 +16,8 @@ from mcp.types import Implementation
 from tests.cli.driver import PYTHON, Abp
 from tests.mcp.calls import COMMAND, call, files
 
+pytestmark = pytest.mark.slow
+
 NOISY = """
 import os, subprocess, sys
 from abp_tui.enumerators.file import FileEnumerator

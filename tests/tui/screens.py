@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from textual.pilot import Pilot
 
 from abp_tui.domain.model import Job
@@ -19,6 +20,9 @@ from abp_tui.tui.app import AbpApp
 from tests.factories import Behaviour, InProcessWorker, make_repository
 
 NARROW, SMALL, LARGE = (60, 24), (80, 24), (140, 40)
+_NARROW, _LARGE = (pytest.param(size, marks=pytest.mark.slow) for size in (NARROW, LARGE))
+BOTH = pytest.mark.parametrize("size", [SMALL, _LARGE])
+ALL = pytest.mark.parametrize("size", [_NARROW, SMALL, _LARGE])
 
 
 class InProcess(Orchestrator):

@@ -13,12 +13,14 @@ from abp_tui.workers.base import Sink, Task
 from abp_tui.workers.cancel import Cancel
 from tests.factories import InProcessWorker, answer, make_job
 from tests.store.test_causes import ended, planted
-from tests.tui.screens import LARGE, SMALL, InProcess, lines, running, until, until_shown
+from tests.tui.screens import ALL, InProcess, lines, running, until, until_shown
+
+pytestmark = pytest.mark.slow
 
 NARROW = (60, 24)
 
 
-@pytest.mark.parametrize("size", [NARROW, SMALL, LARGE])
+@ALL
 async def test_causes_are_listed_and_the_one_under_the_cursor_is_told_whole(
     tmp_path: Path, size: tuple[int, int]
 ) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from abp_tui.domain.failure import FailureKind
 from abp_tui.domain.model import Denial, Event, EventKind, Outcome, Usage
 from abp_tui.domain.status import JobStatus
@@ -13,7 +11,7 @@ from abp_tui.store.records import dump
 from abp_tui.workers.base import Sink, Task
 from abp_tui.workers.cancel import Cancel
 from tests.factories import make_job
-from tests.tui.screens import LARGE, SMALL, InProcess, lines, running, shown, until_shown
+from tests.tui.screens import BOTH, InProcess, lines, running, shown, until_shown
 
 EVIL = "boom [/nope] [@click=app.quit]x[/] \x1b[31mred\x1b[0m \u202eover \x07\x9b1m[red]$(x) %s {0} end"
 SAFE = "boom [/nope] [@click=app.quit]x[/] red over"
@@ -48,7 +46,7 @@ def assert_clean(pilot: object) -> None:
         assert line.isprintable(), repr(line)
 
 
-@pytest.mark.parametrize("size", [SMALL, LARGE])
+@BOTH
 async def test_every_screen_shows_it_as_text(tmp_path: Path, size: tuple[int, int]) -> None:
     orchestrator = evil_job(tmp_path)
     orchestrator.test(1)

@@ -23,7 +23,7 @@ from abp_tui.tui.screens.jobs import JobsScreen
 from abp_tui.workers.base import Sink, Task
 from abp_tui.workers.cancel import Cancel
 from tests.factories import make_job
-from tests.tui.screens import LARGE, SMALL, InProcess, running, shown, until, until_shown
+from tests.tui.screens import BOTH, LARGE, SMALL, InProcess, running, shown, until, until_shown
 from tests.tui.test_new_job import choose, fill
 
 PIECES = (
@@ -151,7 +151,7 @@ def go(text: str, size: tuple[int, int]) -> None:
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("size", [SMALL, LARGE])
+@BOTH
 def test_all_that_is_known_to_be_awkward(size: tuple[int, int]) -> None:
     go("".join(PIECES), size)
 

@@ -22,9 +22,18 @@ from abp_tui.tui.widgets.progress_head import ProgressHead
 from abp_tui.workers.base import Sink, Task
 from abp_tui.workers.cancel import Cancel
 from tests.factories import answer, make_job, wait_for_cancel
-from tests.tui.screens import LARGE, SMALL, InProcess, lines, running, shown, until, until_shown, wait_for
+from tests.tui.screens import (
+    BOTH,
+    LARGE,
+    InProcess,
+    lines,
+    running,
+    shown,
+    until,
+    until_shown,
+    wait_for,
+)
 
-BOTH = pytest.mark.parametrize("size", [SMALL, LARGE])
 LEFT = re.compile(r"(?:usage limit, )?resets in (\d+):(\d\d), ")
 
 

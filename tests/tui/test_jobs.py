@@ -14,9 +14,7 @@ from abp_tui.tui.screens.progress import ProgressScreen
 from abp_tui.tui.screens.review import ReviewScreen
 from abp_tui.tui.widgets.job_list import JobList
 from tests.factories import make_job, wait_for_cancel
-from tests.tui.screens import LARGE, SMALL, InProcess, lines, running, shown, until, until_shown
-
-BOTH = pytest.mark.parametrize("size", [SMALL, LARGE])
+from tests.tui.screens import BOTH, SMALL, InProcess, lines, running, shown, until, until_shown
 
 
 @BOTH

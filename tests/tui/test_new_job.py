@@ -19,9 +19,7 @@ from abp_tui.tui.screens.new_job_form import EDITS, READS, NewJobForm
 from abp_tui.tui.screens.review import ReviewScreen
 from abp_tui.tui.widgets.source_form import config_from
 from tests.factories import make_job, make_repository
-from tests.tui.screens import LARGE, SMALL, lines, running, shown, until, until_shown
-
-BOTH = pytest.mark.parametrize("size", [SMALL, LARGE])
+from tests.tui.screens import BOTH, SMALL, lines, running, shown, until, until_shown
 
 
 def real(folder: Path) -> Orchestrator:
@@ -287,7 +285,7 @@ async def test_a_form_that_was_left_looks_at_nothing_any_more(tmp_path: Path) ->
         await until(pilot, lambda: bool(pilot.app.screen.query("#worker")))
         form = pilot.app.screen
         assert isinstance(form, NewJobScreen)
-        await pilot.press("escape")
+        await pilot.app.pop_screen()
         await until(pilot, lambda: not form.query("#worker"))
         form._settle()
         assert isinstance(pilot.app.screen, JobsScreen)

@@ -25,6 +25,8 @@ from tests.tui.counted import AskedForEnumerator, CountedEnumerator
 from tests.tui.screens import SMALL, running, shown, until, until_shown
 from tests.tui.test_new_job import BOTH, choose, fill, real
 
+pytestmark = pytest.mark.slow
+
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) AS c FROM n"
 
 

@@ -2,8 +2,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from abp_tui.domain.model import Outcome, Usage
 from abp_tui.domain.status import JobStatus, Mark, Phase
 from abp_tui.tui.screens.jobs import JobsScreen
@@ -14,10 +12,8 @@ from abp_tui.tui.screens.unit import UnitScreen
 from abp_tui.workers.base import Sink, Task
 from abp_tui.workers.cancel import Cancel
 from tests.factories import assert_counters_match, fail, make_job, wait_for_cancel
-from tests.tui.screens import LARGE, NARROW, SMALL, InProcess, lines, running, until, until_shown
+from tests.tui.screens import ALL, InProcess, lines, running, until, until_shown
 from tests.tui.test_foreign import EVIL
-
-ALL = pytest.mark.parametrize("size", [NARROW, SMALL, LARGE])
 
 
 def reviewed(folder: Path, count: int = 40) -> InProcess:

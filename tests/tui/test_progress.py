@@ -18,6 +18,7 @@ from abp_tui.workers.base import Sink, Task
 from abp_tui.workers.cancel import Cancel
 from tests.factories import answer, fail, make_job, wait_for_cancel
 from tests.tui.screens import (
+    BOTH,
     LARGE,
     NARROW,
     SMALL,
@@ -29,8 +30,6 @@ from tests.tui.screens import (
     until_shown,
     wait_for,
 )
-
-BOTH = pytest.mark.parametrize("size", [SMALL, LARGE])
 
 
 def fail_threes(task: Task, sink: Sink, cancel: Cancel) -> Outcome:

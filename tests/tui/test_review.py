@@ -19,10 +19,7 @@ from abp_tui.workers.base import Sink, Task
 from abp_tui.workers.cancel import Cancel
 from tests.factories import answer, fail, make_job, wait_for_cancel
 from tests.programs import needs_git
-from tests.tui.screens import LARGE, NARROW, SMALL, InProcess, running, shown, until, until_shown
-
-BOTH = pytest.mark.parametrize("size", [SMALL, LARGE])
-ALL = pytest.mark.parametrize("size", [NARROW, SMALL, LARGE])
+from tests.tui.screens import ALL, BOTH, LARGE, NARROW, SMALL, InProcess, running, shown, until, until_shown
 
 
 def with_a_test(folder: Path) -> InProcess:

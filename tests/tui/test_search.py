@@ -15,6 +15,8 @@ from abp_tui.tui.widgets.unit_list import UnitList
 from tests.tui.screens import NARROW, SMALL, lines, running, shown, until, until_shown
 from tests.tui.test_progress import finished
 
+pytestmark = pytest.mark.slow
+
 
 def shown_units(pilot: Pilot[None]) -> list[int]:
     units = pilot.app.screen.query_one(UnitList)

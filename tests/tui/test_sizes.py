@@ -26,6 +26,8 @@ from tests.factories import make_job, wait_for_cancel
 from tests.tui.screens import NARROW, SMALL, InProcess, lines, running, shown, until, until_shown, wait_for
 from tests.tui.test_progress import fail_threes, finished
 
+pytestmark = pytest.mark.slow
+
 HUGE = (200, 60)
 KEYS = ("? Help", "esc Back", "q Leave")
 

@@ -11,7 +11,7 @@ from abp_tui.store.repository import Repository
 from tests.programs import needs_tmux
 from tests.tui.terminal import Terminal
 
-pytestmark = needs_tmux
+pytestmark = [needs_tmux, pytest.mark.slow]
 
 
 @pytest.fixture(params=[(80, 24), (160, 50)], ids=["80x24", "160x50"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 from textual.events import Key
 from textual.pilot import Pilot
 from textual.widgets import Input, Select, TextArea
@@ -13,6 +14,8 @@ from abp_tui.tui.screens.jobs import JobsScreen
 from tests.factories import make_job
 from tests.tui.screens import InProcess, running, until
 from tests.tui.test_new_job import BOTH, real
+
+pytestmark = pytest.mark.slow
 
 
 def rush(pilot: Pilot[Any], *keys: str) -> None:

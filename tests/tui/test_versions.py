@@ -10,10 +10,10 @@ from abp_tui.tui.screens.unit import UnitScreen
 from abp_tui.workers.base import Sink, Task
 from abp_tui.workers.cancel import Cancel
 from tests.factories import make_job
-from tests.tui.screens import LARGE, NARROW, SMALL, InProcess, lines, running, shown, until, until_shown
+from tests.tui.screens import ALL, InProcess, lines, running, shown, until, until_shown
 from tests.tui.test_foreign import EVIL
 
-ALL = pytest.mark.parametrize("size", [NARROW, SMALL, LARGE])
+pytestmark = pytest.mark.slow
 
 
 def speak(task: Task, sink: Sink, cancel: Cancel) -> Outcome:

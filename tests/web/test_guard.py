@@ -15,6 +15,8 @@ from tests.cli.driver import Abp
 from tests.waiting import wait_until
 from tests.web.serving import WEBSOCKET, Served, served
 
+pytestmark = pytest.mark.slow
+
 PLACES = ("", "ws", "static/js/textual.js", "nothing/here")
 
 

@@ -19,6 +19,8 @@ from abp_tui.workers.base import Task, make_worker
 from abp_tui.workers.cancel import Cancel
 from tests.workers.helpers import STANDINS, Recorder, is_alive, running, wait_for
 
+pytestmark = pytest.mark.slow
+
 AGENT = str(STANDINS / "acp_agent.py")
 PATIENT = Timers(first_event_s=60, idle_s=60, total_s=60, grace_s=20)
 

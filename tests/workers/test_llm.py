@@ -19,6 +19,8 @@ from abp_tui.workers.process import TERMINATE
 from tests.packages import install
 from tests.workers.helpers import Recorder, is_alive, running, wait_for
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -19,6 +19,8 @@ from tests.execution.engines.jobs import Running, completed_attempts, dask_job, 
 from tests.factories import InProcessWorker, assert_counters_match, make_job
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 KEY = "sk-dask-1234567890"
 
 

@@ -19,6 +19,8 @@ from tests.execution.engines.cluster import Cluster
 from tests.execution.engines.jobs import dask_job, outputs, said
 from tests.programs import needs_openssl
 
+pytestmark = pytest.mark.slow
+
 KEYS = (
     "ca-file",
     *(f"{role}.{what}" for role in ("client", "scheduler", "worker") for what in ("cert", "key")),
