@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,13 @@ pytest_plugins = ["tests.faults.report"]
 
 settings.register_profile("abp", deadline=None)  # how busy the machine is proves nothing
 settings.load_profile("abp")
+
+for ignored in (
+    signal.SIGINT,
+    signal.SIGHUP,
+):  # as under nohup, or behind `&`: all that is started inherits it
+    if signal.getsignal(ignored) is signal.SIG_IGN:
+        signal.signal(ignored, signal.default_int_handler if ignored == signal.SIGINT else signal.SIG_DFL)
 
 FORBID_SKIPS = bool(os.environ.get("ABP_FORBID_SKIPS"))
 

@@ -30,7 +30,6 @@ class Terminal:
         if self.pid == 0:
             fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
             os.chdir(abp.folder)
-            signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it would be ignored
             os.execve(sys.executable, [*PYTHON, *arguments], {**abp.env, "TERM": "xterm", **env})
 
     def type(self, text: str) -> None:

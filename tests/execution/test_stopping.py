@@ -111,10 +111,8 @@ def test_told_twice_to_stop_it_does_not_wait_for_agents_that_will_not(repository
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_an_agent_that_is_ended_together_with_its_executor_has_not_failed(
-    repository: Repository, number: signal.Signals, request: pytest.FixtureRequest
+    repository: Repository, number: signal.Signals
 ) -> None:
-    before = signal.signal(number, lambda *_: None)  # under nohup the agent would inherit that it is ignored
-    request.addfinalizer(lambda: signal.signal(number, before))
     job = make_job(repository, 1, status=JobStatus.RUNNING, cwd="/", max_retries=0)
     executor = JobExecutor(repository, job.id, command("import time; time.sleep(60)"))
     thread = threading.Thread(target=executor.run)
