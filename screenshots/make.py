@@ -124,6 +124,8 @@ async def pilot_tour(folder: Path, repository: Repository, size: tuple[int, int]
         picture("pilot")
         await pilot.press("b")
         await until(pilot, lambda: "Approve, with a budget of" in shown(app))
+        app.screen.refresh()  # what was read of it above has another screen behind it
+        await pilot.pause(0.2)
         picture("quote")
         await pilot.press("n", "v")
         await until(pilot, lambda: "(current)" in shown(app) and "@@ -1" in shown(app))
