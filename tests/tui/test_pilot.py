@@ -77,6 +77,18 @@ async def test_a_key_marks_a_unit_and_goes_on_to_the_next(tmp_path: Path, size: 
     assert marks == [Mark.PASS, Mark.DOUBTFUL, Mark.FAIL, None, None, None]
 
 
+async def test_marks_pressed_quickly_are_all_kept(tmp_path: Path) -> None:
+    orchestrator = piloted(tmp_path)
+    async with running(orchestrator, job="words") as pilot:
+        await until_shown(pilot, "passed in")
+        await pilot.press("p")
+        await until_shown(pilot, "6 of 6 run")
+        await pilot.press("p", "p", "d", "up", "f", "f")
+        await until_shown(pilot, "2 failed")
+    marks = [unit.mark for unit in orchestrator.pilot_review("words").units]
+    assert marks == [Mark.PASS, Mark.PASS, Mark.FAIL, Mark.FAIL, None, None]
+
+
 async def test_marks_of_someone_else_appear(tmp_path: Path) -> None:
     orchestrator = piloted(tmp_path)
     async with running(orchestrator, job="words") as pilot:

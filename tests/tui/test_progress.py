@@ -92,6 +92,18 @@ async def test_retry_runs_the_failed_ones_again(tmp_path: Path) -> None:
     assert len(orchestrator.agent.prompts) == 12
 
 
+async def test_plus_and_minus_count_however_quickly_they_are_pressed(tmp_path: Path) -> None:
+    orchestrator = InProcess(tmp_path, wait_for_cancel)
+    job = make_job(orchestrator.repository, 20)
+    orchestrator.skip_test(job.id)
+    async with running(orchestrator, job="words") as pilot:
+        await until_shown(pilot, "4 workers")
+        await pilot.press("plus", "plus", "plus", "minus", "plus")
+        await until_shown(pilot, "7 workers")
+    orchestrator.stop("words")
+    orchestrator.settle()
+
+
 async def test_workers_pause_and_stop_are_asked_of_the_executor(tmp_path: Path) -> None:
     orchestrator = InProcess(tmp_path, wait_for_cancel)
     job = make_job(orchestrator.repository, 20)

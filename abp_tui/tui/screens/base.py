@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from textual import work
@@ -40,6 +41,7 @@ class AbpScreen(Screen[None]):
         super().__init__()
         self.job_id = job_id
         self.job: JobView | None = None
+        self._turns = ThreadPoolExecutor(max_workers=1)
 
     # For subclasses
 
@@ -77,12 +79,18 @@ class AbpScreen(Screen[None]):
         """The verbs."""
         return self.abp.orchestrator
 
-    def act(self, call: Callable[[], T], then: Callable[[T], Any] | None = None) -> None:
-        """Do one thing in a thread, then go on with what it returned; one at a time."""
-        if any(worker.group == ACT and not worker.is_finished for worker in self.workers):
+    def act(
+        self, call: Callable[[], T], then: Callable[[T], Any] | None = None, *, in_turn: bool = False
+    ) -> None:
+        """Do one thing in a thread, then go on with what it returned; one at a time.
+
+        While one is at work another is refused, or waits its turn if it is of the kind
+        that a person presses quickly in a row.
+        """
+        if not in_turn and any(worker.group == ACT and not worker.is_finished for worker in self.workers):
             self.notify("one moment: the last command is still at work", timeout=2)
             return
-        self._act(call, then)
+        self._act(self._turns.submit(call), then)
 
     def say(self, words: str) -> Callable[[Job], None]:
         """A follow-up to `act` that tells what became of the job."""
@@ -97,8 +105,8 @@ class AbpScreen(Screen[None]):
         self.app.call_from_thread(lambda: show(*found) if self.is_attached else None)
 
     @work(thread=True, group=ACT, exit_on_error=False)
-    def _act(self, call: Callable[[], T], then: Callable[[T], Any] | None) -> None:
-        result = call()
+    def _act(self, called: Future[T], then: Callable[[T], Any] | None) -> None:
+        result = called.result()
         if then is not None:
             self.app.call_from_thread(then, result)
 

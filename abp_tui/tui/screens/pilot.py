@@ -96,7 +96,9 @@ class PilotScreen(AbpScreen):
         units = self.query_one(TriedList)
         if unit := units.unit:
             self.act(
-                lambda: self.orchestrator.mark(self._number, unit.seq, Mark(mark)), lambda _: self._read()
+                lambda: self.orchestrator.mark(self._number, unit.seq, Mark(mark)),
+                lambda _: self._read(),
+                in_turn=True,
             )
             units.cursor += 1
 

@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Input, Static
 
-from abp_tui.domain.model import Cause
+from abp_tui.domain.model import Cause, Job
 from abp_tui.domain.status import JobStatus, Phase, UnitStatus
 from abp_tui.feed import Focus, Snapshot
 from abp_tui.tui.commands import bindings
@@ -235,12 +235,16 @@ class ProgressScreen(AbpScreen):
         self.abp.open_review(self._number, instead=True)
 
     def action_workers(self, by: int) -> None:
-        """One worker more or less."""
-        if self.job is None:
-            return
-        workers = self.job.max_workers + by
-        words = f"works with {count(workers, 'worker')} from now on"
-        self.act(lambda: self.orchestrator.set_workers(self._number, workers), self.say(words))
+        """One worker more or less than the store knows of, however quickly the key is pressed."""
+
+        def change() -> Job:
+            workers = self.orchestrator.status(self._number).max_workers
+            return self.orchestrator.set_workers(self._number, workers + by)
+
+        def say(job: Job) -> None:
+            self.tell(f"{job.name} works with {count(job.max_workers, 'worker')} from now on")
+
+        self.act(change, say, in_turn=True)
 
     def action_cycle(self) -> None:
         """The next filter that shows anything."""
