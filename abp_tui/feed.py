@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 LOOK_S = 1.0
 MIN_GAP_S = 0.25
-DEBOUNCE_MS = 20
+DEBOUNCE_MS = 25
 SETTLE_S = 0.3  # the first snapshot is drawn before the watching begins: to load it takes as long as to draw
 MAX_CHANGED = 500
 MAX_EVENTS = 2_000

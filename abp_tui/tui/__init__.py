@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 
 from abp_tui.orchestrator import Orchestrator
@@ -15,7 +14,7 @@ def run(orchestrator: Orchestrator, job: str | None = None) -> None:
     from abp_tui.tui.app import AbpApp  # textual reads the variable when it is imported
 
     settings = load_settings()
-    gc.freeze()
-    gc.enable()
     bell = settings.notify.on if settings.notify.bell else ()
-    AbpApp(orchestrator, job, settings.keys, settings.theme, bell).run()
+    app = AbpApp(orchestrator, job, settings.keys, settings.theme, bell)
+    app.collecting.take_over()
+    app.run()

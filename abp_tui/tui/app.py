@@ -23,6 +23,7 @@ from abp_tui.orchestrator import Orchestrator
 from abp_tui.terminal import attention, speaks_utf8
 from abp_tui.tui.ascii import Ascii
 from abp_tui.tui.bell import Bell
+from abp_tui.tui.collecting import REST_S, Collecting
 from abp_tui.tui.commands import COMMANDS, Command, bindings
 from abp_tui.tui.frugal import Sent
 from abp_tui.tui.keys import Keys
@@ -76,6 +77,7 @@ class AbpApp(App[None]):
         self.snapshot = self.feed.now()  # so that the first paint has the jobs already
         self._bell = Bell(bell, self.snapshot.jobs)
         self._start_job = start_job
+        self.collecting = Collecting()
         self._sent = Sent()
         self._type_ahead = TypeAhead(self, super().on_event)
         self._stop = threading.Event()
@@ -88,6 +90,7 @@ class AbpApp(App[None]):
     async def on_event(self, event: Event) -> None:
         """Textual's way of events, on which keys keep their order."""
         if isinstance(event, Key | Paste) and not event.is_forwarded:
+            self.collecting.typed()
             await self._type_ahead.take(event)
         else:
             await super().on_event(event)
@@ -117,6 +120,7 @@ class AbpApp(App[None]):
     def on_mount(self) -> None:
         """Begin to watch the store."""
         self._watch()
+        self.set_interval(REST_S, self.collecting.rest)
 
     def on_unmount(self) -> None:
         """Let the feed's thread end."""

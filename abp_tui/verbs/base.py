@@ -9,6 +9,7 @@ from abp_tui.domain.model import Client, Job
 from abp_tui.domain.prompt import PromptSynthesizer
 from abp_tui.domain.status import Desired, JobStatus
 from abp_tui.errors import AbpError, IllegalTransition, PersonNeeded
+from abp_tui.execution.engines.choice import require
 from abp_tui.execution.lease import lease_lives, take_lease
 from abp_tui.liveness import Liveness, judge
 from abp_tui.settings import Settings, load_settings
@@ -125,7 +126,6 @@ class Verbs:
     def _launch(self, job: Job, *, force: bool = False, only: int | None = None) -> Job:
         if self._worker is not None:
             return job
-        from abp_tui.execution.engines.choice import require
         from abp_tui.execution.launch import launch_executor
 
         if not job.placement.placed:

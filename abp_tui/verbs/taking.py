@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
-from abp_tui.export import export
-from abp_tui.export.table import Wanted
 from abp_tui.verbs.base import Ref, Verbs
+
+if TYPE_CHECKING:
+    from abp_tui.export.table import Wanted
 
 
 class Taking(Verbs):
@@ -23,4 +24,6 @@ class Taking(Verbs):
         told: Callable[[int], None] | None = None,
     ) -> int:
         """Write a job's results to a file as `abp_tui.export.export` does; returns the number of rows."""
+        from abp_tui.export import export
+
         return export(self.repository, self.repository.jobs.find(job_id).id, target, form, wanted, told)

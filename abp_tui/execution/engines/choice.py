@@ -1,21 +1,25 @@
-"""The engine that a job is to run on; an engine's library is imported only where it is used."""
+"""The engine that a job is to run on; an engine is imported only where it is used."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 from abp_tui.domain.model import Placement
 from abp_tui.errors import EngineUnavailable
-from abp_tui.execution.engines.base import Machines
-from abp_tui.execution.engines.local import ThisMachine
+
+if TYPE_CHECKING:
+    from abp_tui.execution.engines.base import Machines
 
 
 @contextmanager
 def connected(placement: Placement) -> Iterator[Machines]:
     """The machines that a job's units run on; raises `EngineUnavailable` where they can't be had."""
     if placement.engine == "local":
+        from abp_tui.execution.engines.local import ThisMachine
+
         yield ThisMachine()
         return
     require(placement)

@@ -1,0 +1,46 @@
+"""Python's collector of garbage, which stops everything, kept from whoever is pressing keys.
+
+A full collection looks at all that the screens hold: 30 to 90 ms, several times a second while pages of a
+long list go by. Left to itself it comes with the allocation that is one too many, in the midst of a paint.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable
+from time import monotonic
+
+REST_S = 1.0
+"""A full collection waits for as long as this without a key."""
+
+ENOUGH = 20
+"""It is worth its while after so many of the collections in between."""
+
+TOO_MUCH = 2_000
+"""It waits no longer: someone has been at the keys for minutes."""
+
+
+class Collecting:
+    """When the full collections of this process are made."""
+
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
+        self._typed_at = clock()
+
+    def take_over(self) -> None:
+        """Leave out what is loaded already, and end the full collections that Python makes by itself."""
+        gc.freeze()
+        first, second, _ = gc.get_threshold()
+        gc.set_threshold(first, second, 2**31 - 1)
+        gc.enable()
+
+    def typed(self) -> None:
+        """A key has come."""
+        self._typed_at = self._clock()
+
+    def rest(self) -> None:
+        """Make one now, if there is enough for it and nobody waits for the screen."""
+        waiting = gc.get_count()[2]
+        rests = self._clock() - self._typed_at >= REST_S
+        if waiting >= (ENOUGH if rests else TOO_MUCH):
+            gc.collect()
