@@ -10,14 +10,14 @@ import gc
 from collections.abc import Callable
 from time import monotonic
 
-REST_S = 1.0
+REST_S = 0.4
 """A full collection waits for as long as this without a key."""
 
 ENOUGH = 20
 """It is worth its while after so many of the collections in between."""
 
-TOO_MUCH = 2_000
-"""It waits no longer: someone has been at the keys for minutes."""
+TOO_MUCH = 150
+"""It waits no longer: so many pages have gone by in a row that what is left of them takes 40 MB."""
 
 
 class Collecting:

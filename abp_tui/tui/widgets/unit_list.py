@@ -91,6 +91,7 @@ class UnitList(LineList):
         if (items, synthesis) != (self.rows.items, self.rows.synthesis):
             self.rows.items, self.rows.synthesis = items, synthesis
             self.measure()
+            self._want(max(0, self.line_count - 1) // PAGE)  # the end is one key away
 
     def set_running(self, running: Sequence[RunningUnit]) -> None:
         """What the units that run say; also what has to be drawn anew each second."""
