@@ -46,6 +46,15 @@ async def ask():
 asyncio.run(ask())
 """
 
+# A job whose pilot has run, as in the pictures.
+PILOTED = f"""
+import os, sys
+sys.path.insert(0, "{Path(__file__).parent}")
+from make import Orchestrator, Path, Repository, make_archive, piloted
+make_archive()
+piloted(Orchestrator(Repository(Path(os.environ["ABP_STORAGE_PATH"]))), "archive")
+"""
+
 # Shell lines that are run before a block's own, and not shown.
 BEFORE: dict[str, str] = {
     "export": """
@@ -65,6 +74,7 @@ webhook = "https://example.org/hooks/${HOOK_TOKEN}"' > .config/abp/config.toml
         until [ -s told.txt ]; do sleep 0.1; done
     """,
     "mcp": f"{sys.executable} -c '{CLIENT}'",
+    "quote": f"{sys.executable} -c '{PILOTED}'",
 }
 
 
@@ -82,10 +92,14 @@ class Scene:
             "ABP_STORAGE_PATH": str(folder / "data" / "abp.db"),
         }
         if name in BEFORE:
-            self.run(BEFORE[name])
+            said, failed = self._bash(f"set -e\n{BEFORE[name]}")
+            assert not failed, said
 
     def run(self, command: str) -> str:
         """What a command says on a terminal, its errors among it; the scratch folder is called ~."""
+        return self._bash(command)[0]
+
+    def _bash(self, command: str) -> tuple[str, bool]:
         done = subprocess.run(
             ["bash", "-c", command],
             cwd=self._folder,
@@ -96,7 +110,7 @@ class Scene:
             timeout=PATIENCE_S,
         )
         said = done.stdout.decode("utf-8", "replace").replace(str(self._folder), "~")
-        return "".join(f"{line.rstrip()}\n" for line in said.splitlines())
+        return "".join(f"{line.rstrip()}\n" for line in said.splitlines()), done.returncode != 0
 
 
 def commands_of(body: str) -> Iterator[str]:

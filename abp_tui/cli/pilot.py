@@ -144,7 +144,7 @@ def _put_quote(quote: Quote) -> None:
 
 def _facts(quote: Quote) -> Iterator[tuple[str, str]]:
     yield "sample", f"{quote.sampled:,} by {one_line(quote.by)}, seed {quote.seed}"
-    kinds = (f"{one_line(s.name, 30)} {s.sampled:,} of {s.waiting:,}" for s in quote.strata)
+    kinds = (f"{one_line(s.name, 30)}: {s.sampled:,} of {s.waiting:,}" for s in quote.strata)
     yield "kinds", "; ".join(kinds)
     yield "version", str(quote.recipe_version)
     yield "rest", f"{counted(quote.rest, 'unit')} with {counted(quote.workers, 'worker')}"
