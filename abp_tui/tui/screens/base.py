@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 ACT = "act"
+SIGN_S = 0.3  # a command that takes longer gives a sign of life
 
 
 class AbpScreen(Screen[None]):
@@ -87,10 +88,11 @@ class AbpScreen(Screen[None]):
         While one is at work another is refused, or waits its turn if it is of the kind
         that a person presses quickly in a row.
         """
-        if not in_turn and any(worker.group == ACT and not worker.is_finished for worker in self.workers):
+        if not in_turn and self._is_at_work():
             self.notify("one moment: the last command is still at work", timeout=2)
             return
         self._act(self._turns.submit(call), then)
+        self.set_timer(SIGN_S, self._show_work)
 
     def say(self, words: str) -> Callable[[Job], None]:
         """A follow-up to `act` that tells what became of the job."""
@@ -144,6 +146,14 @@ class AbpScreen(Screen[None]):
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """Report what went wrong in one of its threads."""
         self.abp.report(event)
+        if self.query_one(TopBar).busy:
+            self._show_work()
+
+    def _is_at_work(self) -> bool:
+        return any(worker.group == ACT and not worker.is_finished for worker in self.workers)
+
+    def _show_work(self) -> None:
+        self.query_one(TopBar).busy = self._is_at_work()
 
     def _show_where(self) -> None:
         bar = self.query_one(TopBar)

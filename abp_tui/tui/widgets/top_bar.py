@@ -16,7 +16,10 @@ Parts = tuple[tuple[str, str], ...]
 
 
 class TopBar(Widget):
-    """`where` are the crumbs, `state` is shown on the right, before how many jobs need a person."""
+    """`where` are the crumbs, `state` is shown on the right, before how many jobs need a person.
+
+    While it is `busy` with a command, that is said instead of the state.
+    """
 
     DEFAULT_CSS = """
     TopBar { height: 1; background: $panel; padding: 0 1 0 0; text-wrap: nowrap; }
@@ -24,6 +27,7 @@ class TopBar(Widget):
     where: reactive[tuple[str, ...]] = reactive(())
     state: reactive[Parts] = reactive(())
     waiting: reactive[int] = reactive(0)
+    busy: reactive[bool] = reactive(False)
 
     def render(self) -> Content:
         """Crumbs left, state right; where it is narrow, the crumbs give way."""
@@ -55,7 +59,7 @@ class TopBar(Widget):
         return path, fit(last, min(room, cell_len(last)))
 
     def _right(self) -> Content:
-        parts: list[tuple[str, str]] = list(self.state)
+        parts: list[tuple[str, str]] = [("one moment", DIM)] if self.busy else list(self.state)
         if self.waiting:
             note = "1 needs you" if self.waiting == 1 else f"{self.waiting} need you"
             parts += [(" · ", DIM)] if parts else []
