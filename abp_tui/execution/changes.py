@@ -24,6 +24,9 @@ CUT = "\n[… cut by abp: {} more lines]\n"
 
 _KINDS = {"A": ChangeKind.NEW, "D": ChangeKind.DELETED, "R": ChangeKind.RENAMED}
 
+# What git's quoted paths have for these signs; others are three octal digits.
+_ESCAPES = dict(zip('\a\b\t\n\v\f\r"\\', (f"\\{letter}" for letter in 'abtnvfr"\\'), strict=True))
+
 log = logging.getLogger(__name__)
 
 
@@ -170,11 +173,22 @@ def _with_patches(files: list[FileChange], patch: str) -> list[FileChange]:
         parts.setdefault(part.partition("\n")[0], []).append(f"diff --git {part.removesuffix(chr(10))}\n")
     room, listed = PATCHES_CAP, []
     for file in files:
-        head = f"a/{file.old_path or file.path} b/{file.path}"
+        head = f"{_quoted(f'a/{file.old_path or file.path}')} {_quoted(f'b/{file.path}')}"
         text = _cut("".join(parts.get(head, ())))
         room -= len(text)
         listed.append(file.model_copy(update={"patch": text if room >= 0 else ""}))
     return listed
+
+
+def _quoted(path: str) -> str:
+    """A path as git has it in a patch: with signs of control, quotes or backslashes, as C has strings."""
+    signs = (_ESCAPES.get(sign) or (f"\\{ord(sign):03o}" if _is_control(sign) else sign) for sign in path)
+    quoted = "".join(signs)
+    return path if quoted == path else f'"{quoted}"'
+
+
+def _is_control(sign: str) -> bool:
+    return sign < " " or sign == "\x7f"
 
 
 def _cut(text: str) -> str:

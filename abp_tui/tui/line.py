@@ -1,4 +1,4 @@
-"""The line to the terminal. A shell is told when it is gone; a program below `docker exec` or `sudo` may not be."""
+"""The line to the terminal: below `docker exec` or `sudo` nobody may tell a program that it is gone."""
 
 from __future__ import annotations
 

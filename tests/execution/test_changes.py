@@ -232,6 +232,16 @@ def test_long_patches_are_cut_with_a_mark_and_many_files_only_counted(
 
 
 @needs_git
+@pytest.mark.parametrize(
+    "name", ["a b.txt", 'q"uote.txt', "back\\slash", "\x1b[31m\x07\x7f\x9b", "\a\b\t\n\v\f\r", "漢字\u202e"]
+)
+def test_every_name_keeps_its_patch(tree: Path, name: str) -> None:
+    with compared(tree) as found:
+        (tree / name).write_text("new words\n")
+    assert "+new words" in by_path(found)[name].patch
+
+
+@needs_git
 def test_odd_files_fail_nothing(tree: Path) -> None:
     with compared(tree) as found:
         os.mkfifo(tree / "pipe")

@@ -92,3 +92,29 @@ async def test_toasts_and_reasons_show_it_as_text(tmp_path: Path) -> None:
         await until_shown(pilot, "there is no job")
         assert_clean(pilot)
         assert "MarkupError" not in shown(pilot)
+
+
+@BOTH
+async def test_a_question_and_changed_files_are_text_too(tmp_path: Path, size: tuple[int, int]) -> None:
+    def ask_and_write(task: Task, sink: Sink, cancel: Cancel) -> Outcome:
+        said = sink.ask(EVIL, [EVIL, "No"], cancel)
+        file = Path(task.cwd) / EVIL.replace("/", "|")
+        file.write_text(f"{EVIL}\n{said}\n")
+        return Outcome(ok=True, output="written", usage=Usage(cost_usd=1))
+
+    (folder := tmp_path / "work").mkdir()
+    orchestrator = InProcess(tmp_path, ask_and_write)
+    job = make_job(orchestrator.repository, 2, cwd=folder)
+    orchestrator.launch_test(job.id)
+    async with running(orchestrator, size, job="words") as pilot:
+        await until_shown(pilot, "asks you", "boom [/nope]", "2 No")
+        assert_clean(pilot)
+        await pilot.press("1")
+        await until_shown(pilot, "passed in")
+        await pilot.press("3")
+        await until_shown(pilot, "[|nope] [@click", "+boom [/nope]")
+        assert_clean(pilot)
+        await pilot.press("ctrl+p", *"[/nope]")
+        await until_shown(pilot, "[/nope]")
+        assert_clean(pilot)
+    orchestrator.settle()

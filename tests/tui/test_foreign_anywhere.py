@@ -122,6 +122,7 @@ async def walk(folder: Path, text: str, size: tuple[int, int]) -> None:
         await at("G")
         await at("e", sees=("Prompt, version 1",))
         await at("escape", "a", sees=("2 done", "1 failed"))
+        await at("right", "left")
         await at("j", "enter", sees=("try 1 of 1",))
         for tab in "12345":
             await at(tab)
