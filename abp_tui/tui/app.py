@@ -182,8 +182,7 @@ class AbpApp(App[None]):
         yield SystemCommand("Theme", "Change the colours", self.action_change_theme)
 
     def _offers(self, target: AbpScreen, command: Command) -> bool:
-        here = command.scope in (*target.SCOPES, "app")
-        return here and (command.when is None or (target.job is not None and command.when(target.job)))
+        return command.scope in (*target.SCOPES, "app") and command.is_offered(target.job)
 
     def open_review(self, job_id: int, *, instead: bool = False) -> None:
         """Show a job's test, on top of what is shown or instead of it."""
@@ -220,8 +219,8 @@ class AbpApp(App[None]):
         from abp_tui.tui.screens.help import HelpScreen
 
         screen = self.screen
-        scopes = screen.SCOPES if isinstance(screen, AbpScreen) else ()
-        self.push_screen(HelpScreen(scopes, self.keys))
+        scopes, job = (screen.SCOPES, screen.job) if isinstance(screen, AbpScreen) else ((), None)
+        self.push_screen(HelpScreen(scopes, self.keys, job))
 
     def action_leave(self) -> None:
         """End the screen; the jobs run on, and the terminal says so."""

@@ -38,6 +38,10 @@ class Command:
         """Where the command is at home: a screen, `lists` or `app`."""
         return self.id.partition(".")[0]
 
+    def is_offered(self, job: JobView | None) -> bool:
+        """Whether it can be done with a job as it is, or with none."""
+        return self.when is None or (job is not None and self.when(job))
+
     @property
     def binding(self) -> Binding:
         """What Textual needs of it."""
@@ -464,5 +468,5 @@ def offered(scopes: tuple[str, ...], action: str, job: JobView | None) -> bool:
     """Whether an action of these scopes is offered for a job as it is."""
     for command in commands(*scopes):
         if command.action.partition("(")[0] == action and command.when is not None:
-            return job is not None and command.when(job)
+            return command.is_offered(job)
     return True

@@ -45,6 +45,8 @@ async def test_help_lists_every_key_and_sign_that_matters_here_first(tmp_path: P
         everything = " ".join(text.plain.split())
         assert all(command.help in everything for command in COMMANDS if command.scope in SCOPES)
         assert all(mark.word in everything for mark in (*JOB_MARKS.values(), *MAP_MARKS.values()))
+        assert "their units wait again (not now)" in everything
+        assert "Test the unit under the cursor (not now)" not in everything
         await pilot.press("G")
         await until_shown(pilot, "suspect")
         await pilot.press("escape")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from textual.app import ComposeResult
@@ -17,8 +17,10 @@ from abp_tui.tui.screens.dialog import Dialog
 from abp_tui.tui.widgets.glyphs import DIM, JOB_MARKS, MAP_MARKS, UNIT_MARKS, Mark
 from abp_tui.tui.widgets.text import wrap
 from abp_tui.tui.widgets.wrapped import WrappedView
+from abp_tui.views import JobView
 
 HEAD = 20
+KEY = "bold $text-accent"
 KEY_WORDS = {
     "escape": "esc",
     "space": "space",
@@ -69,24 +71,27 @@ class HelpScreen(Dialog[None]):
     BINDINGS = bindings("help")
     SCOPE = "help"
 
-    def __init__(self, scopes: tuple[str, ...], keys: Keys) -> None:
+    def __init__(self, scopes: tuple[str, ...], keys: Keys, job: JobView | None) -> None:
         super().__init__()
         self._scopes = scopes
         self._keys = keys
+        self._job = job
 
     def compose(self) -> ComposeResult:
         """Keys, signs, the keys of this screen itself."""
         with Vertical(classes="box wide"):
-            yield HelpText(help_lines(self._scopes, self._keys))
+            yield HelpText(help_lines(self._scopes, self._keys, self._job))
             yield Static(self.keys(), classes="keys")
 
 
-def help_lines(first: tuple[str, ...], keys: Keys) -> list[HelpLine]:
-    """The whole help, the scopes named first at its beginning."""
+def help_lines(first: tuple[str, ...], keys: Keys, job: JobView | None) -> list[HelpLine]:
+    """The whole help, the scopes named first at its beginning, with what of theirs the job is not for now."""
     here = [scope for scope in first if scope not in ("app", "screen")]
     others = [scope for scope in SCOPES if scope not in (*here, "app", "screen")]
     lines: list[HelpLine] = []
-    for scopes in (*((scope,) for scope in here), ("app", "screen"), *((scope,) for scope in others)):
+    for scope in here:
+        lines += [HelpLine(SCOPES[scope], "bold"), *_now(scope, keys, job), BLANK]
+    for scopes in (("app", "screen"), *((scope,) for scope in others)):
         lines += [HelpLine(SCOPES[scopes[0]], "bold"), *_commands(scopes, keys), BLANK]
     lines += [HelpLine("The map of all units: a cell is a unit or a range of them", "bold")]
     lines += [*_signs(MAP_MARKS.values()), BLANK, HelpLine("Signs", "bold")]
@@ -99,8 +104,16 @@ def key_words(keys: str) -> str:
 
 
 def _commands(scopes: Iterable[str], keys: Keys) -> list[HelpLine]:
-    style = "bold $text-accent"
-    return [HelpLine(key_words(keys.of(command)), style, command.help) for command in commands(*scopes)]
+    return [HelpLine(key_words(keys.of(command)), KEY, command.help) for command in commands(*scopes)]
+
+
+def _now(scope: str, keys: Keys, job: JobView | None) -> Iterator[HelpLine]:
+    for command in commands(scope):
+        key = key_words(keys.of(command))
+        if command.is_offered(job):
+            yield HelpLine(key, KEY, command.help)
+        else:
+            yield HelpLine(key, DIM, f"{command.help} (not now)", DIM)
 
 
 def _signs(marks: Iterable[Mark]) -> list[HelpLine]:
