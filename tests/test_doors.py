@@ -26,7 +26,7 @@ EITHER = {
     "jobs.test": {"launch_test", "approve"},
     "failures.edit": {"edit_recipe", "permit", "set_prompt"},  # they save by one dialog
     "failures.permit": {"edit_recipe", "permit", "set_prompt"},
-    "failures.timer": {"edit_recipe", "permit", "set_prompt"},
+    "failures.set": {"edit_recipe", "permit", "set_prompt"},
     "review.edit": {"launch_test", "permit", "set_prompt"},
     "review.permit": {"launch_test", "permit", "set_prompt"},
 }

@@ -331,27 +331,9 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "failures.retry_cause",
         "r",
-        "Retry these",
+        "Retry",
         "Run the units of this cause again",
         "retry_cause",
-        when=_retryable,
-    ),
-    Command("failures.edit", "e", "Prompt", "Edit the prompt: a new version", "edit", when=_retryable),
-    Command(
-        "failures.permit",
-        "i",
-        "Permit",
-        "Allow what the agents were denied, rule by rule",
-        "permit",
-        when=_retryable,
-    ),
-    Command("failures.timer", "T", "Timer", "Change a timer: a new version", "timer", False, when=_retryable),
-    Command(
-        "failures.nudge",
-        "n",
-        "Nudge",
-        "Go on with the sessions of this cause, with words of yours",
-        "nudge",
         when=_retryable,
     ),
     Command(
@@ -360,6 +342,31 @@ COMMANDS: tuple[Command, ...] = (
         "Try one",
         "Run one unit of this cause again, and look at it",
         "try_first",
+        when=_retryable,
+    ),
+    Command(
+        "failures.nudge",
+        "n",
+        "Nudge",
+        "Go on with the sessions of this cause, with words of yours",
+        "nudge",
+        when=_retryable,
+    ),
+    Command("failures.edit", "e", "Edit", "Edit the prompt: a new version", "edit", when=_retryable),
+    Command(
+        "failures.permit",
+        "i",
+        "Allow",
+        "Allow what the agents were denied, rule by rule",
+        "permit",
+        when=_retryable,
+    ),
+    Command(
+        "failures.set",
+        "s",
+        "Set",
+        "Change timers or options of the worker, as its model: a new version",
+        "set",
         when=_retryable,
     ),
     Command(
@@ -394,6 +401,11 @@ COMMANDS: tuple[Command, ...] = (
     Command("version.cancel", "escape", "Cancel", "Leave the prompt as it is", "dismiss", priority=True),
     Command("ask.give", "enter", "Do it", "Take what is written", "give"),
     Command("ask.cancel", "escape", "Leave it", "Change nothing", "dismiss", priority=True),
+    Command("nudge.all", "enter", "All of them", "Go on with all units of the cause", "give(False)"),
+    Command(
+        "nudge.one", "ctrl+t", "One first", "Go on with one unit, and look at it", "give(True)", priority=True
+    ),
+    Command("nudge.cancel", "escape", "Leave it", "Say nothing", "dismiss", priority=True),
     *(
         Command(f"permit.rule_{n}", str(n), f"Rule {n}", f"Allow rule {n}, or not", f"allow({n})")
         for n in range(1, 10)
@@ -428,12 +440,13 @@ SCOPES = {
     "unit": "Unit",
     "edit": "Edit the prompt",
     "ask": "A line to fill in",
+    "nudge": "Nudge agents",
     "sample": "Ask for a pilot",
     "lists": "Lists and texts",
     "screen": "Everywhere",
     "app": "Everywhere",
 }
-DIALOGS = frozenset({"edit", "version", "ask", "sample", "permit", "confirm", "approval", "help"})
+DIALOGS = frozenset({"edit", "version", "ask", "nudge", "sample", "permit", "confirm", "approval", "help"})
 SHARED = frozenset({"lists", "screen", "app"})
 """Scopes whose commands are at hand on every screen, beside the screen's own."""
 
