@@ -237,6 +237,16 @@ class WorkUnit(Frozen):
     host: str | None = None
     changed: int = 0
 
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether it ran, and something speaks against what it ended with."""
+        return self.verdict in (Verdict.SUSPECT, Verdict.BLOCKED)
+
+    @property
+    def is_accepted(self) -> bool:
+        """Whether it is good because a person says so; its error says who, and what was found against it."""
+        return self.verdict is Verdict.OK and self.error is not None
+
 
 class UnitLine(Frozen):
     """What a list shows of a unit, short whatever the unit holds. `note` begins its error or its output.

@@ -111,6 +111,10 @@ def _retryable(job: JobView) -> bool:
     )
 
 
+def _doubted(job: JobView) -> bool:
+    return job.suspect_units > 0
+
+
 def _waivable(job: JobView) -> bool:
     return job.synthesis is not None and job.status is JobStatus.FAILED and job.failed_units > 0
 
@@ -371,6 +375,23 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command(
         "failures.retry", "R", "Retry all", "Run all failed and suspect units again", "retry", when=_retryable
+    ),
+    Command(
+        "failures.accept",
+        "a",
+        "Accept",
+        "Count the units of this cause as good, although in doubt",
+        "accept",
+        False,
+        when=_doubted,
+    ),
+    Command(
+        "unit.accept",
+        "a",
+        "Accept",
+        "Count the unit as good, although in doubt",
+        "accept",
+        when=_doubted,
     ),
     Command(
         "unit.unfold",

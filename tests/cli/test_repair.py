@@ -102,6 +102,27 @@ def test_doubtful_results_are_told_of_when_they_are_exported(abp: Abp) -> None:
     assert "check" in abp.run("show", "work").stdout
 
 
+def test_a_person_accepts_what_is_in_doubt(abp: Abp) -> None:
+    make(abp, {"form": 3}, 5)
+    (cause,) = abp.json("failures", "work")
+    first, *others = [unit["seq"] for unit in abp.json("units", "work", "--status", "suspect")]
+    done = abp.run("accept", "work", str(first), LOGNAME="ann")
+    assert "work: 1 unit accepted, 2 left in doubt" in done.stderr
+    assert "ann accepted unit" in abp.run("log", "work").stdout
+    assert "accepted by ann: check failed" in abp.run("units", "work").stdout
+    assert (
+        f"unit {first} of job work is COMPLETED, ok" in abp.run("accept", "work", str(first), code=2).stderr
+    )
+    abp.run("accept", "work", code=2)
+    abp.run("accept", "work", "--cause", cause["fingerprint"][:5], LOGNAME="ann")
+    view = abp.json("show", "work")
+    assert (view["completed_units"], view["suspect_units"]) == (5, 0)
+    assert abp.json("failures", "work") == []
+    abp.run("check")
+    assert "in doubt" not in abp.run("export", "work", "-o", "-").stderr
+    assert others
+
+
 def test_a_check_with_a_missing_program_is_refused_when_the_job_is_made(abp: Abp, texts: Path) -> None:
     words = ("new", "x", "--intent", "i", "--files", texts)
     done = abp.run(*words, "--check", "no-such-tool {file_path}", code=2)

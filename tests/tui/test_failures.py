@@ -13,7 +13,7 @@ from abp_tui.workers.base import Sink, Task
 from abp_tui.workers.cancel import Cancel
 from tests.factories import InProcessWorker, answer, make_job
 from tests.store.test_causes import ended, planted
-from tests.tui.screens import ALL, InProcess, lines, running, until, until_shown
+from tests.tui.screens import ALL, SMALL, InProcess, lines, running, shown, until, until_shown
 
 pytestmark = pytest.mark.slow
 
@@ -171,6 +171,28 @@ async def test_denied_calls_are_allowed_rule_by_rule(tmp_path: Path) -> None:
         await until_shown(pilot, "version 2 is saved")
         recipe = orchestrator.repository.jobs.find("words").recipe
         assert recipe.worker_options == {"allowed": ["Bash(rm)"]}
+
+
+async def test_what_is_in_doubt_is_accepted_unit_by_unit_or_as_a_cause(tmp_path: Path) -> None:
+    orchestrator = ended(tmp_path)
+    async with running(orchestrator, SMALL, job="words") as pilot:
+        await until_shown(pilot, "12 failed")
+        await pilot.press("F")
+        await until_shown(pilot, "2  in doubt")
+        await pilot.press("a")
+        await until_shown(pilot, "what has failed can't be accepted")
+        await pilot.press("G", "enter")
+        await until_shown(pilot, "permission denied: Bash rm", "a Accept")
+        await pilot.press("a")
+        await until_shown(pilot, "has unit 5 as good", "accepted by", ": permission denied: Bash rm")
+        await until(pilot, lambda: "a Accept" not in shown(pilot))
+        await pilot.press("escape")
+        await until_shown(pilot, "12 failed · 1 in doubt")
+        await pilot.press("G", "a")
+        await until_shown(pilot, "Accept 1 unit as good?", "permission denied")
+        await pilot.press("n", "a", "y")
+        await until_shown(pilot, "12 failed · 0 in doubt")
+    assert orchestrator.repository.jobs.find("words").counters.completed == 12
 
 
 async def test_an_edit_that_somebody_else_was_quicker_with_is_refused(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from abp_tui.feed import Snapshot
 from abp_tui.tui.commands import bindings
 from abp_tui.tui.screens.ask_text import AskTextScreen
 from abp_tui.tui.screens.base import AbpScreen
+from abp_tui.tui.screens.confirm import ConfirmScreen
 from abp_tui.tui.screens.edit_prompt import EditVersionScreen
 from abp_tui.tui.screens.nudge import NUDGE, Nudge, NudgeScreen
 from abp_tui.tui.screens.permit import PermitScreen
@@ -132,6 +133,21 @@ class FailuresScreen(AbpScreen):
 
     def _open_tried(self, tried: tuple[Job, int]) -> None:
         self.app.push_screen(UnitScreen(self._number, tried[1]))
+
+    def action_accept(self) -> None:
+        """Count the units of the cause as good, once a person is sure."""
+        cause = self.query_one(CauseList).cause
+        if cause is None or cause.failed:
+            self.tell("what has failed can't be accepted, only what is in doubt")
+            return
+
+        def go_on(sure: bool | None) -> None:
+            if sure:
+                words = self.say(f"has {count(cause.units, 'unit')} more as good")
+                self.act(lambda: self.orchestrator.accept_cause(self._number, cause.fingerprint), words)
+
+        question = f"Accept {count(cause.units, 'unit')} as good?"
+        self.app.push_screen(ConfirmScreen(question, one_line(cause.error, 200)), go_on)
 
     def action_edit(self) -> None:
         """Edit the prompt; the units that are run again take the new version."""
