@@ -53,7 +53,6 @@ class Recipe(Frozen):
     prompt_template: str
     worker_options: Mapping[str, Any] = Field(default_factory=dict)
     timers: Timers = Timers()
-    permissions: tuple[str, ...] = ()
     checks: tuple[Mapping[str, Any], ...] = ()
     output_schema: Mapping[str, Any] | None = None
     created_at: datetime
