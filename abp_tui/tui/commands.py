@@ -259,6 +259,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("pilot.reject", "r", "Reject", "Put all units back and run nothing", "reject", when=_in_review),
     Command("pilot.more", "n", "More", "Run another sample", "more", when=_in_review),
     Command("pilot.versions", "v", "Versions", "Compare versions of the prompt", "versions", False),
+    Command("pilot.older", "left_square_bracket", "Before", "Look at the pilot before", "pick(-1)"),
+    Command("pilot.newer", "right_square_bracket", "Next", "Look at the pilot after", "pick(1)"),
     Command("pilot.cancel", "c", "Cancel", "End the running pilot", "cancel", when=_at_pilot),
     Command("versions.open", "enter", "Open", "Open the unit under the cursor", "open"),
     Command("versions.older", "left_square_bracket", "Older", "Compare the version before", "pick(-1)"),
