@@ -83,6 +83,13 @@ def edits_of(settings: Mapping[str, Any]) -> dict[str, Any]:
     return edits
 
 
+def settings_line(timers: Mapping[str, float], worker_options: Mapping[str, Any]) -> str:
+    """Settings as they are, in the words that `typed_edits` reads."""
+    words = [f"{name.removesuffix('_s')}={seconds:g}" for name, seconds in timers.items()]
+    words += [f"{OPTION}{name}={_text(value)}" for name, value in worker_options.items()]
+    return " ".join(map(shlex.quote, words))
+
+
 def typed_edits(line: str) -> dict[str, Any]:
     """The arguments of `edit_recipe` for a line of settings, `idle=300 option.model=haiku`."""
     settings = dict(setting(text) for text in split_words(line, "the settings"))
@@ -90,6 +97,13 @@ def typed_edits(line: str) -> dict[str, Any]:
         hint = f"change it with `abp set JOB {limits[0]}=N`"
         raise InvalidInput(f"{limits[0]} belongs to the job, not to a version of it", hint)
     return edits_of(settings)
+
+
+def _text(value: Any) -> str:
+    """The value as `_json_or_text` reads it."""
+    if isinstance(value, str) and _json_or_text(value) == value:
+        return value
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _json_or_text(value: str) -> Any:

@@ -184,7 +184,7 @@ async def test_what_is_in_doubt_is_accepted_unit_by_unit_or_as_a_cause(tmp_path:
         await pilot.press("G", "enter")
         await until_shown(pilot, "permission denied: Bash rm", "a Accept")
         await pilot.press("a")
-        await until_shown(pilot, "has unit 5 as good", "accepted by", ": permission denied: Bash rm")
+        await until_shown(pilot, "counts unit 5 as good", "accepted by", ": permission denied: Bash rm")
         await until(pilot, lambda: "a Accept" not in shown(pilot))
         await pilot.press("escape")
         await until_shown(pilot, "12 failed · 1 in doubt")

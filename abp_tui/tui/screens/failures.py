@@ -27,8 +27,7 @@ from abp_tui.tui.widgets.text import one_line
 from abp_tui.tui.widgets.top_bar import Parts
 from abp_tui.tui.widgets.wrapped import TextView
 from abp_tui.verbs.permits import Proposal
-from abp_tui.verbs.typed import OPTION, typed_edits
-from abp_tui.views import JobView
+from abp_tui.verbs.typed import settings_line, typed_edits
 
 SETTING = "Change settings: idle=300 option.model=haiku"
 RULE_DETAIL = "Nothing was denied that a rule could be made of. In the worker's own form: Bash(git log *)"
@@ -143,7 +142,7 @@ class FailuresScreen(AbpScreen):
 
         def go_on(sure: bool | None) -> None:
             if sure:
-                words = self.say(f"has {count(cause.units, 'unit')} more as good")
+                words = self.say(f"counts {count(cause.units, 'more unit')} as good")
                 self.act(lambda: self.orchestrator.accept_cause(self._number, cause.fingerprint), words)
 
         question = f"Accept {count(cause.units, 'unit')} as good?"
@@ -169,7 +168,9 @@ class FailuresScreen(AbpScreen):
                 if line is not None:
                     self.act(lambda: self._set(line, job.prompt_version), self._saved)
 
-            self.app.push_screen(AskTextScreen(SETTING, one_line(_settings(job), 600)), save)
+            self.app.push_screen(
+                AskTextScreen(SETTING, one_line(settings_line(job.timers, job.worker_options), 600)), save
+            )
 
     def action_permit(self) -> None:
         """Allow what was denied, rule by rule, or a rule of one's own."""
@@ -211,9 +212,3 @@ def _told(cause: Cause) -> tuple[tuple[str, str], ...]:
     """A cause at length."""
     head = f"{count(cause.units, 'unit')} · {kind_of(cause)} · first: unit {cause.first_seq}"
     return (head, BAD if cause.failed else WARN), ("", ""), (cause.error or "it says nothing", "")
-
-
-def _settings(job: JobView) -> str:
-    """The timers and options as they are, in the words in which they are changed."""
-    timers = [f"{name.removesuffix('_s')}={value:g}" for name, value in job.timers.items()]
-    return "  ".join([*timers, *(f"{OPTION}{name}={value}" for name, value in job.worker_options.items())])

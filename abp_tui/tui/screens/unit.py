@@ -100,7 +100,7 @@ class UnitScreen(AttemptScreen):
 
     def action_accept(self) -> None:
         """Count the unit as good."""
-        words = self.say(f"has unit {self._seq} as good from now on")
+        words = self.say(f"counts unit {self._seq} as good")
         self.act(lambda: self.orchestrator.accept(self._number, [self._seq]), words)
 
     @property
