@@ -23,7 +23,8 @@ VALUES = st.recursive(
 
 def test_a_line_of_settings(tmp_path: Path) -> None:
     (tmp_path / "part.json").write_text('{"type": "object"}')
-    line = f"idle=300 total_s=0 option.model=haiku option.allowed_tools='[\"Read\"]' option.effort= schema={tmp_path}/part.json"
+    options = "option.model=haiku option.allowed_tools='[\"Read\"]' option.effort="
+    line = f"idle=300 total_s=0 {options} schema={tmp_path}/part.json"
     assert typed_edits(line) == {
         "timers": {"idle_s": 300.0, "total_s": 0.0},
         "worker_options": {"model": "haiku", "allowed_tools": ["Read"], "effort": None},
