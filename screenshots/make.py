@@ -98,9 +98,7 @@ async def tour(folder: Path, repository: Repository, size: tuple[int, int]) -> N
         await pilot.press("G", "enter")
         await until(pilot, lambda: "find-dates" in shown(app) and "7 failed" in shown(app))
         await pilot.press("F")
-        await until(
-            pilot, lambda: "what the first of them says" in shown(app) and "Retry these" in shown(app)
-        )
+        await until(pilot, lambda: "what the first of them says" in shown(app) and "Try one" in shown(app))
         picture("failures")
 
 

@@ -22,11 +22,12 @@ EITHER = {
     "start": {"launch_test", "skip_test"},
     "stop": {"stop", "end_unit"},
     "retry": {"retry", "retry_cause", "try_first"},
+    "accept": {"accept", "accept_cause"},
     "prompt": {"set_prompt", "use_version"},
     "jobs.test": {"launch_test", "approve"},
     "failures.edit": {"edit_recipe", "permit", "set_prompt"},  # they save by one dialog
     "failures.permit": {"edit_recipe", "permit", "set_prompt"},
-    "failures.timer": {"edit_recipe", "permit", "set_prompt"},
+    "failures.set": {"edit_recipe", "permit", "set_prompt"},
     "review.edit": {"launch_test", "permit", "set_prompt"},
     "review.permit": {"launch_test", "permit", "set_prompt"},
 }
@@ -148,6 +149,8 @@ class Heard(AbpError):
         ("resume w", "resume", ("w",)),
         ("retry w", "retry", ("w", None)),
         ("retry w --cause 5f", "causes", ("w",)),
+        ("accept w 1 2", "accept", ("w", (1, 2))),
+        ("accept w --cause 5f", "accept_cause", ("w", "5f")),
         ("waive w", "waive", ("w",)),
         ("workers w 3", "set_workers", ("w", 3)),
         ("set w budget_usd=2", "set_limits", (1,)),

@@ -23,6 +23,7 @@ VERBS = {
     "abp_tui.cli.run": "start pause stop resume waive workers wait",
     "abp_tui.cli.editing": "set",
     "abp_tui.cli.repair": "retry permit",
+    "abp_tui.cli.accept": "accept",
     "abp_tui.cli.look": "ls show units events log",
     "abp_tui.cli.failures": "failures",
     "abp_tui.cli.results": "export rm",

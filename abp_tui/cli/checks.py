@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import click
-
-from abp_tui.cli.common import json_object, read_text
-from abp_tui.errors import InvalidInput
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -32,9 +27,9 @@ _OPTIONS = (
     click.option("--no-tells", is_flag=True, help="Look for no signs of doubt in what an agent says."),
     click.option("--no-tell", multiple=True, metavar="NAME", help="Not this one: question, refusal or same."),
 )
-CHECK_FLAGS = (
-    "check_commands check_timeout check_regex check_schema check_changed check_not_empty no_tells no_tell"
-).split()
+_VALUED = {"command": "check_commands", "regex": "check_regex", "schema": "check_schema"}
+_PLAIN = {"changed": "check_changed", "not-empty": "check_not_empty", "no-tells": "no_tells"}
+CHECK_FLAGS = (*_VALUED.values(), *_PLAIN.values(), "check_timeout", "no_tell")
 
 
 def check_options(command: F) -> F:
@@ -46,32 +41,17 @@ def check_options(command: F) -> F:
 
 def checks_of(given: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The checks that were asked for, as a recipe keeps them; raises `InvalidInput`."""
-    seconds = given["check_timeout"]
-    more = {} if seconds is None else {"timeout_s": seconds}
-    checks = [{"kind": "command", "argv": _words(text), **more} for text in given["check_commands"]]
-    if seconds is not None and not checks:
-        raise InvalidInput("--check-timeout is for a command", "name one with --check")
-    checks += [{"kind": "regex", "pattern": pattern} for pattern in given["check_regex"]]
-    checks += [{"kind": "schema", "json_schema": _schema(file)} for file in given["check_schema"]]
-    checks += [{"kind": "changed"}] * given["check_changed"] + [{"kind": "not_empty"}] * given[
-        "check_not_empty"
-    ]
-    if given["no_tells"]:
-        return [*checks, {"kind": "tells"}]
-    return [*checks, {"kind": "tells", "off": list(given["no_tell"])}] if given["no_tell"] else checks
+    from abp_tui.verbs import typed_checks
+
+    return typed_checks.checks_of(_said(given))
 
 
-def _words(command: str) -> list[str]:
-    try:
-        words = shlex.split(command)
-    except ValueError as error:
-        raise InvalidInput(f"--check {command!r} can't be read: {error}", "close the quotation") from None
-    if not words:
-        raise InvalidInput(
-            "--check names no command", "write a program, as in --check 'ruff check {file_path}'"
-        )
-    return words
-
-
-def _schema(file: str) -> dict[str, Any]:
-    return json_object(read_text(Path(file)), f"the schema {file}")
+def _said(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Each flag as the word that it is in a line of the screens."""
+    for word, flag in _VALUED.items():
+        yield from ((word, value) for value in given[flag])
+    if given["check_timeout"] is not None:
+        yield "timeout", given["check_timeout"]
+    yield from ((word, "") for word, flag in _PLAIN.items() if given[flag])
+    if not given["no_tells"]:
+        yield from (("no-tell", name) for name in given["no_tell"])

@@ -15,6 +15,7 @@ import click
 from abp_tui.cli.text import one_line
 from abp_tui.errors import InvalidInput
 from abp_tui.terminal import harmless
+from abp_tui.verbs.typed import read_text
 
 if TYPE_CHECKING:
     from abp_tui.orchestrator import Orchestrator
@@ -166,15 +167,6 @@ def text_or_file(value: str | None) -> str | None:
     return read_text(Path(value[1:])) if value != "@-" else sys.stdin.read()
 
 
-def read_text(path: Path) -> str:
-    """What a file that a person named holds; raises `InvalidInput`."""
-    try:
-        return path.expanduser().read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise InvalidInput(f"can't read {path}: {why}", "name a text file") from None
-
-
 def setting(text: str, flag: str) -> tuple[str, Any]:
     """`K=V` with V as JSON where it is JSON, else as text; raises `InvalidInput`."""
     key, equals, value = text.partition("=")
@@ -192,14 +184,3 @@ def number(text: str, what: str) -> float:
         return float(text)
     except ValueError:
         raise InvalidInput(f"{what} is {text!r}", "write a number") from None
-
-
-def json_object(text: str, what: str) -> dict[str, Any]:
-    """The JSON object in a text that a person gave; raises `InvalidInput`."""
-    try:
-        value = json.loads(text)
-    except ValueError as error:
-        raise InvalidInput(f"{what} is no JSON: {error}", 'it must be an object: {"name": …}') from None
-    if not isinstance(value, dict):
-        raise InvalidInput(f"{what} is no JSON object", 'it must look like {"name": …}')
-    return value

@@ -91,7 +91,7 @@ def _sources(_: str) -> Iterable[CompletionItem]:
 
 
 def _settings(_: str) -> Iterable[CompletionItem]:
-    from abp_tui.cli.editing import SETTINGS
+    from abp_tui.verbs.typed import SETTINGS
 
     return (CompletionItem(f"{name}=") for name in SETTINGS)
 

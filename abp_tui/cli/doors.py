@@ -21,9 +21,9 @@ from abp_tui.errors import AbpError
 def mcp(allow_approve: bool) -> None:
     """Serve assistants over the Model Context Protocol, on stdin and stdout.
 
-    Approving a test, skipping one, the workers `command` and `acp`, wider permissions and queries or code as
-    a source wait for you, in `abp` or by `abp approve`. That guards against clients without a shell of their
-    own: one that can run commands can run that one.
+    Approving a test, skipping one, accepting what is suspect, the workers `command` and `acp`, wider
+    permissions and queries or code as a source wait for you, in `abp` or by `abp approve`. That guards
+    against clients without a shell of their own: one that can run commands can run that one.
 
     \b
     claude mcp add abp -- abp mcp

@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from abp_tui.cli.checks import CHECK_FLAGS, check_options, checks_of
-from abp_tui.cli.common import job_argument, json_object, open_orchestrator, read_text, say
+from abp_tui.cli.common import job_argument, open_orchestrator, say
 from abp_tui.cli.layout import timer_words
 from abp_tui.cli.text import one_line
-from abp_tui.errors import EditConflict, InvalidInput
-from abp_tui.plugins import suggest
+from abp_tui.errors import EditConflict
+from abp_tui.verbs.typed import LIMITS, edits_of, setting
 from abp_tui.words import counted
 
 if TYPE_CHECKING:
     from abp_tui.domain.model import Job, Recipe
     from abp_tui.orchestrator import Orchestrator
-
-WHOLE = ("max_retries", "max_failures_in_row", "max_workers")
-TIMERS = ("first_event_s", "idle_s", "total_s", "grace_s", "backoff_s")
-LIMITS = ("budget_usd", *WHOLE)
-OPTION = "option."
-OTHERS = ("checks", "schema")
-SETTINGS = (*LIMITS, *TIMERS, *OTHERS)
 
 
 @click.command("set")
@@ -53,7 +44,7 @@ def set_(job: str, settings: tuple[str, ...], based_on: int | None, **given: Any
     abp set docs --check 'ruff check {file_path}' --check-changed
     abp set docs checks=
     """
-    given_settings = dict(_setting(text) for text in settings)
+    given_settings = dict(setting(text) for text in settings)
     limits = {name: given_settings[name] for name in LIMITS if name in given_settings}
     edits = _edits(given_settings, given)
     if not limits and not edits:
@@ -97,19 +88,8 @@ def telling_conflicts() -> Iterator[None]:
 
 def _edits(settings: Mapping[str, Any], flags: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of `edit_recipe` for what was asked for."""
-    edits: dict[str, Any] = {}
-    if timers := {name: settings[name] for name in TIMERS if name in settings}:
-        edits["timers"] = timers
-    options = {name.removeprefix(OPTION): v for name, v in settings.items() if name.startswith(OPTION)}
-    if options:
-        edits["worker_options"] = options
-    if "schema" in settings:
-        edits["output_schema"] = settings["schema"]
-    if any(flags[name] for name in CHECK_FLAGS):
-        edits["checks"] = checks_of(flags)
-    elif "checks" in settings:
-        edits["checks"] = settings["checks"]
-    return edits
+    edits = edits_of(settings)
+    return {**edits, "checks": checks_of(flags)} if any(flags[name] for name in CHECK_FLAGS) else edits
 
 
 def _set_limits(orchestrator: Orchestrator, job: Job, limits: dict[str, Any]) -> None:
@@ -121,37 +101,3 @@ def _set_limits(orchestrator: Orchestrator, job: Job, limits: dict[str, Any]) ->
     row = row if found.max_failures_in_row else "never pauses for failures"
     retries = counted(found.max_retries, "retry", "retries")
     say(f"{found.name}: {budget}, {retries}, {counted(found.max_workers, 'worker')}, {row}")
-
-
-def _setting(text: str) -> tuple[str, Any]:
-    name, equals, value = text.partition("=")
-    name = f"{name}_s" if f"{name}_s" in TIMERS else name
-    if name.startswith(OPTION) and equals:
-        return name, _json_or_text(value)
-    if name == "schema" and equals:
-        return name, json_object(read_text(Path(value)), f"the schema {value}") if value else None
-    if name == "checks" and equals:
-        return name, _checks(value)
-    if name not in (*LIMITS, *TIMERS):
-        raise InvalidInput(f"a job has no setting {name!r}", suggest(name, list(SETTINGS)))
-    try:
-        number = int(value) if name in WHOLE else float(value)
-    except ValueError:
-        raise InvalidInput(f"{name} is {value!r}", f"write a number: {name}=4") from None
-    return name, number
-
-
-def _json_or_text(value: str) -> Any:
-    if not value:
-        return None
-    try:
-        return json.loads(value)
-    except ValueError:
-        return value
-
-
-def _checks(value: str) -> list[Any]:
-    checks = _json_or_text(value) or []
-    if not isinstance(checks, list) or not all(isinstance(check, dict) for check in checks):
-        raise InvalidInput(f"checks is {value[:80]!r}", 'write a list: [{"kind": "not_empty"}]')
-    return checks

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,12 +12,10 @@ from abp_tui.cli.common import (
     code_of,
     complain,
     ended_as_by_ctrl_c,
-    json_object,
     number,
     open_orchestrator,
     put,
     put_text,
-    read_text,
     say,
     setting,
     text_or_file,
@@ -28,6 +25,7 @@ from abp_tui.cli.new_source import see_to_approval, source_of, source_options
 from abp_tui.cli.progress import Bar
 from abp_tui.cli.text import one_line
 from abp_tui.errors import AbpError
+from abp_tui.verbs.typed import schema_in
 from abp_tui.words import counted
 
 if TYPE_CHECKING:
@@ -165,7 +163,7 @@ def _plan(orchestrator: Orchestrator, name: str, command: list[str] | None, give
         max_retries=given["max_retries"],
         timeout=given["timeout"],
         timers=dict(_timer(setting) for setting in given["timers"]),
-        output_schema=_schema(given["schema"]),
+        output_schema=None if given["schema"] is None else schema_in(given["schema"]),
         budget_usd=given["budget"],
         max_failures_in_row=given["max_failures_in_row"],
         post_processing_prompt=text_or_file(given["post"]),
@@ -187,10 +185,6 @@ def _worker(
 def _timer(setting: str) -> tuple[str, float]:
     name, _, seconds = setting.partition("=")
     return name, number(seconds, f"the timer {name}")
-
-
-def _schema(file: str | None) -> dict[str, Any] | None:
-    return None if file is None else json_object(read_text(Path(file)), f"the schema {file}")
 
 
 def _show(orchestrator: Orchestrator, plan: Plan) -> None:

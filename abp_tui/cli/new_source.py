@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from abp_tui.cli.common import json_object, say, setting, text_or_file
+from abp_tui.cli.common import say, setting, text_or_file
 from abp_tui.cli.layout import bold
 from abp_tui.cli.text import width
 from abp_tui.domain.visible import fold
 from abp_tui.errors import ApprovalNeeded, InvalidInput
+from abp_tui.verbs.typed import json_object
 
 if TYPE_CHECKING:
     from abp_tui.creation import Plan

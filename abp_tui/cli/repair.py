@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from typing import TYPE_CHECKING
 
@@ -129,7 +130,7 @@ def _approved(proposals: tuple[Proposal, ...]) -> tuple[str, ...]:
     from abp_tui.errors import InvalidInput
 
     if not sys.stdin.isatty():
-        rules = " ".join(f"--rule {proposal.rule!r}" for proposal in proposals)
+        rules = " ".join(f"--rule {one_line(shlex.quote(proposal.rule))}" for proposal in proposals)
         raise InvalidInput("nobody is here to approve the rules one by one", f"name those you allow: {rules}")
     return tuple(proposal.rule for proposal in proposals if _says_yes(proposal))
 

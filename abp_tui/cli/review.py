@@ -171,7 +171,8 @@ def prompt(
 ) -> None:
     """Print a job's prompt, save a new version of it, or look at its versions.
 
-    A version holds all that a unit is run with: prompt, options, timers, permissions, checks and schema.
+    A version holds all that a unit is run with: prompt, options (permissions among them), timers, checks and
+    schema.
 
     \b
     abp prompt docs > prompt.txt

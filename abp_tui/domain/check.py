@@ -153,14 +153,18 @@ class Doubt:
 
 
 @cache
-def _adapter() -> TypeAdapter[tuple[Check, ...]]:
-    return TypeAdapter(tuple[Annotated[Check, Field(discriminator="kind")], ...])
+def _adapter() -> TypeAdapter[Check]:
+    return TypeAdapter(Annotated[Check, Field(discriminator="kind")])
 
 
 def read_checks(values: Iterable[Mapping[str, Any]]) -> tuple[Check, ...]:
     """The checks that a recipe has as plain values; raises `InvalidInput`."""
+    return tuple(map(_read, values))
+
+
+def _read(value: Mapping[str, Any]) -> Check:
     try:
-        return _adapter().validate_python(tuple(values))
+        return _adapter().validate_python(value)
     except ValidationError as error:
         raise InvalidInput(f"checks: {explain(error)}", f"each has a kind: {_FORMS}") from None
 

@@ -53,7 +53,6 @@ class Recipe(Frozen):
     prompt_template: str
     worker_options: Mapping[str, Any] = Field(default_factory=dict)
     timers: Timers = Timers()
-    permissions: tuple[str, ...] = ()
     checks: tuple[Mapping[str, Any], ...] = ()
     output_schema: Mapping[str, Any] | None = None
     created_at: datetime
@@ -236,6 +235,16 @@ class WorkUnit(Frozen):
     duration_s: float | None = None
     host: str | None = None
     changed: int = 0
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether it ran, and something speaks against what it ended with."""
+        return self.verdict in (Verdict.SUSPECT, Verdict.BLOCKED)
+
+    @property
+    def is_accepted(self) -> bool:
+        """Whether it is good because a person says so; its error says who, and what was found against it."""
+        return self.verdict is Verdict.OK and self.error is not None
 
 
 class UnitLine(Frozen):

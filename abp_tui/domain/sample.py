@@ -8,7 +8,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from itertools import compress, islice, pairwise
+from itertools import compress, islice, pairwise, repeat
 
 from pydantic import Field
 
@@ -63,22 +63,6 @@ class Sample(Frozen):
         }
 
 
-class _Codes(dict[Value, int]):
-    """A small number for each value, all beyond the first `DISTINCT` sharing the last one."""
-
-    def __init__(self) -> None:
-        self.numeric = True
-
-    def __missing__(self, value: Value) -> int:
-        self.numeric = self.numeric and isinstance(value, int | float)
-        if isinstance(value, str) and len(value) > NAME_LENGTH:
-            return self[value[:NAME_LENGTH]]
-        if len(self) == DISTINCT:
-            return DISTINCT
-        self[value] = code = len(self)
-        return code
-
-
 class Kinds:
     """Units with the value that they are told apart by: some bytes for each, however many there are."""
 
@@ -86,23 +70,32 @@ class Kinds:
         self._seqs = array("q")
         self._codes = array("H")
         self._numbers = array("d")
-        self._code_of = _Codes()
+        self._numeric = True
+        self._code_of: dict[Value, int] = {}  # a small number for each; what comes too late shares `DISTINCT`
         rows = iter(rows)
         while chunk := list(islice(rows, CHUNK)):
-            self._add(*zip(*chunk, strict=True))
+            self._add([seq for seq, _ in chunk], [value for _, value in chunk])
 
     def __len__(self) -> int:
         return len(self._seqs)
 
-    def _add(self, seqs: tuple[int, ...], values: tuple[Value, ...]) -> None:
-        self._seqs.extend(seqs)
-        self._codes.extend(map(self._code_of.__getitem__, values))
-        if self._code_of.numeric:
+    def _add(self, seqs: list[int], values: list[Value]) -> None:
+        """By whole chunks, because a million calls for single values take longer than reading them."""
+        types = set(map(type, values))
+        self._numeric = self._numeric and types <= {int, float}
+        if str in types:
+            values = [value[:NAME_LENGTH] if isinstance(value, str) else value for value in values]
+        if len(self._code_of) < DISTINCT:
+            new = [value for value in dict.fromkeys(values) if value not in self._code_of]
+            self._code_of |= zip(new, range(len(self._code_of), DISTINCT), strict=False)
+        self._seqs.fromlist(seqs)
+        self._codes.extend(map(self._code_of.get, values, repeat(DISTINCT)))
+        if self._numeric:
             self._numbers.extend(map(float, values))  # type: ignore[arg-type]  # as has just been seen
 
     def named(self, rng: random.Random) -> tuple[list[str], bytes]:
         """The names of the kinds, and for each unit the number of its kind."""
-        if self._code_of.numeric and len(self._code_of) > FEW:
+        if self._numeric and len(self._code_of) > FEW:
             return self._bins(rng)
         return self._values()
 

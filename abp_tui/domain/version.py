@@ -11,7 +11,7 @@ from pydantic import Field
 
 from abp_tui.domain.model import Attempt, Frozen, Recipe
 
-PARTS = ("prompt_template", "worker_options", "timers", "permissions", "checks", "output_schema")
+PARTS = ("prompt_template", "worker_options", "timers", "checks", "output_schema")
 NAMES = {"prompt_template": "prompt", "worker_options": "options", "output_schema": "schema"}
 MOST_LINES = 2000  # that are compared; a long text is no easier to judge by its end
 

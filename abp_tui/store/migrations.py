@@ -82,6 +82,11 @@ def add_pilots(db: SqliteDatabase) -> None:
         SchemaManager(table, db).create_all(safe=False)
 
 
+def drop_permissions(db: SqliteDatabase) -> None:
+    """Version 10: what agents may do stands in the worker's options alone."""
+    db.execute_sql("ALTER TABLE recipe DROP COLUMN permissions")
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     create_tables,
     add_breaker_and_waiting,
@@ -92,6 +97,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     add_placement,
     add_sameness_and_nudges,
     add_pilots,
+    drop_permissions,
 )
 
 

@@ -10,7 +10,7 @@ from abp_tui.store.database import Database
 from abp_tui.store.records import dump, now, recipe_from
 from abp_tui.store.tables import JobRow, RecipeRow
 
-_JSON = ("worker_options", "permissions", "checks", "output_schema")
+_JSON = ("worker_options", "checks", "output_schema")
 
 
 class Recipes:

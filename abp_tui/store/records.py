@@ -60,7 +60,6 @@ def recipe_from(row: Row) -> Recipe:
         prompt_template=row["prompt_template"],
         worker_options=load(row["worker_options"]),
         timers=Timers.model_validate(load(row["timers"])),
-        permissions=tuple(load(row["permissions"])),
         checks=tuple(load(row["checks"])),
         output_schema=load(row["output_schema"]),
         created_at=row["created_at"],

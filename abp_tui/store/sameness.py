@@ -19,7 +19,7 @@ _FIRST = (
 )
 _DOUBT = (
     "UPDATE unit SET verdict = 'suspect', error = ?, fingerprint = ?, changed = ? "
-    "WHERE job_id = ? AND seq = ? AND verdict = 'ok'"
+    "WHERE job_id = ? AND seq = ? AND verdict = 'ok' AND error IS NULL"  # not what a person has accepted
 )
 CAUSE = fingerprint(FailureKind.BAD_OUTPUT, FAILS + Tell.SAME)
 

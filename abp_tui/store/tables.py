@@ -105,7 +105,6 @@ class RecipeRow(Model):
     prompt_template = TextField()
     worker_options = TextField(constraints=JSON_OBJECT)
     timers = TextField(constraints=JSON_OBJECT)
-    permissions = TextField(constraints=JSON_LIST)
     checks = TextField(constraints=JSON_LIST)
     output_schema = TextField(null=True)
     created_at = DoubleField()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
@@ -60,7 +60,7 @@ _LINE = (
 
 
 class Units:
-    """Reads units, and puts ended ones back to be run again."""
+    """Reads units, judges those that have ended as a person does, and puts them back to be run again."""
 
     def __init__(self, database: Database) -> None:
         self._db = database
@@ -198,10 +198,24 @@ class Units:
 
     def doubt(self, job_id: int, seqs: Sequence[int], why: str) -> int:
         """Make completed units that are good suspect, because a person is in doubt; returns how many."""
+        cause = {"error": why, "fingerprint": fingerprint(FailureKind.BAD_OUTPUT, why)}
+        return self._judge(job_id, seqs, _GOOD, {"verdict": Verdict.SUSPECT, **cause})
+
+    def accept(self, job_id: int, seqs: Sequence[int], who: str) -> int:
+        """Make suspect units good, because a person finds them so; returns how many.
+
+        Their error goes on saying what was found against them, and who accepts them all the same.
+        """
+        error = SQL("? || coalesce(error, '')", (storable(f"accepted by {who}: "),))
+        return self._judge(
+            job_id, seqs, SQL(DOUBTFUL), {"verdict": Verdict.OK, "error": error, "fingerprint": None}
+        )
+
+    def _judge(self, job_id: int, seqs: Sequence[int], which: Any, values: Mapping[str, Any]) -> int:
         done = 0
         for start in range(0, len(seqs), CHUNK):
             with self._db.writing() as db:
-                done += _doubt(db, job_id, seqs[start : start + CHUNK], why)
+                done += _judge(db, job_id, seqs[start : start + CHUNK], which, values)
         return done
 
     def _lines(self, where: Any, limit: int) -> list[UnitLine]:
@@ -257,17 +271,24 @@ def _among_piece(seqs: Sequence[int]) -> tuple[str, tuple[int, ...]]:
     return f"seq IN ({','.join('?' * len(seqs))})", tuple(seqs)
 
 
-def _doubt(db: SqliteDatabase, job_id: int, seqs: Sequence[int], why: str) -> int:
+_GOOD = fn.coalesce(UnitRow.verdict, "ok") == "ok"
+
+
+def _judge(
+    db: SqliteDatabase, job_id: int, seqs: Sequence[int], those: Any, values: Mapping[str, Any]
+) -> int:
+    """Give completed units another verdict, as a person has it; returns how many."""
     JobRow.update(change=JobRow.change + 1).where(JobRow.id == job_id).execute(db)
     job = JobRow.select().where(JobRow.id == job_id).bind(db).get()
     tally = Tally(job.bucket_width)
-    good = (UnitRow.status == UnitStatus.COMPLETED) & fn.coalesce(UnitRow.verdict, "ok").in_(["ok"])
-    which = _of(job_id) & UnitRow.seq.in_(list(seqs)) & good
-    for row in UnitRow.select(UnitRow.seq).where(which).bind(db).dicts():
-        tally.move(row["seq"], "completed", "suspect")
-    cause = {"error": why, "fingerprint": fingerprint(FailureKind.BAD_OUTPUT, why)}
-    values = {"verdict": Verdict.SUSPECT, "changed": job.change, **cause}
-    touched = int(UnitRow.update(values).where(which).execute(db))
+    which = _of(job_id) & UnitRow.seq.in_(list(seqs)) & (UnitRow.status == UnitStatus.COMPLETED) & those
+    before, after = (
+        ("completed", "suspect") if values["verdict"] is Verdict.SUSPECT else ("suspect", "completed")
+    )
+    for row in UnitRow.select(UnitRow.seq, UnitRow.kind).where(which).bind(db).dicts():
+        if row["kind"] == UnitKind.ITEM:
+            tally.move(row["seq"], before, after)
+    touched = int(UnitRow.update({**values, "changed": job.change}).where(which).execute(db))
     tally.write(db.connection(), job_id)
     return touched
 

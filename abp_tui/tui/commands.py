@@ -115,6 +115,10 @@ def _retryable(job: JobView) -> bool:
     )
 
 
+def _doubted(job: JobView) -> bool:
+    return job.suspect_units > 0
+
+
 def _waivable(job: JobView) -> bool:
     return job.synthesis is not None and job.status is JobStatus.FAILED and job.failed_units > 0
 
@@ -259,6 +263,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("pilot.reject", "r", "Reject", "Put all units back and run nothing", "reject", when=_in_review),
     Command("pilot.more", "n", "More", "Run another sample", "more", when=_in_review),
     Command("pilot.versions", "v", "Versions", "Compare versions of the prompt", "versions", False),
+    Command("pilot.older", "left_square_bracket", "Before", "Look at the pilot before", "pick(-1)"),
+    Command("pilot.newer", "right_square_bracket", "Next", "Look at the pilot after", "pick(1)"),
     Command("pilot.cancel", "c", "Cancel", "End the running pilot", "cancel", when=_at_pilot),
     Command("versions.open", "enter", "Open", "Open the unit under the cursor", "open"),
     Command("versions.older", "left_square_bracket", "Older", "Compare the version before", "pick(-1)"),
@@ -335,27 +341,9 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "failures.retry_cause",
         "r",
-        "Retry these",
+        "Retry",
         "Run the units of this cause again",
         "retry_cause",
-        when=_retryable,
-    ),
-    Command("failures.edit", "e", "Prompt", "Edit the prompt: a new version", "edit", when=_retryable),
-    Command(
-        "failures.permit",
-        "i",
-        "Permit",
-        "Allow what the agents were denied, rule by rule",
-        "permit",
-        when=_retryable,
-    ),
-    Command("failures.timer", "T", "Timer", "Change a timer: a new version", "timer", False, when=_retryable),
-    Command(
-        "failures.nudge",
-        "n",
-        "Nudge",
-        "Go on with the sessions of this cause, with words of yours",
-        "nudge",
         when=_retryable,
     ),
     Command(
@@ -367,7 +355,49 @@ COMMANDS: tuple[Command, ...] = (
         when=_retryable,
     ),
     Command(
+        "failures.nudge",
+        "n",
+        "Nudge",
+        "Go on with the sessions of this cause, with words of yours",
+        "nudge",
+        when=_retryable,
+    ),
+    Command("failures.edit", "e", "Edit", "Edit the prompt: a new version", "edit", when=_retryable),
+    Command(
+        "failures.permit",
+        "i",
+        "Allow",
+        "Allow what the agents were denied, rule by rule",
+        "permit",
+        when=_retryable,
+    ),
+    Command(
+        "failures.set",
+        "s",
+        "Set",
+        "Change timers or options of the worker, as its model: a new version",
+        "set",
+        when=_retryable,
+    ),
+    Command(
         "failures.retry", "R", "Retry all", "Run all failed and suspect units again", "retry", when=_retryable
+    ),
+    Command(
+        "failures.accept",
+        "a",
+        "Accept",
+        "Count the units of this cause as good, although in doubt",
+        "accept",
+        False,
+        when=_doubted,
+    ),
+    Command(
+        "unit.accept",
+        "a",
+        "Accept",
+        "Count the unit as good, although in doubt",
+        "accept",
+        when=_doubted,
     ),
     Command(
         "unit.unfold",
@@ -398,6 +428,11 @@ COMMANDS: tuple[Command, ...] = (
     Command("version.cancel", "escape", "Cancel", "Leave the prompt as it is", "dismiss", priority=True),
     Command("ask.give", "enter", "Do it", "Take what is written", "give"),
     Command("ask.cancel", "escape", "Leave it", "Change nothing", "dismiss", priority=True),
+    Command("nudge.all", "enter", "All of them", "Go on with all units of the cause", "give(False)"),
+    Command(
+        "nudge.one", "ctrl+t", "One first", "Go on with one unit, and look at it", "give(True)", priority=True
+    ),
+    Command("nudge.cancel", "escape", "Leave it", "Say nothing", "dismiss", priority=True),
     *(
         Command(f"permit.rule_{n}", str(n), f"Rule {n}", f"Allow rule {n}, or not", f"allow({n})")
         for n in range(1, 10)
@@ -432,12 +467,13 @@ SCOPES = {
     "unit": "Unit",
     "edit": "Edit the prompt",
     "ask": "A line to fill in",
+    "nudge": "Nudge agents",
     "sample": "Ask for a pilot",
     "lists": "Lists and texts",
     "screen": "Everywhere",
     "app": "Everywhere",
 }
-DIALOGS = frozenset({"edit", "version", "ask", "sample", "permit", "confirm", "approval", "help"})
+DIALOGS = frozenset({"edit", "version", "ask", "nudge", "sample", "permit", "confirm", "approval", "help"})
 SHARED = frozenset({"lists", "screen", "app"})
 """Scopes whose commands are at hand on every screen, beside the screen's own."""
 

@@ -59,13 +59,17 @@ class Piloting(Verbs):
             raise IllegalTransition(f"somebody else runs job {job.name} by now", f"see `abp show {job.name}`")
         return job
 
-    def pilot_review(self, job_id: Ref) -> PilotReview:
-        """The pilot that a job is at, or was approved with, as it is now; raises `NotFound`."""
+    def pilots(self, job_id: Ref) -> list[Pilot]:
+        """All pilots of a job, oldest first."""
+        return self.repository.pilots.all(self.repository.jobs.find(job_id).id)
+
+    def pilot_review(self, job_id: Ref, pilot_id: int | None = None) -> PilotReview:
+        """The pilot that a job is at, or was approved with, or an earlier one; raises `NotFound`."""
         job = self.repository.jobs.find(job_id)
         if job.pilot_id is None:
             hint = f"`abp pilot {job.name}`" if job.status is JobStatus.TESTING else next_step(job)
             raise NotFound(f"job {job.name} has no pilot", hint)
-        return self._review(job, job.pilot_id)
+        return self._review(job, pilot_id or job.pilot_id)
 
     def quote(self, job_id: Ref) -> Quote:
         """What the rest of a job may cost and take, by its pilot; raises `NotFound` where it has none."""

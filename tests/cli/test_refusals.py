@@ -194,8 +194,8 @@ def test_what_nobody_foresaw_is_one_line_and_a_file(abp: Abp) -> None:
         " desired_workers, max_retries, created_at) VALUES ('x', '', 'NO SUCH', '', '{}', '', '', 1, 1, 0, 0)"
     )
     connection.execute(
-        "INSERT INTO recipe (job_id, version, prompt_template, worker_options, timers, permissions, checks,"
-        " created_at) VALUES (1, 1, '', '{}', '{}', '[]', '[]', 0)"
+        "INSERT INTO recipe (job_id, version, prompt_template, worker_options, timers, checks,"
+        " created_at) VALUES (1, 1, '', '{}', '{}', '[]', 0)"
     )
     connection.commit()
     connection.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import sqlite3
 from pathlib import Path
@@ -10,53 +9,10 @@ from typing import Any
 
 import pytest
 
-from tests.cli.driver import STANDINS, Abp, assert_counters_match
+from tests.cli.driver import Abp
+from tests.repairable import NUDGE, PLANTED, assert_all_are_good, causes, make
 
 pytestmark = pytest.mark.slow
-
-PROGRAM = str(STANDINS / "repairable")
-PLANTED = {"question": 12, "denied": 10, "encoding": 8, "form": 6}
-NUDGE = "You stopped with a question; decide yourself."
-
-
-def plant(abp: Abp, counts: dict[str, int], total: int) -> Path:
-    """A table of items; every kind stands at the front once, the rest is spread."""
-    kinds = [kind for kind, count in counts.items() for _ in range(count)]
-    kinds += ["good"] * (total - len(kinds))
-    spread = [kinds[n * 37 % total] for n in range(total)]
-    file = abp.folder / "items.csv"
-    with file.open("w", newline="") as out:
-        csv.writer(out).writerows([("id", "kind"), *((f"n{n}", kind) for n, kind in enumerate(spread))])
-    return file
-
-
-def make(abp: Abp, counts: dict[str, int], total: int) -> None:
-    file = plant(abp, counts, total)
-    abp.run(
-        *("new", "work", "--intent", "Do it", "--csv", file, "--id-column", "id"),
-        *("--prompt", "Do item {id}, kind {kind}.", "--worker-option", f"program={PROGRAM}"),
-        *(
-            "--check-regex",
-            "Verdict: ",
-            "--max-retries",
-            "0",
-            "--max-failures-in-row",
-            "0",
-            "--max-workers",
-            "4",
-        ),
-    )
-    abp.run("start", "work", "--skip-test", "--wait", code=None)
-
-
-def causes(abp: Abp) -> dict[str, Any]:
-    """The causes of the job by the ailment that their error tells of."""
-    words = {"question": "ends in a question", "denied": "permission denied", "encoding": "can't decode"}
-    found = abp.json("failures", "work")
-    named = {kind: [c for c in found if word in c["error"]] for kind, word in words.items()}
-    named["form"] = [c for c in found if c["error"].startswith("check failed: the output does not match")]
-    assert all(len(group) <= 1 for group in named.values()), found
-    return {kind: group[0] for kind, group in named.items() if group}
 
 
 def brought_to_good(abp: Abp, counts: dict[str, int], total: int) -> None:
@@ -84,17 +40,7 @@ def brought_to_good(abp: Abp, counts: dict[str, int], total: int) -> None:
     abp.run("set", "work", "option.model=haiku")
     abp.run("retry", "work", "--cause", found["form"]["fingerprint"], *again, code=0)
 
-    after = abp.json("show", "work")
-    assert (after["status"], after["completed_units"]) == ("COMPLETED", total)
-    assert abp.json("failures", "work") == []
-    assert_counters_match(abp, "work")
-    out = abp.folder / "out.jsonl"
-    assert "in doubt" not in abp.run("export", "work", "-o", out).stderr
-    rows = [json.loads(line) for line in out.read_text().splitlines()]
-    assert [row["verdict"] for row in rows] == ["ok"] * total
-    spent_on = {kind: 0.02 if kind in counts else 0.01 for kind in (*counts, "good")}
-    assert all(abs(row["cost_usd"] - spent_on[row["payload"]["kind"]]) < 1e-9 for row in rows)
-    assert {row["attempts"] for row in rows if row["payload"]["kind"] in counts} == {2}
+    assert_all_are_good(abp, counts, total)
 
 
 def test_four_causes_are_repaired_one_by_one(abp: Abp) -> None:
@@ -154,6 +100,27 @@ def test_doubtful_results_are_told_of_when_they_are_exported(abp: Abp) -> None:
     assert "in doubt, their verdict is not ok: 1 unit" in done.stderr
     assert sorted(json.loads(line)["verdict"] for line in done.stdout.splitlines()) == ["ok", "suspect"]
     assert "check" in abp.run("show", "work").stdout
+
+
+def test_a_person_accepts_what_is_in_doubt(abp: Abp) -> None:
+    make(abp, {"form": 3}, 5)
+    (cause,) = abp.json("failures", "work")
+    first, *others = [unit["seq"] for unit in abp.json("units", "work", "--status", "suspect")]
+    done = abp.run("accept", "work", str(first), LOGNAME="ann")
+    assert "work: 1 unit accepted, 2 left in doubt" in done.stderr
+    assert "ann accepted unit" in abp.run("log", "work").stdout
+    assert "accepted by ann: check failed" in abp.run("units", "work").stdout
+    assert (
+        f"unit {first} of job work is COMPLETED, ok" in abp.run("accept", "work", str(first), code=2).stderr
+    )
+    abp.run("accept", "work", code=2)
+    abp.run("accept", "work", "--cause", cause["fingerprint"][:5], LOGNAME="ann")
+    view = abp.json("show", "work")
+    assert (view["completed_units"], view["suspect_units"]) == (5, 0)
+    assert abp.json("failures", "work") == []
+    abp.run("check")
+    assert "in doubt" not in abp.run("export", "work", "-o", "-").stderr
+    assert others
 
 
 def test_a_check_with_a_missing_program_is_refused_when_the_job_is_made(abp: Abp, texts: Path) -> None:

@@ -173,7 +173,7 @@ def test_mixed_versions_are_shown_as_such(abp: Abp) -> None:
     with connection:
         connection.execute(
             "INSERT INTO recipe SELECT job_id, 2, prompt_template, worker_options, timers, "
-            "permissions, checks, output_schema, created_at FROM recipe"
+            "checks, output_schema, created_at FROM recipe"
         )
         connection.execute("UPDATE job SET recipe_version = 2")
     connection.close()

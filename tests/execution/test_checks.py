@@ -207,6 +207,19 @@ def test_all_units_with_the_same_long_output_are_suspect(repository: Repository,
     assert cause.units == 3
 
 
+def test_what_a_person_has_accepted_is_not_doubted_again_for_another_with_the_same_output(
+    repository: Repository,
+) -> None:
+    job = run(repository, says(lambda n: LONG if n < 2 else f"{n}: {LONG}"), 3)
+    repository.units.accept(job.id, [0], "ann")
+    repository.units.put_back(job.id, [2])
+    repository.jobs.move(job.id, JobStatus.RUNNING)
+    JobExecutor(repository, job.id, says(LONG)).run()
+    verdicts = [unit.verdict for unit in repository.units.page(job.id)]
+    assert verdicts == [Verdict.OK, Verdict.SUSPECT, Verdict.SUSPECT]
+    assert_counters_match(repository, job.id)
+
+
 def test_short_outputs_may_be_the_same(repository: Repository) -> None:
     assert run(repository, says("no unclear sentences"), 30).counters.completed == 30
 

@@ -102,6 +102,7 @@ def test_a_file_of_version_1_gets_what_came_later(repository: Repository) -> Non
             connection.execute(f"ALTER TABLE unit DROP COLUMN {column}")
         for table in ("mark", "pilot"):
             connection.execute(f"DROP TABLE {table}")
+        connection.execute("ALTER TABLE recipe ADD COLUMN permissions TEXT NOT NULL DEFAULT '[]'")
         connection.execute("PRAGMA user_version = 1")
     mended = Repository(repository.path)
     job = mended.jobs.find("old")
@@ -111,4 +112,5 @@ def test_a_file_of_version_1_gets_what_came_later(repository: Repository) -> Non
     assert mended.gates.get("a").tries == 0
     assert mended.causes.of(job.id) == []
     assert (job.pilot_id, mended.pilots.all(job.id)) == (None, [])
+    assert mended.recipes.add(job.recipe, prompt_template="Better").version == 2
     assert version_of(repository.path) == NEWEST

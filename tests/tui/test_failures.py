@@ -13,7 +13,7 @@ from abp_tui.workers.base import Sink, Task
 from abp_tui.workers.cancel import Cancel
 from tests.factories import InProcessWorker, answer, make_job
 from tests.store.test_causes import ended, planted
-from tests.tui.screens import ALL, InProcess, lines, running, until, until_shown
+from tests.tui.screens import ALL, SMALL, InProcess, lines, running, shown, until, until_shown
 
 pytestmark = pytest.mark.slow
 
@@ -112,22 +112,47 @@ async def test_a_nudge_goes_with_the_units_of_the_cause(tmp_path: Path) -> None:
         assert orchestrator.agent.prompts[-1].endswith("decide yourself, and finish. go on")
 
 
-async def test_a_timer_is_changed_and_a_wrong_one_refused(tmp_path: Path) -> None:
+async def test_a_nudge_can_be_tried_with_one_unit_and_is_kept_for_the_others(tmp_path: Path) -> None:
     orchestrator = ended(tmp_path)
+    orchestrator.agent._behaviour = mended
+    async with running(orchestrator, job="words") as pilot:
+        await until_shown(pilot, "12 failed")
+        await pilot.press("F")
+        await until_shown(pilot, "2  in doubt")
+        before = len(orchestrator.agent.prompts)
+        await pilot.press("G", "n")
+        await until_shown(pilot, "Say to the agents")
+        await pilot.press("end", "space", *"go", "space", *"on", "ctrl+t")
+        await until(pilot, lambda: isinstance(pilot.app.screen, UnitScreen))
+        await until_shown(pilot, "try 2 of 2 completed")
+        await pilot.press("escape")
+        await until_shown(pilot, "12 failed · 1 in doubt")
+        assert len(orchestrator.agent.prompts) == before + 1
+        await pilot.press("G", "n")
+        await until_shown(pilot, "decide yourself, and finish. go on")
+        await pilot.press("enter")
+        await until_shown(pilot, "12 failed · 0 in doubt")
+
+
+async def test_settings_are_changed_and_wrong_ones_refused(tmp_path: Path) -> None:
+    orchestrator = ended(tmp_path)
+    orchestrator._worker = WithRules(orchestrator.agent)
     async with running(orchestrator, job="words") as pilot:
         await until_shown(pilot, "12 failed")
         await pilot.press("F")
         await until_shown(pilot, "6  timeout idle")
-        await pilot.press("T")
-        await until_shown(pilot, "Change a timer")
-        await pilot.press(*"lunch=3", "enter")
-        await until_shown(pilot, "there is no timer 'lunch'")
-        await pilot.press("T")
-        await until_shown(pilot, "Change a timer")
-        await pilot.press(*"idle=77", "enter")
+        for wrong, told in (("lunch=3", "a job has no setting 'lunch'"), ("budget_usd=3", "abp set JOB")):
+            await pilot.press("s")
+            await until_shown(pilot, "Change settings", "total=1800")
+            await pilot.press(*wrong, "enter")
+            await until_shown(pilot, told)
+        await pilot.press("s")
+        await until_shown(pilot, "Change settings")
+        await pilot.press(*"idle=77", "space", *"option.model=haiku", "enter")
         await until_shown(pilot, "version 2 is saved")
-        assert orchestrator.repository.jobs.find("words").recipe.timers.idle_s == 77
-        await pilot.press("T", "escape")
+        recipe = orchestrator.repository.jobs.find("words").recipe
+        assert (recipe.timers.idle_s, recipe.worker_options) == (77, {"model": "haiku"})
+        await pilot.press("s", "escape")
         assert orchestrator.repository.jobs.find("words").recipe.version == 2
 
 
@@ -146,6 +171,28 @@ async def test_denied_calls_are_allowed_rule_by_rule(tmp_path: Path) -> None:
         await until_shown(pilot, "version 2 is saved")
         recipe = orchestrator.repository.jobs.find("words").recipe
         assert recipe.worker_options == {"allowed": ["Bash(rm)"]}
+
+
+async def test_what_is_in_doubt_is_accepted_unit_by_unit_or_as_a_cause(tmp_path: Path) -> None:
+    orchestrator = ended(tmp_path)
+    async with running(orchestrator, SMALL, job="words") as pilot:
+        await until_shown(pilot, "12 failed")
+        await pilot.press("F")
+        await until_shown(pilot, "2  in doubt")
+        await pilot.press("a")
+        await until_shown(pilot, "what has failed can't be accepted")
+        await pilot.press("G", "enter")
+        await until_shown(pilot, "permission denied: Bash rm", "a Accept")
+        await pilot.press("a")
+        await until_shown(pilot, "counts unit 5 as good", "accepted by", ": permission denied: Bash rm")
+        await until(pilot, lambda: "a Accept" not in shown(pilot))
+        await pilot.press("escape")
+        await until_shown(pilot, "12 failed · 1 in doubt")
+        await pilot.press("G", "a")
+        await until_shown(pilot, "Accept 1 unit as good?", "permission denied")
+        await pilot.press("n", "a", "y")
+        await until_shown(pilot, "12 failed · 0 in doubt")
+    assert orchestrator.repository.jobs.find("words").counters.completed == 12
 
 
 async def test_an_edit_that_somebody_else_was_quicker_with_is_refused(tmp_path: Path) -> None:

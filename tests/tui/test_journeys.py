@@ -189,7 +189,7 @@ def test_j3_csv_in_columns_out(person: Person) -> None:
     terminal.keys("BTab", "BTab", "BTab", *["BSpace"] * len("ny}"))
     terminal.text("any}")
     terminal.wait_for("Prompt for ann@x.org")
-    terminal.keys("BTab", "BTab", "BTab")  # the name, the preview, the last field
+    terminal.keys("BTab", "BTab", "BTab", "BTab")  # the name, the preview, the checks, the schema
     terminal.text("sector.json")
     terminal.wait_for("schema sector.json")
     terminal.keys("C-t")

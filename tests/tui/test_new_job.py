@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, Select, TextArea
 
+from abp_tui.domain.check import check_words
+from abp_tui.domain.tell import Tell
 from abp_tui.errors import InvalidInput
 from abp_tui.orchestrator import Orchestrator
 from abp_tui.settings import Settings
@@ -17,6 +20,7 @@ from abp_tui.tui.screens.jobs import JobsScreen
 from abp_tui.tui.screens.new_job import NewJobScreen
 from abp_tui.tui.screens.new_job_form import EDITS, READS, NewJobForm
 from abp_tui.tui.screens.review import ReviewScreen
+from abp_tui.tui.widgets.checks_field import Problem
 from abp_tui.tui.widgets.source_form import config_from
 from tests.factories import make_job, make_repository
 from tests.tui.screens import BOTH, SMALL, lines, running, shown, until, until_shown
@@ -89,7 +93,7 @@ async def test_create_alone_starts_nothing(tmp_path: Path) -> None:
     async with running(orchestrator) as pilot:
         await fill(pilot, tmp_path, worker="sample")
         await until_shown(pilot, "7 items")
-        assert "command" not in [label for label in shown(pilot).split() if label == "command"]
+        assert not pilot.app.screen.query_one("#field-command").display
         await pilot.press("ctrl+s")
         await until(pilot, lambda: isinstance(pilot.app.screen, JobsScreen))
         await until_shown(pilot, "counted", "created", "0/7")
@@ -289,3 +293,72 @@ async def test_a_form_that_was_left_looks_at_nothing_any_more(tmp_path: Path) ->
         await until(pilot, lambda: not form.query("#worker"))
         form._settle()
         assert isinstance(pilot.app.screen, JobsScreen)
+
+
+@BOTH
+async def test_checks_are_given_a_line_each(tmp_path: Path, size: tuple[int, int]) -> None:
+    (tmp_path / "part.json").write_text('{"type": "object"}')
+    orchestrator = real(tmp_path)
+    async with running(orchestrator, size) as pilot:
+        await fill(pilot, tmp_path, worker="sample")
+        await until_shown(pilot, "7 items")
+        checks = pilot.app.screen.query_one("#checks", TextArea)
+        checks.focus()
+        checks.text = f"not-empty\nregex words: \\d+\nchanged\nschema {tmp_path}/part.json\nno-tell same"
+        checks.insert(f"\ncommand {sys.executable} -c pass {{file_path}}\ntimeout 30", (5, 0))
+        await pilot.press("ctrl+s")
+        await until_shown(pilot, "counted", "0/7")
+    recipe = orchestrator.repository.jobs.find("counted").recipe
+    assert check_words(recipe.checks) == [
+        "the output is not empty",
+        r"the output matches /words: \d+/",
+        "the item's file was changed",
+        "the output fits the schema of the check",
+        f"`{sys.executable} -c pass '{{file_path}}'` succeeds",
+        "not looked for: " + Tell.SAME.words,
+    ]
+    [command] = [check for check in recipe.checks if check["kind"] == "command"]
+    assert command["timeout_s"] == 30
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("regx Verdict", "did you mean 'regex'?"),
+        ("regex [a", "is no regular expression"),
+        ("regex", "the check regex says nothing behind it"),
+        ("changed file", "the check changed takes nothing more"),
+        ("schema no.json", "can't read no.json"),
+        ("command 'open", "close the quotation"),
+        ("timeout 3", "is for a command"),
+        ("command x\ntimeout soon", "write seconds"),
+        ("no-tell blushes", "checks:"),
+    ],
+)
+def test_a_check_that_can_not_be_read_is_told(line: str, told: str) -> None:
+    form = NewJobForm("n", "i", "file", {"base_directory": "."}, "sample", "", "3", checks=line)
+    assert told in form.checks_problem()
+
+
+@BOTH
+async def test_what_is_wrong_with_checks_is_said_under_them(tmp_path: Path, size: tuple[int, int]) -> None:
+    orchestrator = real(tmp_path)
+    async with running(orchestrator, size) as pilot:
+        await fill(pilot, tmp_path, worker="sample")
+        checks = pilot.app.screen.query_one("#checks", TextArea)
+        checks.focus()
+        await pilot.press(*"regx", "space", *"Verdict")
+        await until(pilot, lambda: under(pilot, "regx", "no check is called 'regx'"))
+        checks.text = "command no-such-program {fil_path}"
+        await until_shown(pilot, "fil_path")
+        checks.text = "not-empty"
+        await until(pilot, lambda: not pilot.app.screen.query_one(Problem).display)
+        await pilot.press("ctrl+s")
+        await until_shown(pilot, "counted", "0/7")
+
+
+def under(pilot: Pilot[Any], above: str, below: str) -> bool:
+    """Whether one text is on the screen, and another a few lines below it."""
+    rows = lines(pilot)
+    first = next((n for n, row in enumerate(rows) if above in row), len(rows))
+    return any(below in row for row in rows[first + 1 : first + 6])

@@ -167,6 +167,30 @@ async def test_a_running_pilot_is_followed_and_can_be_cancelled(tmp_path: Path) 
     orchestrator.settle()
 
 
+@ALL
+async def test_an_earlier_pilot_can_be_looked_at(tmp_path: Path, size: tuple[int, int]) -> None:
+    orchestrator = piloted(tmp_path)
+    orchestrator.pilot("words", 3, seed=5)
+    async with running(orchestrator, size, job="words") as pilot:
+        await until_shown(pilot, "passed in")
+        await pilot.press("p")
+        await until_shown(pilot, "pilot 2 of 2", "3 of 3 run")
+        await pilot.press("right_square_bracket")
+        await until_shown(pilot, "there is no other pilot in that direction")
+        await pilot.press("left_square_bracket")
+        await until_shown(pilot, "pilot 1 of 2", "6 of 6 run")
+        first, *_ = orchestrator.pilots("words")
+        seq = orchestrator.pilot_review("words", first.id).units[0].seq
+        await pilot.press("b", "d")  # the quote of an earlier one sets no budget
+        await until_shown(pilot, "pilot 1 of 2", "? doubtful", "1 in doubt")
+        await pilot.press("right_square_bracket")
+        await until_shown(pilot, "pilot 2 of 2", "3 of 3 run", "0 in doubt")
+        await pilot.press("b")
+        await until_shown(pilot, "Approve, with a budget of")
+    assert orchestrator.pilot_review("words", first.id).units[0].mark is Mark.DOUBTFUL
+    assert seq not in {unit.seq for unit in orchestrator.pilot_review("words").units}
+
+
 async def test_enter_opens_a_unit_and_esc_leads_back_to_the_test(tmp_path: Path) -> None:
     async with running(piloted(tmp_path), job="words") as pilot:
         await until_shown(pilot, "passed in", "A pilot says more")

@@ -9,25 +9,27 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import Static
 
-from abp_tui.domain.model import Cause, Recipe
-from abp_tui.errors import InvalidInput
+from abp_tui.domain.model import Cause, Job, Recipe
 from abp_tui.feed import Snapshot
 from abp_tui.tui.commands import bindings
 from abp_tui.tui.screens.ask_text import AskTextScreen
 from abp_tui.tui.screens.base import AbpScreen
+from abp_tui.tui.screens.confirm import ConfirmScreen
 from abp_tui.tui.screens.edit_prompt import EditVersionScreen
+from abp_tui.tui.screens.nudge import NUDGE, Nudge, NudgeScreen
 from abp_tui.tui.screens.permit import PermitScreen
 from abp_tui.tui.screens.unit import UnitScreen
 from abp_tui.tui.widgets.cause_list import CauseList, kind_of
 from abp_tui.tui.widgets.figures import count
 from abp_tui.tui.widgets.glyphs import BAD, DIM, GOOD, WARN
 from abp_tui.tui.widgets.lines import LineList
+from abp_tui.tui.widgets.text import one_line
 from abp_tui.tui.widgets.top_bar import Parts
 from abp_tui.tui.widgets.wrapped import TextView
 from abp_tui.verbs.permits import Proposal
+from abp_tui.verbs.typed import settings_line, typed_edits
 
-NUDGE = "You stopped with a question; decide yourself, and finish."
-NUDGE_DETAIL = "In their sessions where they can be gone on with, else behind the whole prompt."
+SETTING = "Change settings: idle=300 option.model=haiku"
 RULE_DETAIL = "Nothing was denied that a rule could be made of. In the worker's own form: Bash(git log *)"
 NONE = "No unit has failed or is in doubt. esc goes back."
 
@@ -43,6 +45,7 @@ class FailuresScreen(AbpScreen):
         super().__init__(job_id)
         self._number = job_id
         self._read_at = (-1, -1)
+        self._nudge = NUDGE
 
     def body(self) -> ComposeResult:
         """The causes, and the text of one."""
@@ -106,20 +109,44 @@ class FailuresScreen(AbpScreen):
         """Run the first unit of the cause again, and look at it."""
         if cause := self.query_one(CauseList).cause:
             call = partial(self.orchestrator.try_first, self._number, cause.fingerprint)
-            self.act(call, lambda tried: self.app.push_screen(UnitScreen(self._number, tried[1])))
+            self.act(call, self._open_tried)
 
     def action_nudge(self) -> None:
-        """Go on with the sessions of the cause, with the words of a person."""
+        """Go on with the sessions of the cause, or first with one of them, with the words of a person."""
         if cause := self.query_one(CauseList).cause:
 
-            def said(nudge: str | None) -> None:
+            def said(nudge: Nudge | None) -> None:
                 if nudge is not None:
-                    call = partial(
-                        self.orchestrator.retry_cause, self._number, cause.fingerprint, nudge=nudge
-                    )
-                    self.act(call, self.say(f"goes on with {count(cause.units, 'unit')}"))
+                    self._nudge = nudge.words
+                    self._run_nudged(cause, nudge)
 
-            self.app.push_screen(AskTextScreen("Say to the agents", NUDGE_DETAIL, NUDGE), said)
+            self.app.push_screen(NudgeScreen(self._nudge), said)
+
+    def _run_nudged(self, cause: Cause, nudge: Nudge) -> None:
+        verbs, to = self.orchestrator, (self._number, cause.fingerprint)
+        if nudge.one_first:
+            self.act(partial(verbs.try_first, *to, nudge=nudge.words), self._open_tried)
+        else:
+            words = self.say(f"goes on with {count(cause.units, 'unit')}")
+            self.act(partial(verbs.retry_cause, *to, nudge=nudge.words), words)
+
+    def _open_tried(self, tried: tuple[Job, int]) -> None:
+        self.app.push_screen(UnitScreen(self._number, tried[1]))
+
+    def action_accept(self) -> None:
+        """Count the units of the cause as good, once a person is sure."""
+        cause = self.query_one(CauseList).cause
+        if cause is None or cause.failed:
+            self.tell("what has failed can't be accepted, only what is in doubt")
+            return
+
+        def go_on(sure: bool | None) -> None:
+            if sure:
+                words = self.say(f"counts {count(cause.units, 'more unit')} as good")
+                self.act(lambda: self.orchestrator.accept_cause(self._number, cause.fingerprint), words)
+
+        question = f"Accept {count(cause.units, 'unit')} as good?"
+        self.app.push_screen(ConfirmScreen(question, one_line(cause.error, 200)), go_on)
 
     def action_edit(self) -> None:
         """Edit the prompt; the units that are run again take the new version."""
@@ -133,16 +160,17 @@ class FailuresScreen(AbpScreen):
 
             self.app.push_screen(EditVersionScreen(job.prompt_template, job.prompt_version, ()), save)
 
-    def action_timer(self) -> None:
-        """Change a timer; the units that are run again take the new version."""
+    def action_set(self) -> None:
+        """Change timers or the worker's options; the units that are run again take the new version."""
         if job := self.job:
-            timers = "  ".join(f"{name.removesuffix('_s')}={value:g}" for name, value in job.timers.items())
 
-            def save(text: str | None) -> None:
-                if text is not None:
-                    self.act(lambda: self._set_timer(text, job.prompt_version), self._saved)
+            def save(line: str | None) -> None:
+                if line is not None:
+                    self.act(lambda: self._set(line, job.prompt_version), self._saved)
 
-            self.app.push_screen(AskTextScreen("Change a timer, in seconds: idle=300", timers), save)
+            self.app.push_screen(
+                AskTextScreen(SETTING, one_line(settings_line(job.timers, job.worker_options), 600)), save
+            )
 
     def action_permit(self) -> None:
         """Allow what was denied, rule by rule, or a rule of one's own."""
@@ -161,13 +189,8 @@ class FailuresScreen(AbpScreen):
         else:
             self.app.push_screen(AskTextScreen("Allow by a rule", RULE_DETAIL), save_one)
 
-    def _set_timer(self, text: str, version: int) -> Recipe:
-        name, _, seconds = text.partition("=")
-        try:
-            timers = {name.strip(): float(seconds)}
-        except ValueError:
-            raise InvalidInput(f"{text!r} sets no timer", "write it as idle=300") from None
-        return self.orchestrator.edit_recipe(self._number, timers=timers, based_on=version)
+    def _set(self, line: str, version: int) -> Recipe:
+        return self.orchestrator.edit_recipe(self._number, **typed_edits(line), based_on=version)
 
     def _saved(self, recipe: Recipe) -> None:
         self.tell(f"version {recipe.version} is saved: r runs these again with it, t one of them first")

@@ -21,8 +21,9 @@ from abp_tui.tui.screens.new_job_form import EDITS, READS, NewJobForm
 from abp_tui.tui.screens.new_job_look import Look, Unapproved, Unwanted
 from abp_tui.tui.screens.new_job_preview import NewJobPreview
 from abp_tui.tui.widgets.agent_line import AgentLine
+from abp_tui.tui.widgets.checks_field import ChecksField
 from abp_tui.tui.widgets.figures import count
-from abp_tui.tui.widgets.source_form import SourceForm, labelled, sources
+from abp_tui.tui.widgets.source_form import SourceForm, labelled, sources, text_field
 from abp_tui.words import counted
 
 T = TypeVar("T")
@@ -144,9 +145,7 @@ class NewJobScreen(AbpScreen):
 
     def _fields(self) -> ComposeResult:
         yield labelled("name", Input(id="name", compact=True, placeholder="a name for the job"))
-        yield labelled(
-            "intent", TextArea(id="intent", compact=True, tab_behavior="focus", highlight_cursor_line=False)
-        )
+        yield labelled("intent", text_field("intent"))
         yield labelled(
             "source", Select(sources(), value="file", allow_blank=False, id="source", compact=True)
         )
@@ -167,6 +166,7 @@ class NewJobScreen(AbpScreen):
         yield labelled(
             "schema", Input(id="schema", compact=True, placeholder="a JSON file that each result must fit")
         )
+        yield ChecksField()
 
     def _show_worker(self) -> None:
         """The fields of this worker, and whether it is here."""
@@ -181,7 +181,9 @@ class NewJobScreen(AbpScreen):
 
     def _settle(self) -> None:
         if self in self.app.screen_stack:  # once it is left, its fields go one by one
-            self._preview.follow(self._form())
+            form = self._form()
+            self.query_one(ChecksField).say(form.checks_problem())
+            self._preview.follow(form)
 
     @property
     def _preview(self) -> NewJobPreview:
@@ -218,6 +220,7 @@ class NewJobScreen(AbpScreen):
         return NewJobForm(
             **texts,
             intent=intent,
+            checks=self.query_one(ChecksField).text,
             source=source.source,
             settings=source.texts(),
             worker=self._worker,

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
+from abp_tui.domain.check import read_checks
 from abp_tui.errors import InvalidInput
 from abp_tui.tui.widgets.source_form import config_from, missing
+from abp_tui.verbs.typed import schema_in, split_words
+from abp_tui.verbs.typed_checks import typed_checks
 
 ItemsFrom = tuple[str, frozenset[tuple[str, str | bool]]]
 READS, EDITS = "default", "acceptEdits"
@@ -33,6 +33,7 @@ class NewJobForm:
     permission: str = READS
     budget: str = ""
     schema: str = ""
+    checks: str = ""
 
     @property
     def items_from(self) -> ItemsFrom:
@@ -49,12 +50,21 @@ class NewJobForm:
             "worker_options": self._worker_options(),
             "max_workers": _number(self.workers),
             "budget_usd": _amount(self.budget),
-            "output_schema": _schema(self.schema),
+            "output_schema": schema_in(self.schema) if self.schema else None,
+            "checks": typed_checks(self.checks),
         }
+
+    def checks_problem(self) -> str:
+        """What is wrong with the lines of checks, for a person; nothing where they can be read."""
+        try:
+            read_checks(typed_checks(self.checks))
+        except InvalidInput as error:
+            return str(error)
+        return ""
 
     def _worker_options(self) -> dict[str, Any]:
         if self.worker == "command":
-            return {"argv": _words(self.command)}
+            return {"argv": _argv(self.command)}
         edits = self.worker == "claude" and self.permission != READS
         return {"permission_mode": self.permission} if edits else {}
 
@@ -72,22 +82,22 @@ class NewJobForm:
         }
 
     def arguments_with_stand_ins(self) -> dict[str, Any]:
-        """`arguments` of a person who has not come to the name and the intent yet."""
+        """`arguments` of a person who has not come to the name and the intent yet.
+
+        Checks that can't be read are left out: the form says so under them.
+        """
+        form = replace(self, checks="") if self.checks_problem() else self
         return {
-            **self.arguments(),
+            **form.arguments(),
             "name": self.name or STAND_IN_NAME,
             "user_intent": self.intent or STAND_IN_INTENT,
         }
 
 
-def _words(command: str) -> list[str]:
-    try:
-        words = shlex.split(command)
-    except ValueError as error:
-        raise InvalidInput(f"the command can't be read: {error}", "close the quotation") from None
-    if not words:
-        raise InvalidInput("the command is empty", "name a program, such as wc -w {file_path}")
-    return words
+def _argv(command: str) -> list[str]:
+    if argv := split_words(command, "the command"):
+        return argv
+    raise InvalidInput("the command is empty", "name a program, such as wc -w {file_path}")
 
 
 def _number(text: str) -> int:
@@ -101,18 +111,3 @@ def _amount(text: str) -> float | None:
         return float(text.removeprefix("$")) if text else None
     except ValueError:
         raise InvalidInput(f"the budget is {text!r}", "an amount in USD, or nothing for none") from None
-
-
-def _schema(file: str) -> dict[str, Any] | None:
-    """The JSON schema in this file; none where no file is named."""
-    if not file:
-        return None
-    try:
-        schema = json.loads(Path(file).expanduser().read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InvalidInput(f"can't read the schema {file}: {error.strerror}", "name a JSON file") from None
-    except ValueError as error:
-        raise InvalidInput(f"the schema {file} is no JSON: {error}", "name a JSON file") from None
-    if not isinstance(schema, dict):
-        raise InvalidInput(f"the schema {file} is no JSON object", 'such as {"type": "object"}')
-    return schema

@@ -28,7 +28,7 @@ DECISIONS = ("pass", "doubtful", "fail", "approve", "budget", "reject", "more", 
 
 
 class PilotScreen(AbpScreen):
-    """The pilot that a job is at, running or ended."""
+    """The pilot that a job is at, running or ended; earlier ones can be looked at, too."""
 
     BINDINGS = bindings("pilot")
     SCOPES = ("pilot", "lists", "screen", "app")
@@ -38,6 +38,8 @@ class PilotScreen(AbpScreen):
         super().__init__(job_id)
         self._number = job_id
         self._review: PilotReview | None = None
+        self._pilots: list[int] = []
+        self._picked: int | None = None
         self._seen: tuple[Phase | None, JobStatus, int | None] | None = None
 
     def body(self) -> ComposeResult:
@@ -50,7 +52,8 @@ class PilotScreen(AbpScreen):
 
     def where(self) -> tuple[str, ...]:
         """The crumbs."""
-        return (self.job.name if self.job else "", "pilot")
+        which = f"pilot {self._at + 1} of {len(self._pilots)}" if len(self._pilots) > 1 else "pilot"
+        return (self.job.name if self.job else "", which)
 
     def state(self) -> Parts:
         """How far it is, and how it went."""
@@ -78,6 +81,12 @@ class PilotScreen(AbpScreen):
             self._seen = (job.phase, job.status, job.pilot_id)
             self._read()
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Other pilots are offered where there are some; the newest one's quote is that of a budget."""
+        if action == "pick":
+            return len(self._pilots) > 1
+        return super().check_action(action, parameters) and not (action == "budget" and self._is_earlier)
+
     def on_resize(self) -> None:
         """The columns follow the width."""
         self.call_after_refresh(self._show_titles)
@@ -101,6 +110,15 @@ class PilotScreen(AbpScreen):
                 in_turn=True,
             )
             units.cursor += 1
+
+    def action_pick(self, by: int) -> None:
+        """Look at the pilot before or after."""
+        at = self._at + by
+        if not 0 <= at < len(self._pilots):
+            self.tell("there is no other pilot in that direction")
+            return
+        self._picked = self._pilots[at] if at < len(self._pilots) - 1 else None
+        self._read()
 
     def action_approve(self) -> None:
         """Let the rest run, and watch it."""
@@ -132,6 +150,7 @@ class PilotScreen(AbpScreen):
 
         def run(wish: PilotWish | None) -> None:
             if wish is not None:
+                self._picked = None
                 self.act(lambda: self.orchestrator.launch_pilot(self._number, wish.units, wish.by))
 
         self.app.push_screen(AskPilotScreen(self.job.pending_units if self.job else 0), run)
@@ -149,10 +168,25 @@ class PilotScreen(AbpScreen):
 
     @work(thread=True, group="review", exclusive=True, exit_on_error=False)
     def _read(self) -> None:
-        self.show_from_thread(self._show, self.orchestrator.pilot_review(self._number))
+        pilots = [pilot.id for pilot in self.orchestrator.pilots(self._number)]
+        picked = self._picked if self._picked in pilots else None
+        self.show_from_thread(self._show, self.orchestrator.pilot_review(self._number, picked), pilots)
 
-    def _show(self, review: PilotReview) -> None:
-        self._review = review
+    @property
+    def _at(self) -> int:
+        """Which of the pilots is shown."""
+        return self._pilots.index(self._review.pilot.id) if self._review and self._pilots else 0
+
+    @property
+    def _is_earlier(self) -> bool:
+        return self._at < len(self._pilots) - 1
+
+    def _show(self, review: PilotReview, pilots: list[int]) -> None:
+        before = self._at, len(self._pilots)
+        self._review, self._pilots = review, pilots
+        if before != (self._at, len(pilots)):
+            self.refresh_bindings()
+        self.query_one(QuotePanel).keys = self._keys()
         self.query_one(TriedList).take(review.units)
         self.query_one(QuotePanel).quote = review.quote
         self._show_titles()

@@ -79,9 +79,11 @@ class UnitScreen(AttemptScreen):
             self._read()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Other attempts are offered where there are some."""
+        """Other attempts are offered where there are some, accepting where something is in doubt."""
         if action == "attempt":
             return len(self._attempts) > 1
+        if action == "accept":
+            return self._unit is not None and self._unit.is_in_doubt
         return super().check_action(action, parameters)
 
     def action_attempt(self, by: int) -> None:
@@ -96,10 +98,19 @@ class UnitScreen(AttemptScreen):
         self._picked = self._attempts[at].id if at < len(self._attempts) - 1 else None
         self._read()
 
+    def action_accept(self) -> None:
+        """Count the unit as good."""
+        words = self.say(f"counts unit {self._seq} as good")
+        self.act(lambda: self.orchestrator.accept(self._number, [self._seq]), words)
+
     @property
     def _attempt(self) -> Attempt | None:
         picked = next((a for a in self._attempts if a.id == self._picked), None)
         return picked or (self._attempts[-1] if self._attempts else None)
+
+    @property
+    def _offers(self) -> tuple[bool, bool]:
+        return len(self._attempts) > 1, self._unit is not None and self._unit.is_in_doubt
 
     @work(thread=True, group="unit", exclusive=True, exit_on_error=False)
     def _read(self) -> None:
@@ -110,9 +121,9 @@ class UnitScreen(AttemptScreen):
 
     def _show(self, unit: WorkUnit, attempts: list[Attempt]) -> None:
         first = self._unit is None
-        others = len(self._attempts) > 1
+        offered = self._offers
         self._unit, self._attempts = unit, attempts
-        if others != (len(attempts) > 1):
+        if offered != self._offers:
             self.refresh_bindings()
         attempt, view = self._attempt, self.query_one(AttemptView)
         if first and not self._tail and attempt is not None and attempt.status is not AttemptStatus.RUNNING:

@@ -17,7 +17,7 @@ from abp_tui.tui.widgets.conversation import Conversation
 from abp_tui.tui.widgets.figures import money, span
 from abp_tui.tui.widgets.files_view import FilesView
 from abp_tui.tui.widgets.folding import FoldingView
-from abp_tui.tui.widgets.glyphs import BAD, DIM
+from abp_tui.tui.widgets.glyphs import BAD, DIM, GOOD
 from abp_tui.tui.widgets.output_view import OutputView, Piece
 from abp_tui.tui.widgets.tab_line import TabLine
 from abp_tui.tui.widgets.wrapped import TextView, WrappedView
@@ -128,7 +128,7 @@ class AttemptView(Vertical):
         """Show all that is known of an attempt besides its events."""
         self.seq = unit.seq
         self._version = f" v{attempt.recipe_version}"
-        self.query_one(OutputView).show(output_of(attempt))
+        self.query_one(OutputView).show(output_of(attempt, unit))
         self.query_one("#prompt", TextView).show((attempt.prompt, ""))
         self.query_one("#cost", TextView).show((cost_of(attempt), ""), ("\nitem", DIM), (item_of(unit), ""))
         if changes_of(self._recorded) is None:
@@ -160,14 +160,16 @@ class AttemptView(Vertical):
         self.query_one(TabLine).choices = tuple((tab, f"{labels[tab]}{more.get(tab, '')}") for tab in TABS)
 
 
-def output_of(attempt: Attempt) -> list[Piece]:
-    """The answer, or why there is none."""
+def output_of(attempt: Attempt, unit: WorkUnit) -> list[Piece]:
+    """The answer, what speaks against it, or why there is none."""
     outcome = attempt.outcome
     if outcome is None:
         ended = attempt.status is not AttemptStatus.RUNNING
         return [Piece("it was broken off" if ended else "it still runs: 2 shows its conversation", DIM)]
     pieces = []
-    if outcome.error:
+    if unit.is_accepted and attempt.number == unit.attempts:
+        pieces.append(Piece(f"{unit.error}\n", GOOD))
+    elif outcome.error:
         kind = f"{outcome.failure}: " if outcome.failure else ""
         pieces.append(Piece(kind + outcome.error + "\n", BAD))
     pieces += [

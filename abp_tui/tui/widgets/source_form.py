@@ -91,17 +91,20 @@ def labelled(label: str, field: Widget, tooltip: str = "") -> Horizontal:
     return Horizontal(Label(label), field, classes="field", id=f"field-{field.id}")
 
 
+def text_field(name: str, placeholder: str = "") -> TextArea:
+    """A field of several lines, which tab leaves."""
+    return TextArea(
+        id=name, compact=True, tab_behavior="focus", highlight_cursor_line=False, placeholder=placeholder
+    )
+
+
 def _field(name: str, setting: Setting) -> Widget:
     kind, default = _type(setting), setting.get("default")
     if kind == "boolean":
         return Select(NO_YES, value=bool(default), allow_blank=False, id=PREFIX + name, compact=True)
     if setting.get("format") == "multi-line":
-        return TextArea(
-            id=PREFIX + name,
-            compact=True,
-            tab_behavior="focus",
-            highlight_cursor_line=False,
-            placeholder=f"or the name of a {setting['file']} file" if "file" in setting else "",
+        return text_field(
+            PREFIX + name, f"or the name of a {setting['file']} file" if "file" in setting else ""
         )
     text = os.curdir if setting.get("format") == "directory-path" else ""
     if isinstance(default, list | tuple):
