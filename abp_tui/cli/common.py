@@ -167,17 +167,6 @@ def text_or_file(value: str | None) -> str | None:
     return read_text(Path(value[1:])) if value != "@-" else sys.stdin.read()
 
 
-def setting(text: str, flag: str) -> tuple[str, Any]:
-    """`K=V` with V as JSON where it is JSON, else as text; raises `InvalidInput`."""
-    key, equals, value = text.partition("=")
-    if not (key and equals):
-        raise InvalidInput(f"{flag} {text!r} has no value", "write it as KEY=VALUE")
-    try:
-        return key, json.loads(value)
-    except ValueError:
-        return key, value
-
-
 def number(text: str, what: str) -> float:
     """The number in a text that a person gave; raises `InvalidInput`."""
     try:

@@ -17,7 +17,6 @@ from abp_tui.cli.common import (
     put,
     put_text,
     say,
-    setting,
     text_or_file,
 )
 from abp_tui.cli.flags import in_flags
@@ -25,7 +24,7 @@ from abp_tui.cli.new_source import see_to_approval, source_of, source_options
 from abp_tui.cli.progress import Bar
 from abp_tui.cli.text import one_line
 from abp_tui.errors import AbpError
-from abp_tui.verbs.typed import schema_in
+from abp_tui.verbs.typed import key_value, schema_in
 from abp_tui.words import counted
 
 if TYPE_CHECKING:
@@ -176,7 +175,7 @@ def _worker(
     name: str | None, settings: tuple[str, ...], command: list[str] | None
 ) -> tuple[str, dict[str, Any]]:
     """The worker's name and options."""
-    options = dict(setting(text, "--worker-option") for text in settings)
+    options = dict(key_value(text, "--worker-option") for text in settings)
     if command:
         options["argv"] = command
     return name or ("command" if command else "claude"), options

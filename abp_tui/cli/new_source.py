@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from abp_tui.cli.common import say, setting, text_or_file
+from abp_tui.cli.common import say, text_or_file
 from abp_tui.cli.layout import bold
 from abp_tui.cli.text import width
 from abp_tui.domain.visible import fold
 from abp_tui.errors import ApprovalNeeded, InvalidInput
-from abp_tui.verbs.typed import json_object
+from abp_tui.verbs.typed import json_object, key_value
 
 if TYPE_CHECKING:
     from abp_tui.creation import Plan
@@ -91,7 +91,7 @@ def source_of(given: Config) -> tuple[str, Config]:
         owners = " or ".join(_flag(owner) for owner, own in _SOURCES.items() if stray in own)
         raise InvalidInput(f"{_flag(stray)} is for {owners}, not for {_flag(flag)}", "leave it out")
     name, config = _READERS[flag](given)
-    more = dict(setting(text, "--source-option") for text in given["source_options"])
+    more = dict(key_value(text, "--source-option") for text in given["source_options"])
     settings = {**config, "limit": given["limit"], **more}
     return name, {key: value for key, value in settings.items() if value not in (None, [])}
 

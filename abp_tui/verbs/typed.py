@@ -51,6 +51,22 @@ def split_words(line: str, what: str) -> list[str]:
         raise InvalidInput(f"{what} {line!r} can't be read: {error}", "close the quotation") from None
 
 
+def key_value(text: str, what: str) -> tuple[str, Any]:
+    """`K=V` with V as JSON where it is JSON, else as text; raises `InvalidInput`."""
+    key, equals, value = text.partition("=")
+    if not (key and equals):
+        raise InvalidInput(f"{what} {text!r} has no value", "write it as KEY=VALUE")
+    try:
+        return key, json.loads(value)
+    except ValueError:
+        return key, value
+
+
+def typed_options(line: str) -> dict[str, Any]:
+    """A worker's options for a line of them, `model=haiku max_turns=5`."""
+    return dict(key_value(text, "the option") for text in split_words(line, "the options"))
+
+
 def setting(text: str) -> tuple[str, Any]:
     """A setting of a job, `K=V`; raises `InvalidInput`."""
     name, equals, value = text.partition("=")

@@ -169,6 +169,12 @@ def is_warning(words: str) -> bool:
     return len(first) > 1 and first.isupper()
 
 
+def runs_any_program(name: str) -> bool:
+    """Whether a job's own options name the program of this worker; raises `NotFound`."""
+    argv = registry.get(name).Options.model_fields.get("argv")
+    return argv is not None and argv.is_required()
+
+
 def _builtin() -> dict[str, str]:
     return {
         "acp": "abp_tui.workers.acp:AcpWorker",

@@ -22,6 +22,7 @@ from abp_tui.tui.screens.new_job_form import EDITS, READS, NewJobForm
 from abp_tui.tui.screens.review import ReviewScreen
 from abp_tui.tui.widgets.checks_field import Problem
 from abp_tui.tui.widgets.source_form import config_from
+from abp_tui.workers.base import registry
 from tests.factories import make_job, make_repository
 from tests.tui.screens import BOTH, SMALL, lines, running, shown, until, until_shown
 
@@ -241,6 +242,38 @@ async def test_an_agent_that_is_not_here_is_told_of(tmp_path: Path, monkeypatch:
         await until(pilot, lambda: "there is no program" not in shown(pilot))
         pilot.app.screen.query_one("#worker", Select).value = "claude"
         await until_shown(pilot, "there is no program 'claude'")
+
+
+async def test_every_worker_is_offered_and_the_first_that_is_here_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (bin_folder := tmp_path / "bin").mkdir()
+    (codex := bin_folder / "codex").write_text("#!/bin/sh\n")
+    codex.chmod(0o700)
+    monkeypatch.setenv("PATH", str(bin_folder))
+    async with running(real(tmp_path), SMALL) as pilot:
+        await pilot.press("n")
+        await until_shown(pilot, "codex: Codex")
+        offered = {value for _, value in pilot.app.screen.query_one("#worker", Select)._options}
+        assert set(registry.names()) <= offered
+
+
+async def test_another_worker_is_given_its_command_and_options(tmp_path: Path) -> None:
+    orchestrator = real(tmp_path)
+    async with running(orchestrator, SMALL) as pilot:
+        await fill(pilot, tmp_path, worker="acp", command="an-agent --acp", options="ask_s=5 mode='dry run'")
+        await until_shown(pilot, "7 items")
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: not isinstance(pilot.app.screen, NewJobScreen))
+    made = orchestrator.repository.jobs.find("counted")
+    assert made.worker == "acp"
+    assert made.recipe.worker_options == {"argv": ["an-agent", "--acp"], "ask_s": 5, "mode": "dry run"}
+
+
+async def test_an_option_that_a_worker_has_not_is_told(tmp_path: Path) -> None:
+    async with running(real(tmp_path), SMALL) as pilot:
+        await fill(pilot, tmp_path, worker="sample", options="paces=1")
+        await until_shown(pilot, "there is no such setting")
 
 
 def test_limits_and_permissions_of_the_form(tmp_path: Path) -> None:

@@ -20,19 +20,15 @@ from abp_tui.tui.screens.base import AbpScreen
 from abp_tui.tui.screens.new_job_form import EDITS, READS, NewJobForm
 from abp_tui.tui.screens.new_job_look import Look, Unapproved, Unwanted
 from abp_tui.tui.screens.new_job_preview import NewJobPreview
-from abp_tui.tui.widgets.agent_line import AgentLine
+from abp_tui.tui.widgets.agent_line import AgentLine, first_worker, workers
 from abp_tui.tui.widgets.checks_field import ChecksField
 from abp_tui.tui.widgets.figures import count
 from abp_tui.tui.widgets.source_form import SourceForm, labelled, sources, text_field
 from abp_tui.words import counted
+from abp_tui.workers.base import runs_any_program
 
 T = TypeVar("T")
 DEBOUNCE_S = 0.3
-WORKERS = (
-    ("claude: Claude Code", "claude"),
-    ("command: any program", "command"),
-    ("sample: offline", "sample"),
-)
 PERMISSIONS = (("only read", READS), ("read, and edit files in its folder", EDITS))
 
 
@@ -78,7 +74,7 @@ class NewJobScreen(AbpScreen):
             await self.query_one(SourceForm).choose(str(event.value))  # keys behind it find its fields
         elif event.select.id == "worker":
             self._show_worker()
-            if self._worker == "command":
+            if runs_any_program(self._worker):
                 self.query_one("#command", Input).focus()
         self._settle_soon()
 
@@ -151,13 +147,14 @@ class NewJobScreen(AbpScreen):
         )
         yield SourceForm()
         yield labelled(
-            "worker", Select(WORKERS, value="claude", allow_blank=False, id="worker", compact=True)
+            "worker", Select(workers(), value=first_worker(), allow_blank=False, id="worker", compact=True)
         )
         yield AgentLine()
         yield labelled(
             "it may", Select(PERMISSIONS, value=READS, allow_blank=False, id="permission", compact=True)
         )
         yield labelled("command", Input(id="command", compact=True, placeholder="wc -w {file_path}"))
+        yield labelled("options", Input(id="options", compact=True, placeholder="its own: model=haiku"))
         yield labelled(
             "at a time",
             Input(str(self.orchestrator.settings.max_workers), id="workers", compact=True, type="integer"),
@@ -170,7 +167,7 @@ class NewJobScreen(AbpScreen):
 
     def _show_worker(self) -> None:
         """The fields of this worker, and whether it is here."""
-        self.query_one("#field-command").display = self._worker == "command"
+        self.query_one("#field-command").display = runs_any_program(self._worker)
         self.query_one("#field-permission").display = self._worker == "claude"
         self.query_one(AgentLine).ask(self._worker)
 
@@ -213,7 +210,7 @@ class NewJobScreen(AbpScreen):
         self.abp.open_review(job.id, instead=True)
 
     def _form(self) -> NewJobForm:
-        names = ("name", "command", "workers", "budget", "schema")
+        names = ("name", "command", "options", "workers", "budget", "schema")
         texts = {name: self.query_one(f"#{name}", Input).value.strip() for name in names}
         intent = self.query_one("#intent", TextArea).text.strip()
         source = self.query_one(SourceForm)

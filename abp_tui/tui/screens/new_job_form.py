@@ -9,8 +9,9 @@ from typing import Any
 from abp_tui.domain.check import read_checks
 from abp_tui.errors import InvalidInput
 from abp_tui.tui.widgets.source_form import config_from, missing
-from abp_tui.verbs.typed import schema_in, split_words
+from abp_tui.verbs.typed import schema_in, split_words, typed_options
 from abp_tui.verbs.typed_checks import typed_checks
+from abp_tui.workers.base import runs_any_program
 
 ItemsFrom = tuple[str, frozenset[tuple[str, str | bool]]]
 READS, EDITS = "default", "acceptEdits"
@@ -34,6 +35,7 @@ class NewJobForm:
     budget: str = ""
     schema: str = ""
     checks: str = ""
+    options: str = ""
 
     @property
     def items_from(self) -> ItemsFrom:
@@ -63,10 +65,12 @@ class NewJobForm:
         return ""
 
     def _worker_options(self) -> dict[str, Any]:
-        if self.worker == "command":
-            return {"argv": _argv(self.command)}
-        edits = self.worker == "claude" and self.permission != READS
-        return {"permission_mode": self.permission} if edits else {}
+        options = typed_options(self.options)
+        if runs_any_program(self.worker):
+            options["argv"] = _argv(self.command)
+        if self.worker == "claude" and self.permission != READS:
+            options["permission_mode"] = self.permission
+        return options
 
     def source_arguments(self) -> dict[str, Any]:
         """Those of a plan that is only asked for its items; raises `InvalidInput`."""

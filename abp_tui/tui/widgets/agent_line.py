@@ -1,14 +1,37 @@
-"""A line that says why an agent can't run here; there is none where it can."""
+"""The workers to choose from, and a line that says why one can't run here; there is none where it can."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 from textual import work
 from textual.widgets import Static
 
+from abp_tui.errors import AbpError
 from abp_tui.tui.widgets.text import one_line
-from abp_tui.workers.base import Probe, make_worker
+from abp_tui.workers.base import Probe, make_worker, registry, runs_any_program
 
-NAMED_BY_THE_JOB = ("command",)  # what it runs is known once the job says it
+PREFERRED = ("claude", "codex")
+
+
+def workers() -> Iterator[tuple[str, str]]:
+    """All workers, what to call each and its name; without those of other packages that can't be loaded."""
+    for name in sorted(registry.names(), key=lambda name: name not in PREFERRED):
+        try:
+            yield one_line(f"{name}: {registry.get(name).title}", 60), name
+        except AbpError:
+            continue
+
+
+def first_worker() -> str:
+    """The first of the preferred ones whose program is here, else the first of them."""
+    for name in PREFERRED:
+        try:
+            make_worker(name, {}).require()
+        except AbpError:
+            continue
+        return name
+    return PREFERRED[0]
 
 
 class AgentLine(Static):
@@ -25,7 +48,7 @@ class AgentLine(Static):
     def ask(self, worker: str) -> None:
         """Say how it is with this worker, once that is known."""
         self._worker, self.display = worker, False
-        if worker not in NAMED_BY_THE_JOB:
+        if not runs_any_program(worker):  # of those it is known once the job says it
             self._probe(worker)
 
     @work(thread=True, group="probe", exit_on_error=False)
