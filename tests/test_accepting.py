@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from abp_tui.domain.model import Client
+from abp_tui.domain.model import Client, Outcome
 from abp_tui.errors import IllegalTransition, InvalidInput, NotFound, PersonNeeded
 from abp_tui.export import export_jsonl
 from abp_tui.orchestrator import Orchestrator
 from abp_tui.store.check import Check
-from tests.factories import assert_counters_match
+from abp_tui.workers.base import Sink, Task
+from abp_tui.workers.cancel import Cancel
+from tests.factories import assert_counters_match, make_job
 from tests.store.test_causes import ended
 from tests.tui.screens import InProcess
 
@@ -105,3 +107,20 @@ def test_an_account_without_a_name_has_its_number(
     orchestrator.accept("words", [5])
     error = orchestrator.repository.units.get(orchestrator.repository.jobs.find("words").id, 5).error
     assert error is not None and error.startswith("accepted by user ")
+
+
+def test_a_test_in_doubt_can_be_accepted_before_the_rest_is_approved(tmp_path: Path) -> None:
+    def behave(task: Task, sink: Sink, cancel: Cancel) -> Outcome:
+        return Outcome(ok=True, output="done" if task.payload["n"] else "")
+
+    silent = InProcess(tmp_path, behave)
+    make_job(silent.repository, 3, checks=[{"kind": "not_empty"}])
+    assert silent.test("words").is_suspect
+    silent.accept("words", [0])
+    result = silent.test_result("words")
+    assert result is not None and result.passed
+    silent.approve("words")
+    silent.settle()
+    job = silent.repository.jobs.find("words")
+    assert (job.counters.completed, job.counters.suspect) == (3, 0)
+    assert_counters_match(silent.repository, job.id)

@@ -328,6 +328,7 @@ async def test_a_form_that_was_left_looks_at_nothing_any_more(tmp_path: Path) ->
         assert isinstance(pilot.app.screen, JobsScreen)
 
 
+@pytest.mark.slow
 @BOTH
 async def test_checks_are_given_a_line_each(tmp_path: Path, size: tuple[int, int]) -> None:
     (tmp_path / "part.json").write_text('{"type": "object"}')
@@ -373,6 +374,7 @@ def test_a_check_that_can_not_be_read_is_told(line: str, told: str) -> None:
     assert told in form.checks_problem()
 
 
+@pytest.mark.slow
 @BOTH
 async def test_what_is_wrong_with_checks_is_said_under_them(tmp_path: Path, size: tuple[int, int]) -> None:
     orchestrator = real(tmp_path)

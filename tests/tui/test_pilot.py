@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from abp_tui.domain.model import Outcome, Usage
 from abp_tui.domain.status import JobStatus, Mark, Phase
 from abp_tui.tui.screens.jobs import JobsScreen
@@ -167,6 +169,7 @@ async def test_a_running_pilot_is_followed_and_can_be_cancelled(tmp_path: Path) 
     orchestrator.settle()
 
 
+@pytest.mark.slow
 @ALL
 async def test_an_earlier_pilot_can_be_looked_at(tmp_path: Path, size: tuple[int, int]) -> None:
     orchestrator = piloted(tmp_path)
