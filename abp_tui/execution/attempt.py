@@ -281,24 +281,31 @@ def conclude(
     mark = fingerprint(kind, outcome.error, outcome.last_tool)
     repeated = mark == claim.fingerprint and names_cause(outcome.error)
     decision = _decision(claim, kind, failures, job, jitter, repeated)
-    match GiveUp("a person ended it") if for_good else decision:
+    if for_good:
+        decision = GiveUp("a person ended it")
+    match decision:
         case RetryIn(seconds, spends):
             unit, not_before = UnitStatus.PENDING, end.ended_at + seconds if seconds else None
             spent = failures if spends else claim.failures
-        case GiveUp():
+        case GiveUp(reason):
             unit, not_before, spent = UnitStatus.FAILED, None, failures
+            if kind is FailureKind.NODE_LOST:
+                outcome = outcome.model_copy(update={"error": f"{reason}; the last time, {outcome.error}"})
+                mark = fingerprint(kind, reason)
         case WaitForGate() | HoldJob():
             unit, not_before, spent = UnitStatus.PENDING, None, claim.failures
     if kind in NEVER_BEGAN and outcome.usage.cost_usd is None:
         outcome = outcome.model_copy(update={"usage": Usage(cost_usd=0.0)})
+    lost = kind is FailureKind.NODE_LOST and unit is UnitStatus.PENDING
+    interrupted = lost or kind is FailureKind.INTERRUPTED
     return replace(
         end,
         outcome=outcome,
-        status=AttemptStatus.INTERRUPTED if kind is FailureKind.INTERRUPTED else AttemptStatus.FAILED,
+        status=AttemptStatus.INTERRUPTED if interrupted else AttemptStatus.FAILED,
         unit_status=unit,
         failures=spent,
         not_before=not_before,
-        fingerprint=claim.fingerprint if kind is FailureKind.INTERRUPTED else mark,
+        fingerprint=claim.fingerprint if interrupted else mark,
     )
 
 
@@ -322,4 +329,7 @@ def _decision(
     if claim.purpose in TRIALS and POLICIES[kind] not in (Policy.AGAIN, Policy.GATE):
         return GiveUp("it was a trial")
     base_s = job.recipe.timers.backoff_s
-    return decide(kind, failures, job.max_retries, repeated=repeated, jitter=jitter, base_s=base_s)
+    losses = claim.losses + 1 if kind is FailureKind.NODE_LOST else 0
+    return decide(
+        kind, failures, job.max_retries, repeated=repeated, losses=losses, jitter=jitter, base_s=base_s
+    )

@@ -46,6 +46,7 @@ def test_each_kind_of_failure_has_one_policy() -> None:
         **dict.fromkeys(AT_THE_GATE, Policy.GATE),
         FailureKind.REFUSED_TO_START: Policy.STOP_JOB,
         FailureKind.INTERRUPTED: Policy.AGAIN,
+        FailureKind.NODE_LOST: Policy.AGAIN,
     }
     assert dict(POLICIES) == expected
     assert set(expected) == set(FailureKind)

@@ -204,7 +204,13 @@ class DaskEngine:
             )
             self.note(f"a node is lost, {units}: {why}")
         for claim in claims:
-            self._stage.ended(claim, _interrupted(f"its node is lost: {why}"))
+            self._stage.ended(claim, self._lost_with(node, why))
+
+    def _lost_with(self, node: Node, why: str) -> Ended:
+        """What became of a unit by the loss of its node; it speaks against neither in the end of it all."""
+        given_up = self._closing or node.hurried or self._members.scheduler_gone is not None
+        kind = FailureKind.INTERRUPTED if given_up else FailureKind.NODE_LOST
+        return Ended(Outcome.failed(kind, f"its node is lost: {why}"))
 
     async def _over(self, node: Node, over: Over) -> None:
         claim = node.claims[over.attempt_id]

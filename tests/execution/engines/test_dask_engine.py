@@ -112,8 +112,8 @@ async def test_what_a_lost_node_says_later_counts_for_nothing(books: Books) -> N
     books.engine.give([claim(1), claim(2)])
     books.engine.left(node, "gone")
     assert [(number, ended.outcome.failure) for number, ended in books.ends] == [
-        (1, FailureKind.INTERRUPTED),
-        (2, FailureKind.INTERRUPTED),
+        (1, FailureKind.NODE_LOST),
+        (2, FailureKind.NODE_LOST),
     ]
     await books.engine.heard(node, news(1, 2))
     assert len(books.ends) == 2
@@ -141,8 +141,18 @@ async def test_files_of_a_node_that_is_lost_while_they_are_kept_are_not_told_of(
     books.engine.left(node, "gone")
     go_on.set()
     await asyncio.wait_for(hearing, 20)
-    assert [ended.outcome.failure for _, ended in books.ends] == [FailureKind.INTERRUPTED]
+    assert [ended.outcome.failure for _, ended in books.ends] == [FailureKind.NODE_LOST]
     assert not books.mailbox.collect(0).events
+
+
+async def test_a_node_lost_with_its_scheduler_or_in_a_hurry_speaks_against_no_unit(books: Books) -> None:
+    hurried, node = books.node("a", 1), books.node("b", 1)
+    books.engine.give([claim(1), claim(2)])
+    hurried.hurried = True
+    books.engine.left(hurried, "gone")
+    books.engine._members.scheduler_gone = "gone, too"
+    books.engine.left(node, "gone")
+    assert [ended.outcome.failure for _, ended in books.ends] == [FailureKind.INTERRUPTED] * 2
 
 
 async def test_a_node_speaks_only_of_what_it_was_given(books: Books) -> None:

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from abp_tui.domain.failure import FailureKind
 from abp_tui.domain.status import JobStatus
 from abp_tui.store.repository import Repository
 from tests.execution.engines.cluster import Cluster, running_cluster
 from tests.execution.engines.effects import Effects, assert_each_once, interrupted, start_executor
-from tests.execution.engines.jobs import Running, dask_job, outputs, place, said
+from tests.execution.engines.jobs import Running, completed_attempts, dask_job, outputs, place, said
+from tests.factories import assert_counters_match
 from tests.processes import marked_processes
 from tests.waiting import wait_until
 
@@ -44,6 +46,23 @@ def test_a_node_that_is_killed_loses_no_unit(
     assert outputs(repository, job) == ["b"] * 6
     assert "a node is lost, 3 units of it start over elsewhere" in said(repository, job)
     assert_each_once(repository, job, effects)
+
+
+def test_a_unit_that_ends_its_nodes_has_failed_in_the_end_and_no_other(
+    repository: Repository, cluster: Cluster, effects: Effects
+) -> None:
+    """It waits until the others have ended, so that it takes none of them along."""
+    others = f"until [ $(grep -c ends {effects.file}) -ge 3 ]; do sleep 0.05; done"
+    kills = f'case "$ABP_ITEM" in *0*) {others}; kill -KILL $PPID; sleep 60;; esac\n'
+    effects.open_gate()
+    job = dask_job(repository, cluster.address, 4, script=kills + effects.script, max_retries=9)
+    assert Running(repository, job).result() is JobStatus.FAILED
+    failed = repository.units.get(job.id, 0)
+    assert failed.failure_kind is FailureKind.NODE_LOST
+    assert (failed.error or "").startswith("its node was lost 3 times while it ran")
+    assert completed_attempts(repository, job) == dict.fromkeys((1, 2, 3), 1)
+    assert_counters_match(repository, job.id)
+    wait_until(lambda: not marked_processes(repository.uuid), what="the end of all agents")
 
 
 def test_a_node_that_comes_later_takes_its_share(
