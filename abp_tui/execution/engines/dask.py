@@ -154,8 +154,8 @@ class DaskEngine:
             return None if self._nodes else f"no node is there for it at {self._cluster.name}"
 
     def lost(self) -> str | None:
-        """That the scheduler is gone."""
-        return self._members.scheduler_gone
+        """That the scheduler is gone, or all nodes were lost too often."""
+        return self._members.scheduler_gone or self._members.none_left
 
     # On the event loop
 
@@ -203,6 +203,7 @@ class DaskEngine:
                 f"{counted(len(claims), 'unit')} of it start over elsewhere" if claims else "it ran nothing"
             )
             self.note(f"a node is lost, {units}: {why}")
+            self._members.lost(node.address)
         for claim in claims:
             self._stage.ended(claim, self._lost_with(node, why))
 
@@ -289,6 +290,8 @@ class DaskEngine:
         with self._lock:
             if node.claims.pop(claim.attempt_id, None) is None:
                 return
+        if ended.outcome.ok:
+            self._members.well(node.address)
         self._stage.ended(claim, ended)
 
     def _to_all(self, message: object) -> None:

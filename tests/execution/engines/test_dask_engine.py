@@ -16,13 +16,14 @@ from abp_tui.domain.model import Event, EventKind, Job, Outcome
 from abp_tui.domain.status import Purpose
 from abp_tui.errors import EngineUnavailable
 from abp_tui.execution.attempt import AttemptRunner, Ended
-from abp_tui.execution.engines import dask
+from abp_tui.execution.engines import dask, dask_members, dask_relay
 from abp_tui.execution.engines.base import Stage
 from abp_tui.execution.engines.dask import DaskEngine
 from abp_tui.execution.engines.dask_cluster import travelling
-from abp_tui.execution.engines.dask_members import Members
+from abp_tui.execution.engines.dask_members import MOST_FAULTS, Members, Returns
 from abp_tui.execution.engines.dask_node import Node, Rhythm
-from abp_tui.execution.engines.wire import File, News, Over
+from abp_tui.execution.engines.dask_relay import Heard, Opened
+from abp_tui.execution.engines.wire import File, News, Over, Ready
 from abp_tui.execution.mailbox import Mailbox
 from abp_tui.execution.runners import Runners
 from abp_tui.store.claims import Claim, Finished, Started
@@ -30,6 +31,7 @@ from abp_tui.store.repository import Repository
 from tests.factories import InProcessWorker, make_job
 
 SAID = Event(kind=EventKind.TEXT, body="said")
+PATIENCE_S = 20.0
 DONE = Ended(Outcome(ok=True, output="done"))
 
 
@@ -55,10 +57,38 @@ class BrokenNodes(NoCluster):
         raise RuntimeError(f"of {address}\nand more")
 
 
+class FaultyNodes(NoCluster):
+    """A cluster with nodes that begin and fault as soon as they are heard, but for the one that is well."""
+
+    def __init__(self, *addresses: str, well: str = "") -> None:
+        self._addresses = list(addresses)
+        self._well = well
+        self.opened: list[str] = []
+        self.looks = 0
+
+    async def addresses(self) -> list[str]:
+        self.looks += 1
+        return self._addresses
+
+    async def check_versions(self, address: str) -> None:
+        pass
+
+    async def run(self, address: str, function: Any, *_arguments: Any, timeout: float) -> Any:
+        if function is dask_relay.open_session:
+            self.opened.append(address)
+            return Opened(Ready(address, "boot"), 2)
+        if function is dask_relay.close_session:
+            return None
+        if address == self._well:
+            await asyncio.sleep(0.01)
+            return Heard(1, 1, [], 0, False)
+        raise ValueError("its fault")
+
+
 class Books:
     """An engine with nodes that are said to be there, and what it tells of ends."""
 
-    def __init__(self, repository: Repository, size: int = 10) -> None:
+    def __init__(self, repository: Repository, size: int = 10, cluster: Any = None) -> None:
         job = make_job(repository, 3)
         self.ends: list[tuple[int, Ended]] = []
         self.mailbox: Mailbox[Finished] = Mailbox()
@@ -69,7 +99,7 @@ class Books:
         runners = Runners(job, runner, away=True)
         told = lambda claim, ended: self.ends.append((claim.attempt_id, ended))  # noqa: E731
         stage = Stage(job, repository.uuid, Path("/"), runners, self.mailbox, size, told)
-        self.cluster: Any = NoCluster()
+        self.cluster: Any = cluster or NoCluster()
         self.engine = DaskEngine(stage, self.cluster)
 
     def node(self, name: str, slots: int) -> Node:
@@ -174,6 +204,81 @@ async def test_a_node_that_raises_what_it_likes_is_left_aside_with_one_line(book
     lines = [words for _, words in books.mailbox.collect(0).notes]
     assert len(lines) == 2
     assert all(line.startswith("left aside: the node ") and "\n" not in line for line in lines)
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No look, and no return of a node, is waited for."""
+    monkeypatch.setattr(dask_members, "LOOK_S", 0.01)
+    monkeypatch.setattr(dask_members, "RETURN_S", 0.0)
+
+
+async def until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+async def test_a_node_that_faults_again_and_again_is_left_out_and_where_it_is_the_last_the_job_is_held(
+    repository: Repository, at_once: None
+) -> None:
+    cluster = FaultyNodes("tcp://a:1")
+    books = Books(repository, cluster=cluster)
+    await books.engine._members.begin()
+    await until(books.engine.lost)
+    assert len(cluster.opened) == MOST_FAULTS
+    assert books.engine.lost() == (
+        "no node is left for it at nowhere: the node tcp://a:1 was lost 5 times in a row, "
+        "and no unit ended well on it in between"
+    )
+    lines = [words for _, words in books.mailbox.collect(0).notes]
+    assert len([line for line in lines if line.startswith("left out of this run: the node tcp://a:1")]) == 1
+    await books.engine._end()
+
+
+async def test_where_another_node_is_well_the_job_goes_on_without_it(
+    repository: Repository, at_once: None
+) -> None:
+    cluster = FaultyNodes("tcp://a:1", "tcp://b:2", well="tcp://b:2")
+    books = Books(repository, cluster=cluster)
+    await books.engine._members.begin()
+    await until(lambda: books.engine._members._returns.out)
+    looks = cluster.looks
+    await until(lambda: cluster.looks > looks + 3)
+    assert (cluster.opened.count("tcp://a:1"), cluster.opened.count("tcp://b:2")) == (MOST_FAULTS, 1)
+    assert books.engine.lost() is None
+    await books.engine._end()
+
+
+def test_a_node_returns_later_each_time_and_a_unit_that_ends_well_there_makes_up_for_it(
+    books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = 1000.0
+    monkeypatch.setattr(dask_members.time, "monotonic", lambda: clock)
+    returns = Returns()
+    for wait_s in (1, 2, 4):
+        assert not returns.lost("a")
+        assert not returns.may("a")
+        clock += wait_s
+        assert returns.may("a")
+        clock -= wait_s
+    returns.well("a")
+    assert returns.may("a")
+    assert not any(returns.lost("a") for _ in range(MOST_FAULTS - 1))
+    assert returns.lost("a")
+    clock += 1e9
+    assert not returns.may("a")
+    assert returns.out == {"a"}
+
+
+async def test_a_unit_that_ends_well_on_a_node_is_told_of(books: Books) -> None:
+    node = books.node("a", 1)
+    books.engine.left(node, "gone")
+    assert not books.engine._members._returns.may("a")
+    node = books.node("a", 1)
+    books.engine.give([claim(1)])
+    await books.engine.heard(node, news(1))
+    assert books.engine._members._returns.may("a")
 
 
 def test_demand_is_what_fits_beside_what_others_run(books: Books) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from abp_tui.domain.failure import FailureKind
 from abp_tui.domain.status import JobStatus
+from abp_tui.execution.engines import dask_members
 from abp_tui.store.repository import Repository
 from tests.execution.engines.cluster import Cluster, running_cluster
 from tests.execution.engines.effects import Effects, assert_each_once, interrupted, start_executor
@@ -63,6 +64,19 @@ def test_a_unit_that_ends_its_nodes_has_failed_in_the_end_and_no_other(
     assert completed_attempts(repository, job) == dict.fromkeys((1, 2, 3), 1)
     assert_counters_match(repository, job.id)
     wait_until(lambda: not marked_processes(repository.uuid), what="the end of all agents")
+
+
+def test_where_every_node_was_lost_too_often_the_job_pauses(
+    repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dask_members, "RETURN_S", 0.01)
+    with running_cluster(tmp_path / "cluster", a=1) as cluster:
+        job = dask_job(repository, cluster.address, 4, script="kill -KILL $PPID; sleep 60")
+        assert Running(repository, job).result() is JobStatus.PAUSED
+    assert f"no node is left for it at {cluster.address}: the node " in said(repository, job)
+    assert said(repository, job).count("left out of this run: ") == 1
+    assert repository.jobs.get(job.id).counters.failed == 1
+    assert repository.jobs.get(job.id).counters.pending == 3
 
 
 def test_a_node_that_comes_later_takes_its_share(
