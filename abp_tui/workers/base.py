@@ -120,6 +120,14 @@ class Worker(ABC, Generic[OptionsT]):
     def probe(self) -> Probe:
         """Whether this worker can run here."""
 
+    def trial(self, api: str, home: str) -> tuple[Sequence[str], Mapping[str, str]] | None:
+        """The command line of a start that can't cost anything, and its variables beside PATH and HOME.
+
+        It knows no login, keeps its settings in `home`, and asks only `api`, where nobody answers. None where
+        there is no such start.
+        """
+        return None
+
     def takes_schema(self, schema: Mapping[str, Any]) -> bool:
         """Whether it tells the agent of this `Task.output_schema` by itself; else the prompt does."""
         return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -120,6 +121,18 @@ class ClaudeCliWorker(StreamJsonWorker[ClaudeOptions]):
         """Whether the program is here and starts, and which login it seems to have."""
         own = self.environment(NO_TASK)
         return probe_program(self.options.program, HOW_TO_GET, environment(own), login(own))
+
+    def trial(self, api: str, home: str) -> tuple[Sequence[str], Mapping[str, str]] | None:
+        """As for a unit, with a key that is none."""
+        variables = {
+            CONFIG_VARIABLE: home,
+            "ANTHROPIC_BASE_URL": api,
+            "ANTHROPIC_API_KEY": "none",
+            "CLAUDE_CODE_MAX_RETRIES": "0",
+            "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+            "DISABLE_AUTOUPDATER": "1",
+        }
+        return self.argv(NO_TASK, str(uuid.uuid4())), variables
 
 
 def _slots(environment: Mapping[str, str]) -> ConfigSlots:
