@@ -74,6 +74,22 @@ def test_another_folder_may_hold_settings_that_allow_more(
     )
 
 
+def test_a_worker_of_another_package_is_held_also_without_options(
+    robot: Orchestrator, person: Orchestrator, notes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may call itself as one of ours, and say that none of its options matters."""
+    info = tmp_path / "site" / "abp_other-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: abp-other\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[abp_tui.workers]\nother = abp_tui.workers.sample:SampleWorker\n")
+    monkeypatch.syspath_prepend(str(info.parent))
+    job = files(robot, notes, worker="other")
+    assert job.held == ("runs other, a worker of another package",)
+    with pytest.raises(PersonNeeded):
+        robot.launch_test(job.id)
+    assert person.create_job("mine", "x", "file", job.enumerator_config, worker="other").held == ()
+
+
 def test_a_job_of_a_person_is_held_for_nothing(person: Orchestrator, notes: Path) -> None:
     job = files(person, notes, worker="command", worker_options=COMMAND)
     assert (job.client, job.held) == (None, ())

@@ -155,8 +155,12 @@ class Worker(ABC, Generic[OptionsT]):
         return [
             f"runs {self.name} with {name} {json.dumps(value, ensure_ascii=False)}"
             for name, value in given.items()
-            if name not in self.harmless
+            if self.may_widen(name)
         ]
+
+    def may_widen(self, option: str) -> bool:
+        """Whether the agent may do more for this option, as it is set, than without it."""
+        return option not in self.harmless
 
     def rules(self) -> tuple[str, ...]:
         """The rules by which its agents are allowed more than by default."""

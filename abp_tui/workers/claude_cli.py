@@ -100,10 +100,10 @@ class ClaudeCliWorker(StreamJsonWorker[ClaudeOptions]):
         """What the agent may do, the widest first."""
         return in_words(self.options)
 
-    def reserved(self) -> list[str]:
+    def may_widen(self, option: str) -> bool:
         """As with any worker, but for modes that allow less than the default."""
-        narrow = self.options.permission_mode in NARROW
-        return [words for words in super().reserved() if not (narrow and " permission_mode " in words[:40])]
+        narrow = option == "permission_mode" and self.options.permission_mode in NARROW
+        return not narrow and super().may_widen(option)
 
     def rules_for(self, denials: Sequence[Denial], payload: Mapping[str, Any]) -> tuple[str, ...]:
         """In the form of its own rules."""
