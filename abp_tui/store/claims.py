@@ -75,8 +75,9 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Orders:
-    """What the job row asks of its executor."""
+    """What the job row asks of its executor; `by` is the program that does, None a person."""
 
     desired: Desired
+    by: str | None
     workers: int
     recipe_version: int

@@ -269,9 +269,9 @@ class Journal:
 
     def orders_now(self) -> Orders:
         """What the faces ask for, read outside a transaction."""
-        query = "SELECT desired, desired_workers, recipe_version FROM job WHERE id = ?"
-        desired, workers, version = self._rows(query, self._job_id)[0]
-        return Orders(Desired(desired), workers, version)
+        query = "SELECT desired, desired_by, desired_workers, recipe_version FROM job WHERE id = ?"
+        desired, by, workers, version = self._rows(query, self._job_id)[0]
+        return Orders(Desired(desired), by, workers, version)
 
     def ends_asked(self) -> list[int]:
         """The running attempts that a person wants ended."""

@@ -82,6 +82,11 @@ def add_pilots(db: SqliteDatabase) -> None:
         SchemaManager(table, db).create_all(safe=False)
 
 
+def say_who_asks(db: SqliteDatabase) -> None:
+    """Version 10: which program has asked for a pause or stop; none where a person did."""
+    db.execute_sql("ALTER TABLE job ADD COLUMN desired_by TEXT")
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     create_tables,
     add_breaker_and_waiting,
@@ -92,6 +97,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     add_placement,
     add_sameness_and_nudges,
     add_pilots,
+    say_who_asks,
 )
 
 

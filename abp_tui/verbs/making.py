@@ -93,8 +93,8 @@ class Making(Verbs):
         """What a person must approve before anything of it runs, in words that each follow "it".
 
         What the worker of another package does, with or without options, is not ours to know. Agents take
-        permissions and hooks from settings in the folder that they run in: a person has chosen this process's,
-        no other.
+        permissions and hooks from settings in the folder that they run in: a person has chosen this
+        process's, no other.
         """
         if not self._must_ask:
             return ()
