@@ -49,7 +49,7 @@ def config(ctx: click.Context, as_json: bool) -> None:
         put_json([asdict(origin) for origin in found])
         return
     rows = [(o.name, harmless(json.dumps(o.value, ensure_ascii=False)), harmless(o.source)) for o in found]
-    for line in table(("SETTING", "VALUE", "FROM"), rows):
+    for line in table(("SETTING", "VALUE", "FROM"), rows, gives="VALUE"):
         put(line)
     file = paths.config_path()
     put(dim(f"file: {harmless(str(file))}{'' if file.exists() else ' (not there)'}"))
