@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.cli.driver import Abp
 from tests.cli.test_refusals import assert_refused
 
@@ -28,6 +30,7 @@ def test_a_flag_goes_over_the_variable_and_is_shown_as_one(abp: Abp) -> None:
     assert_refused(abp.run("--database", "", "ls", code=None), "--database is empty")
 
 
+@pytest.mark.slow
 def test_executors_and_their_agents_use_the_database_of_the_flag(abp: Abp, texts: Path) -> None:
     flag = ("--database", "mine.db")
     said = ("--", "sh", "-c", 'echo "$ABP_STORAGE_PATH"')

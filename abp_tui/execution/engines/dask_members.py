@@ -15,8 +15,8 @@ from abp_tui.execution.engines.dask_cluster import CLOSE_S, UNREACHABLE, Cluster
 from abp_tui.execution.engines.dask_node import Listener, Node
 
 LOOK_S = 1.0
-RETURN_S = 1.0  # until a node that was lost is begun with again; doubled with each loss in a row
-MOST_FAULTS = 5  # losses of a node in a row, after which it has been given enough chances
+RETURN_S = 1.0  # until a node that has failed is begun with again; doubled with each time in a row
+MOST_FAULTS = 5  # in a row, after which a node has had its chances
 MOST_NODES = 400  # each takes one of the scheduler's connections all the time, of 512 by default
 
 
@@ -37,7 +37,7 @@ class Owner(Listener, Protocol):
 
 
 class Returns:
-    """Which nodes that were lost may be begun with again: later each time, after `MOST_FAULTS` never."""
+    """Which nodes that have failed may be begun with again: later each time, after `MOST_FAULTS` never."""
 
     def __init__(self) -> None:
         self._faults: Counter[str] = Counter()
@@ -48,15 +48,15 @@ class Returns:
         """The nodes that have had their chances."""
         return {address for address, faults in self._faults.items() if faults >= MOST_FAULTS}
 
-    def lost(self, address: str) -> bool:
-        """Take note of a loss; says whether it was the last one."""
+    def failed(self, address: str) -> bool:
+        """Take note of a failure; says whether it was the last one."""
         self._faults[address] += 1
         faults = self._faults[address]
         self._not_before[address] = time.monotonic() + backoff(faults, jitter=1.0, base_s=RETURN_S)
         return faults == MOST_FAULTS
 
     def well(self, address: str) -> None:
-        """Forget the losses of a node: a unit has ended well there."""
+        """Forget the failures of a node: a unit has ended well there."""
         self._faults.pop(address, None)
         self._not_before.pop(address, None)
 
@@ -108,8 +108,8 @@ class Members:
                 await asyncio.wait_for(asyncio.gather(*(node.close() for node in nodes)), CLOSE_S)
 
     def lost(self, address: str) -> None:
-        """A node that was begun with is lost."""
-        if self._returns.lost(address):
+        """A node that was begun with is lost, or could not begin."""
+        if self._returns.failed(address):
             self._owner.note(f"left out of this run: {_too_often(address)}")
 
     def well(self, address: str) -> None:
@@ -136,6 +136,7 @@ class Members:
     def _leave_aside(self, address: str, problem: EngineUnavailable) -> EngineUnavailable:
         self._refused.add(address)
         self._owner.note(f"left aside: {problem}")
+        self.lost(address)
         return problem
 
     async def _watch_scheduler(self) -> None:
@@ -177,6 +178,4 @@ class Members:
 
 
 def _too_often(address: str) -> str:
-    return (
-        f"the node {address} was lost {MOST_FAULTS} times in a row, and no unit ended well on it in between"
-    )
+    return f"the node {address} failed {MOST_FAULTS} times in a row, and no unit ended well on it in between"

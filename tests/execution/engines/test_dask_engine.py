@@ -228,7 +228,7 @@ async def test_a_node_that_faults_again_and_again_is_left_out_and_where_it_is_th
     await until(books.engine.lost)
     assert len(cluster.opened) == MOST_FAULTS
     assert books.engine.lost() == (
-        "no node is left for it at nowhere: the node tcp://a:1 was lost 5 times in a row, "
+        "no node is left for it at nowhere: the node tcp://a:1 failed 5 times in a row, "
         "and no unit ended well on it in between"
     )
     lines = [words for _, words in books.mailbox.collect(0).notes]
@@ -250,6 +250,20 @@ async def test_where_another_node_is_well_the_job_goes_on_without_it(
     await books.engine._end()
 
 
+async def test_a_node_that_comes_and_goes_and_can_never_begin_is_left_out_too(
+    books: Books, at_once: None
+) -> None:
+    cluster: Any = BrokenNodes()
+    members = Members(cluster, books.engine._new_node, books.engine, 20.0)
+    for _ in range(MOST_FAULTS + 3):
+        members._admit_new(["tcp://a:1"])
+        await asyncio.gather(*members._opening.values())
+        members._admit_new([])
+    assert cluster.asked == MOST_FAULTS
+    lines = [words for _, words in books.mailbox.collect(0).notes]
+    assert len([line for line in lines if line.startswith("left out of this run: ")]) == 1
+
+
 def test_a_node_returns_later_each_time_and_a_unit_that_ends_well_there_makes_up_for_it(
     books: Books, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -257,15 +271,15 @@ def test_a_node_returns_later_each_time_and_a_unit_that_ends_well_there_makes_up
     monkeypatch.setattr(dask_members.time, "monotonic", lambda: clock)
     returns = Returns()
     for wait_s in (1, 2, 4):
-        assert not returns.lost("a")
+        assert not returns.failed("a")
         assert not returns.may("a")
         clock += wait_s
         assert returns.may("a")
         clock -= wait_s
     returns.well("a")
     assert returns.may("a")
-    assert not any(returns.lost("a") for _ in range(MOST_FAULTS - 1))
-    assert returns.lost("a")
+    assert not any(returns.failed("a") for _ in range(MOST_FAULTS - 1))
+    assert returns.failed("a")
     clock += 1e9
     assert not returns.may("a")
     assert returns.out == {"a"}
