@@ -99,7 +99,8 @@ GOES_ON = TIMEOUTS | {
 }
 """What says nothing against an agent's session: the next attempt may go on with it."""
 
-MOST_LOSSES = 3  # of its node, in a row: then it may well be the unit that ends them
+MOST_LOSSES = 3  # of its node, in a row, the last time of one that ran nothing else: it is what ends them
+MOST_LOSSES_BESIDE = 6  # where others ran there, too: one of those may be to blame
 
 CAN_NOT_START = "the worker's program could not be started"
 
@@ -114,6 +115,7 @@ def decide(
     *,
     repeated: bool = False,
     losses: int = 0,
+    alone: bool = False,
     jitter: float = 0.5,
     base_s: float = BACKOFF_BASE_S,
 ) -> Decision:
@@ -122,11 +124,11 @@ def decide(
     `failures` is the number of failed attempts of this unit that count, this one included. `repeated` says
     that the attempt before failed on the same input for the same cause: only what comes from outside, and
     so passes by itself, is worth a third attempt then. `losses` is how many attempts in a row, this one
-    included, have lost the node that they ran on. `jitter` in 0..1 spreads the backoff over half to
+    included, have lost the node that they ran on; `alone` says that nothing else ran there. `jitter` in 0..1 spreads the backoff over half to
     all of its length (`base_s` seconds, doubled with each failure).
     """
     match POLICIES[kind]:
-        case Policy.AGAIN if losses >= MOST_LOSSES:
+        case Policy.AGAIN if losses >= (MOST_LOSSES if alone else MOST_LOSSES_BESIDE):
             return GiveUp(f"its node was lost {losses} times while it ran")
         case Policy.AGAIN:
             return RetryIn(0.0, spends=False)

@@ -116,12 +116,13 @@ class MailSink:
 class Ended:
     """How an attempt ended, as the machine that ran it knows. `for_good`: a person has ended it.
 
-    `judged` is what the checks made of it, which are run where the unit was.
+    `alone`: its node was lost, and ran nothing else. `judged` is what the checks made of it, which are run where the unit was.
     """
 
     outcome: Outcome
     for_good: bool = False
     judged: Judged = NOT_JUDGED
+    alone: bool = False
 
 
 class AttemptRunner:
@@ -248,7 +249,12 @@ def _ended_with_us(outcome: Outcome, cancel: Cancel) -> bool:
 
 def concluded(claim: Claim, ended: Ended, job: Job) -> Finished:
     """What becomes of the unit whose attempt ended like this, wherever it ran."""
-    return conclude(claim, ended.outcome, job, random.random(), for_good=ended.for_good, judged=ended.judged)
+    return conclude(
+        *(claim, ended.outcome, job, random.random()),
+        for_good=ended.for_good,
+        judged=ended.judged,
+        alone=ended.alone,
+    )
 
 
 def conclude(
@@ -259,11 +265,12 @@ def conclude(
     *,
     for_good: bool = False,
     judged: Judged = NOT_JUDGED,
+    alone: bool = False,
 ) -> Finished:
     """What becomes of a unit whose attempt ended like this.
 
     `jitter` in 0..1 spreads the backoff; `for_good` rules another attempt out; `judged` is what the checks
-    made of a good outcome.
+    made of a good outcome; `alone` says that a lost node ran nothing else.
     """
     end = Finished(claim, outcome, AttemptStatus.COMPLETED, UnitStatus.COMPLETED, ended_at=time.time())
     if outcome.ok and outcome.denials:
@@ -280,7 +287,7 @@ def conclude(
     failures = claim.failures + 1
     mark = fingerprint(kind, outcome.error, outcome.last_tool)
     repeated = mark == claim.fingerprint and names_cause(outcome.error)
-    decision = _decision(claim, kind, failures, job, jitter, repeated)
+    decision = _decision(claim, kind, failures, job, jitter, repeated, alone)
     if for_good:
         decision = GiveUp("a person ended it")
     match decision:
@@ -321,7 +328,7 @@ def hold_reason(end: Finished) -> str | None:
 
 
 def _decision(
-    claim: Claim, kind: FailureKind, failures: int, job: Job, jitter: float, repeated: bool
+    claim: Claim, kind: FailureKind, failures: int, job: Job, jitter: float, repeated: bool, alone: bool
 ) -> Decision:
     """What failed in a test or pilot has failed, so that a person sees it at once. What was ended, or found
     the account at its limit or not logged in, has tested nothing: its unit goes back.
@@ -331,5 +338,10 @@ def _decision(
     base_s = job.recipe.timers.backoff_s
     losses = claim.losses + 1 if kind is FailureKind.NODE_LOST else 0
     return decide(
-        kind, failures, job.max_retries, repeated=repeated, losses=losses, jitter=jitter, base_s=base_s
+        *(kind, failures, job.max_retries),
+        repeated=repeated,
+        losses=losses,
+        alone=alone,
+        jitter=jitter,
+        base_s=base_s,
     )

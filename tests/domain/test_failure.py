@@ -7,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from abp_tui.domain.failure import (
+    MOST_LOSSES,
+    MOST_LOSSES_BESIDE,
     BACKOFF_CAP_S,
     CAN_NOT_START,
     POLICIES,
@@ -50,6 +52,17 @@ def test_each_kind_of_failure_has_one_policy() -> None:
     }
     assert dict(POLICIES) == expected
     assert set(expected) == set(FailureKind)
+
+
+@pytest.mark.parametrize(("alone", "most"), [(True, MOST_LOSSES), (False, MOST_LOSSES_BESIDE)])
+def test_a_unit_may_lose_its_node_so_often_and_less_often_where_nothing_else_ran_there(
+    alone: bool, most: int
+) -> None:
+    decisions = [
+        decide(FailureKind.NODE_LOST, 1, 0, losses=losses, alone=alone) for losses in range(1, most + 1)
+    ]
+    assert decisions[:-1] == [RetryIn(0.0, spends=False)] * (most - 1)
+    assert decisions[-1] == GiveUp(f"its node was lost {most} times while it ran")
 
 
 @pytest.mark.parametrize("kind", TRIED_AGAIN)

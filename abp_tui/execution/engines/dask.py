@@ -174,6 +174,7 @@ class DaskEngine:
 
     def joined(self, node: Node) -> None:
         """A node can be given claims."""
+        node.room = self._members.room(node.address, node.slots)
         with self._lock:
             self._nodes[node.address] = node
         self._stage.mailbox.wake()
@@ -205,13 +206,13 @@ class DaskEngine:
             self.note(f"a node is lost, {units}: {why}")
             self._members.lost(node.address)
         for claim in claims:
-            self._stage.ended(claim, self._lost_with(node, why))
+            self._stage.ended(claim, self._lost_with(node, why, alone=len(claims) == 1))
 
-    def _lost_with(self, node: Node, why: str) -> Ended:
-        """What became of a unit by the loss of its node; it speaks against neither in the end of it all."""
+    def _lost_with(self, node: Node, why: str, *, alone: bool) -> Ended:
+        """What became of a unit by the loss of its node, which is no loss where all is given up anyway."""
         given_up = self._closing or node.hurried or self._members.scheduler_gone is not None
         kind = FailureKind.INTERRUPTED if given_up else FailureKind.NODE_LOST
-        return Ended(Outcome.failed(kind, f"its node is lost: {why}"))
+        return Ended(Outcome.failed(kind, f"its node is lost: {why}"), alone=alone)
 
     async def _over(self, node: Node, over: Over) -> None:
         claim = node.claims[over.attempt_id]
@@ -292,6 +293,7 @@ class DaskEngine:
                 return
         if ended.outcome.ok:
             self._members.well(node.address)
+            node.room = min(MAX_WORKERS, 2 * node.room)
         self._stage.ended(claim, ended)
 
     def _to_all(self, message: object) -> None:

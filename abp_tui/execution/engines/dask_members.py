@@ -16,6 +16,7 @@ from abp_tui.execution.engines.dask_node import Listener, Node
 
 LOOK_S = 1.0
 RETURN_S = 1.0  # until a node that has failed is begun with again; doubled with each time in a row
+CAUTION = 8  # by how much fewer units it is given then; doubled with each that ends well
 MOST_FAULTS = 5  # in a row, after which a node has had its chances
 MOST_NODES = 400  # each takes one of the scheduler's connections all the time, of 512 by default
 
@@ -59,6 +60,10 @@ class Returns:
         """Forget the failures of a node: a unit has ended well there."""
         self._faults.pop(address, None)
         self._not_before.pop(address, None)
+
+    def room(self, address: str, slots: int) -> int:
+        """How many of a node's slots to use at first: a unit that ends its nodes takes few others along then."""
+        return max(1, slots // CAUTION ** self._faults[address]) if self._faults[address] else slots
 
     def may(self, address: str) -> bool:
         """Whether this node may be begun with now."""
@@ -115,6 +120,10 @@ class Members:
     def well(self, address: str) -> None:
         """A unit has ended well on a node."""
         self._returns.well(address)
+
+    def room(self, address: str, slots: int) -> int:
+        """How many of its slots a node may use at first."""
+        return self._returns.room(address, slots)
 
     async def _admit(self, address: str) -> EngineUnavailable | None:
         """Open a session on a node; returns why it can't be had, if so."""

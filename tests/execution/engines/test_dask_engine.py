@@ -175,6 +175,15 @@ async def test_files_of_a_node_that_is_lost_while_they_are_kept_are_not_told_of(
     assert not books.mailbox.collect(0).events
 
 
+async def test_a_unit_that_was_alone_on_a_lost_node_is_told_so(books: Books) -> None:
+    both, one = books.node("a", 3), books.node("b", 1)
+    books.engine.give([claim(1), claim(2), claim(3)])
+    assert (len(both.claims), len(one.claims)) == (2, 1)
+    books.engine.left(one, "gone")
+    books.engine.left(both, "gone")
+    assert [ended.alone for _, ended in books.ends] == [True, False, False]
+
+
 async def test_a_node_lost_with_its_scheduler_or_in_a_hurry_speaks_against_no_unit(books: Books) -> None:
     hurried, node = books.node("a", 1), books.node("b", 1)
     books.engine.give([claim(1), claim(2)])
@@ -262,6 +271,28 @@ async def test_a_node_that_comes_and_goes_and_can_never_begin_is_left_out_too(
     assert cluster.asked == MOST_FAULTS
     lines = [words for _, words in books.mailbox.collect(0).notes]
     assert len([line for line in lines if line.startswith("left out of this run: ")]) == 1
+
+
+async def test_a_node_that_has_failed_has_few_units_until_some_have_ended_well(books: Books) -> None:
+    """So that a unit which ends its nodes takes few others along the next time."""
+    books.engine.left(books.node("a", 64), "gone")
+    node = books.node("a", 64)
+    books.engine.joined(node)
+    assert (node.free, books.engine.demand()) == (8, 8)
+    node.others = 60
+    assert node.free == 4
+    node.others = 0
+    books.engine.give([claim(1)])
+    await books.engine.heard(node, news(1))
+    assert node.free == 16
+    for _ in range(2):
+        books.engine.left(node, "gone")
+    node = books.node("a", 64)
+    books.engine.joined(node)
+    assert node.free == 1
+    other = books.node("b", 64)
+    books.engine.joined(other)
+    assert other.free == 64
 
 
 def test_a_node_returns_later_each_time_and_a_unit_that_ends_well_there_makes_up_for_it(

@@ -66,6 +66,22 @@ def test_a_unit_that_ends_its_nodes_has_failed_in_the_end_and_no_other(
     wait_until(lambda: not marked_processes(repository.uuid), what="the end of all agents")
 
 
+def test_those_that_ran_beside_it_do_not_fail_with_it(
+    repository: Repository, tmp_path: Path, effects: Effects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All units run on one node, and one of them ends it whenever it runs there, at first beside all others."""
+    monkeypatch.setattr(dask_members, "RETURN_S", 0.01)
+    all_there = f"until [ $(grep -c begins {effects.file}) -ge 8 ]; do sleep 0.05; done"
+    kills = f'case "$ABP_ITEM" in *4*) {all_there}; kill -KILL $PPID; sleep 60;; esac\n'
+    begins = f'echo "begins $ABP_ITEM" >> {effects.file}\n'
+    with running_cluster(tmp_path / "cluster", a=8) as cluster:
+        script = f"{begins}{kills}{all_there}; sleep 0.2"
+        job = dask_job(repository, cluster.address, 8, script=script, workers=8, max_retries=9)
+        assert Running(repository, job).result() is JobStatus.FAILED
+    assert completed_attempts(repository, job) == dict.fromkeys((0, 1, 2, 3, 5, 6, 7), 1)
+    assert repository.units.get(job.id, 4).failure_kind is FailureKind.NODE_LOST
+
+
 def test_where_every_node_was_lost_too_often_the_job_pauses(
     repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
