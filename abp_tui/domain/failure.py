@@ -124,8 +124,8 @@ def decide(
     `failures` is the number of failed attempts of this unit that count, this one included. `repeated` says
     that the attempt before failed on the same input for the same cause: only what comes from outside, and
     so passes by itself, is worth a third attempt then. `losses` is how many attempts in a row, this one
-    included, have lost the node that they ran on; `alone` says that nothing else ran there. `jitter` in 0..1 spreads the backoff over half to
-    all of its length (`base_s` seconds, doubled with each failure).
+    included, have lost the node that they ran on; `alone` says that nothing else ran there. `jitter` in 0..1
+    spreads the backoff over half to all of its length (`base_s` seconds, doubled with each failure).
     """
     match POLICIES[kind]:
         case Policy.AGAIN if losses >= (MOST_LOSSES if alone else MOST_LOSSES_BESIDE):

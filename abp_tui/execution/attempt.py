@@ -116,7 +116,8 @@ class MailSink:
 class Ended:
     """How an attempt ended, as the machine that ran it knows. `for_good`: a person has ended it.
 
-    `alone`: its node was lost, and ran nothing else. `judged` is what the checks made of it, which are run where the unit was.
+    `alone`: its node was lost, and ran nothing else. `judged` is what the checks made of it, which are run
+    where the unit was.
     """
 
     outcome: Outcome

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from abp_tui.domain.failure import (
-    MOST_LOSSES,
-    MOST_LOSSES_BESIDE,
     BACKOFF_CAP_S,
     CAN_NOT_START,
+    MOST_LOSSES,
+    MOST_LOSSES_BESIDE,
     POLICIES,
     FailureKind,
     GiveUp,

@@ -62,7 +62,7 @@ class Returns:
         self._not_before.pop(address, None)
 
     def room(self, address: str, slots: int) -> int:
-        """How many of a node's slots to use at first: a unit that ends its nodes takes few others along then."""
+        """How many of a node's slots to use at first: a unit that ends nodes takes few others along then."""
         return max(1, slots // CAUTION ** self._faults[address]) if self._faults[address] else slots
 
     def may(self, address: str) -> bool:

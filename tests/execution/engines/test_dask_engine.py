@@ -176,7 +176,7 @@ async def test_files_of_a_node_that_is_lost_while_they_are_kept_are_not_told_of(
 
 
 async def test_a_unit_that_was_alone_on_a_lost_node_is_told_so(books: Books) -> None:
-    both, one = books.node("a", 3), books.node("b", 1)
+    both, one = books.node("a", 2), books.node("b", 1)
     books.engine.give([claim(1), claim(2), claim(3)])
     assert (len(both.claims), len(one.claims)) == (2, 1)
     books.engine.left(one, "gone")

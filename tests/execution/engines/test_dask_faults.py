@@ -69,7 +69,7 @@ def test_a_unit_that_ends_its_nodes_has_failed_in_the_end_and_no_other(
 def test_those_that_ran_beside_it_do_not_fail_with_it(
     repository: Repository, tmp_path: Path, effects: Effects, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """All units run on one node, and one of them ends it whenever it runs there, at first beside all others."""
+    """All run on one node, and one of them ends it whenever it runs there, at first beside all others."""
     monkeypatch.setattr(dask_members, "RETURN_S", 0.01)
     all_there = f"until [ $(grep -c begins {effects.file}) -ge 8 ]; do sleep 0.05; done"
     kills = f'case "$ABP_ITEM" in *4*) {all_there}; kill -KILL $PPID; sleep 60;; esac\n'
