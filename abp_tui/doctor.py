@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
-import resource
 import shutil
-import sys
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -19,9 +16,10 @@ from abp_tui.errors import AbpError
 from abp_tui.settings import Settings
 from abp_tui.terminal import colours, speaks_utf8
 from abp_tui.workers.base import make_worker, registry
+from abp_tui.workers.start_cost import StartCost, measure
 
 MB = 1024 * 1024
-AGENT_MB = 300  # a working Claude Code took 200 to 400
+AGENT_MB = 300  # where none could be measured: a working Claude Code took 200 to 400
 NO_LOGIN = "no login found"
 LITTLE_DISK = 1024 * MB
 NETWORK_FILE_SYSTEMS = frozenset(
@@ -49,47 +47,51 @@ class Finding:
 
 
 def examine(settings: Settings, environment: Mapping[str, str] = os.environ) -> Iterator[Finding]:
-    """Look at everything, one finding after the other; starts the agents' programs to see their versions."""
-    yield from agents()
-    yield memory()
+    """Look at everything, one finding after the other; starts the agents' programs, for nothing."""
+    starts: dict[str, StartCost] = {}
+    yield from agents(starts)
+    yield memory(starts)
     yield from database(settings.database)
     yield logout(environment)
     yield from terminal(environment)
 
 
-def agents() -> Iterator[Finding]:
-    """Every worker there is: installed, which version, and what its start took."""
+def agents(starts: dict[str, StartCost]) -> Iterator[Finding]:
+    """Every worker there is: installed, which version, and what its start takes, kept in `starts`."""
     for name in registry.names():
         if name not in BY_NAME:
-            yield _agent(name)
+            yield _agent(name, starts)
 
 
-def _agent(name: str) -> Finding:
-    before, began = _children_peak_mb(), time.monotonic()
+def _agent(name: str, starts: dict[str, StartCost]) -> Finding:
     try:
-        probe = make_worker(name, {}).probe()
+        worker = make_worker(name, {})
+        probe = worker.probe()
     except AbpError as error:
         return Finding(name, Grade.NOTE, error.message, error.hint)
-    took, peak = time.monotonic() - began, _children_peak_mb()
     if not probe.available:
         return Finding(name, Grade.NOTE, probe.detail, probe.hint)
-    measured = f", answers in {took:.1f} s" + (f" with {peak} MB" if peak > before else "")
     version = f"{probe.version}, " if probe.version else ""
     grade = Grade.NOTE if NO_LOGIN in probe.detail else Grade.GOOD
-    return Finding(name, grade, f"{version}{probe.detail}{measured if probe.version else ''}")
+    measured = ""
+    if (cost := measure(worker)) is not None:
+        starts[name] = cost
+        measured = f"; a start, up to its first request, takes {cost.seconds:.1f} s and {_mb(cost)} MB"
+    return Finding(name, grade, f"{version}{probe.detail}{measured}")
 
 
-def _children_peak_mb() -> int:
-    """The most memory that any child of this process has had so far."""
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    return peak // 1024 if sys.platform != "darwin" else peak // MB
+def _mb(cost: StartCost) -> int:
+    return max(1, round(cost.peak_bytes / MB))
 
 
-def memory() -> Finding:
-    """How many agents the memory allows."""
+def memory(starts: Mapping[str, StartCost]) -> Finding:
+    """How many agents the memory allows: of the largest that was measured, else of what one usually takes."""
     free = psutil.virtual_memory().available // MB
-    many = free // AGENT_MB
-    detail = f"{free:,} MB free: about {many} agents of {AGENT_MB} MB at a time"
+    largest = max(starts, key=lambda name: starts[name].peak_bytes, default=None)
+    size = AGENT_MB if largest is None else _mb(starts[largest])
+    many = free // size
+    known = f"as {largest} has at its start; at work it takes more" if largest else "which was not measured"
+    detail = f"{free:,} MB free: about {many:,} agents at a time of {size} MB, {known}"
     hint = "close something, or take a larger machine" if many < 1 else ""
     return Finding("memory", Grade.BAD if many < 1 else Grade.GOOD, detail, hint)
 

@@ -9,6 +9,7 @@ import platformdirs
 
 DATABASE_NAME = "abp.db"
 CONFIG_VARIABLE = "ABP_CONFIG"
+STORAGE_VARIABLE = "ABP_STORAGE_PATH"
 
 
 def data_folder() -> Path:

@@ -28,6 +28,10 @@ class Registry(Generic[T]):
         others = {point.name for point in entry_points(group=self.group)} - self._builtin.keys()
         return [*self._builtin, *sorted(others)]
 
+    def is_ours(self, name: str) -> bool:
+        """Whether what is registered as `name` comes with this program."""
+        return name in self._builtin
+
     def get(self, name: str) -> T:
         """The class registered as `name`; raises `NotFound` with the nearest names."""
         if path := self._builtin.get(name):

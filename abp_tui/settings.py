@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -158,7 +158,10 @@ def load_settings() -> Settings:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """A setting as it is in force: `source` is `default`, the name of a variable, or the file with a line."""
+    """A setting as it is in force.
+
+    `source` is `default`, the file with a line, the name of a variable, or `flag` with the flag.
+    """
 
     name: str
     value: Any
@@ -166,8 +169,11 @@ class Origin:
     description: str
 
 
-def origins() -> list[Origin]:
-    """Every setting with where its value comes from; raises `InvalidInput` as `load_settings` does."""
+def origins(by_flag: Mapping[str, str]) -> list[Origin]:
+    """Every setting with where its value comes from; raises `InvalidInput` as `load_settings` does.
+
+    `by_flag` has the flags of the command line that have set one, which they do by its variable.
+    """
     settings, path = load_settings(), paths.config_path()
     in_file = _read(path)
     found: list[Origin] = []
@@ -177,6 +183,7 @@ def origins() -> list[Origin]:
             continue
         source = f"{path}{line_of(path, name)}" if name in in_file else "default"
         source = _variable(name) if _is_set(_variable(name)) else source
+        source = f"flag {by_flag[name]}" if name in by_flag else source
         found.append(Origin(name, getattr(settings, name), source, field.description or ""))
     return found
 

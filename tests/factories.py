@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from abp_tui.domain.failure import FailureKind
-from abp_tui.domain.model import Event, EventKind, Job, Outcome, Recipe, Timers, Usage
-from abp_tui.domain.status import JobStatus
+from abp_tui.domain.model import Event, EventKind, Job, Outcome, Placement, Recipe, Timers, Usage
+from abp_tui.domain.status import JobStatus, Purpose
+from abp_tui.execution.lease import take_lease
+from abp_tui.store.claims import Started
 from abp_tui.store.records import dump
 from abp_tui.store.repository import Repository
 from abp_tui.workers.base import Probe, Sink, Task, Worker, WorkerOptions
@@ -129,6 +132,22 @@ def make_job(
     if status is not None:
         repository.jobs.move(job_id, status)
     return repository.jobs.get(job_id)
+
+
+@contextmanager
+def units_on_machines(repository: Repository, *hosts: str) -> Iterator[Job]:
+    """A job of which one unit runs on each of these machines, by the hand of an executor that is here."""
+    job = make_job(repository, len(hosts), status=JobStatus.RUNNING)
+    placed = Placement(engine="dask", scheduler="tcp://head:8786")
+    repository.jobs.place(job.id, placed)
+    lease = take_lease(repository, job)
+    with repository.journal(job.id, lease.executor, lease.host, lease.boot_id).opened() as journal:
+        with journal.transaction(durable=False):
+            claims = journal.claim(len(hosts), Purpose.RUN, 1, lambda payload: "Do it")
+            where = zip(claims, hosts, strict=True)
+            journal.started(Started(claim.attempt_id, host=host, boot_id="b") for claim, host in where)
+        yield repository.jobs.get(job.id)
+    repository.leases.release(job.id, lease.executor)
 
 
 def _add_units(repository: Repository, job_id: int, items: Iterable[Mapping[str, Any]]) -> int:

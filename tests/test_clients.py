@@ -9,14 +9,17 @@ from typing import Any
 
 import pytest
 
-from abp_tui.domain.model import Client, Job
-from abp_tui.domain.status import JobStatus, Phase, UnitStatus
+from abp_tui.domain.model import Client, Job, Outcome
+from abp_tui.domain.status import Desired, JobStatus, Phase, UnitStatus
 from abp_tui.errors import AbpError, IllegalTransition, InvalidInput, PersonNeeded
+from abp_tui.execution.executor import JobExecutor
+from abp_tui.execution.lease import take_lease
 from abp_tui.orchestrator import Orchestrator
 from abp_tui.settings import load_settings
 from abp_tui.store.repository import Repository
-from abp_tui.workers.base import make_worker
-from tests.factories import InProcessWorker, assert_counters_match
+from abp_tui.workers.base import Sink, Task, make_worker
+from abp_tui.workers.cancel import Cancel
+from tests.factories import InProcessWorker, answer, assert_counters_match, make_job
 
 ROBOT = Client("robot 1.0")
 COMMAND = {"argv": [sys.executable, "-c", "print('ran')"]}
@@ -72,6 +75,22 @@ def test_another_folder_may_hold_settings_that_allow_more(
     assert (
         robot.create_job("here", "x", "file", {"base_directory": "."}, worker="sample", cwd=link).held == ()
     )
+
+
+def test_a_worker_of_another_package_is_held_also_without_options(
+    robot: Orchestrator, person: Orchestrator, notes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may call itself as one of ours, and say that none of its options matters."""
+    info = tmp_path / "site" / "abp_other-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: abp-other\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[abp_tui.workers]\nother = abp_tui.workers.sample:SampleWorker\n")
+    monkeypatch.syspath_prepend(str(info.parent))
+    job = files(robot, notes, worker="other")
+    assert job.held == ("runs other, a worker of another package",)
+    with pytest.raises(PersonNeeded):
+        robot.launch_test(job.id)
+    assert person.create_job("mine", "x", "file", job.enumerator_config, worker="other").held == ()
 
 
 def test_a_job_of_a_person_is_held_for_nothing(person: Orchestrator, notes: Path) -> None:
@@ -148,6 +167,69 @@ def test_who_may_approve_does_and_is_recorded(repository: Repository, notes: Pat
         "code", "Do {n}", "dynamic", {"code": CODE}, **more
     )
     assert (code.held, code.counters.total) == ((), 3)
+
+
+# What a person has paused
+
+
+def paused(asker: Orchestrator, job: Job, how: str = "pause") -> None:
+    asker.repository.jobs.move(job.id, JobStatus.RUNNING)
+    assert getattr(asker, how)(job.id).status is JobStatus.PAUSED
+
+
+@pytest.mark.parametrize("how", ["pause", "stop"])
+def test_what_a_person_has_paused_a_person_goes_on_with(repository: Repository, how: str) -> None:
+    worker = InProcessWorker()
+    robot, person = Orchestrator(repository, worker, client=ROBOT), Orchestrator(repository, worker)
+    job = make_job(repository)
+    paused(person, job, how)
+    for ask in (robot.resume, lambda ref: robot.retry(ref, [0])):
+        with pytest.raises(PersonNeeded, match="was paused by a person, and waits for a person") as caught:
+            ask(job.id)
+        assert caught.value.command == f"abp resume {job.ref}"
+    assert repository.jobs.get(job.id).status is JobStatus.PAUSED
+    trusted = Orchestrator(repository, worker, client=Client("robot 1.0", may_approve=True))
+    assert trusted.resume(job.id).status is JobStatus.RUNNING
+    assert getattr(person, how)(job.id).status is JobStatus.PAUSED
+    assert person.resume(job.id).status is JobStatus.RUNNING
+
+
+def test_what_a_program_has_paused_or_what_paused_by_itself_it_goes_on_with(repository: Repository) -> None:
+    robot = Orchestrator(repository, InProcessWorker(), client=ROBOT)
+    job = make_job(repository)
+    paused(robot, job)
+    assert robot.resume(job.id).status is JobStatus.RUNNING
+    repository.jobs.move(job.id, JobStatus.PAUSED, pause_reason="10 units in a row have failed")
+    assert robot.resume(job.id).status is JobStatus.RUNNING
+
+
+def test_a_pause_that_a_person_has_asked_for_is_no_programs_to_take_over(repository: Repository) -> None:
+    """Its units still run, and the program asks for the same before it asks for the contrary."""
+    worker = InProcessWorker()
+    robot, person = Orchestrator(repository, worker, client=ROBOT), Orchestrator(repository, worker)
+    job = make_job(repository, status=JobStatus.RUNNING)
+    lease = take_lease(repository, job)
+    person.pause(job.id)
+    assert robot.stop(job.id).desired_by is None
+    with pytest.raises(PersonNeeded):
+        robot.resume(job.id)
+    assert person.resume(job.id).desired is Desired.RUN
+    assert robot.pause(job.id).desired_by == "robot 1.0"
+    assert robot.resume(job.id).desired is Desired.RUN
+    repository.leases.release(job.id, lease.executor)
+
+
+@pytest.mark.parametrize(("client", "reason"), [(None, "paused by a person"), (ROBOT, "paused by robot 1.0")])
+def test_a_pause_says_whose_it_is(repository: Repository, client: Client | None, reason: str) -> None:
+    asker = Orchestrator(repository, InProcessWorker(), client=client)
+    job = make_job(repository, 3, status=JobStatus.RUNNING, desired_workers=1)
+
+    def pause(task: Task, sink: Sink, cancel: Cancel) -> Outcome:
+        asker.pause(job.id)
+        return answer(task, sink, cancel)
+
+    assert JobExecutor(repository, job.id, InProcessWorker(pause)).run() is JobStatus.PAUSED
+    assert repository.jobs.get(job.id).pause_reason == reason
 
 
 # Sources

@@ -160,7 +160,7 @@ def test_the_settings_file_is_in_the_settings_folder_by_default(own_home: Path) 
 def test_every_setting_says_where_it_comes_from(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config.write_text('max_retries = 1\nmax_workers = 2\n\n[keys]\n"jobs.new" = "f5"\n')
     monkeypatch.setenv("ABP_MAX_WORKERS", "9")
-    found = {origin.name: (origin.value, origin.source) for origin in origins()}
+    found = {origin.name: (origin.value, origin.source) for origin in origins({})}
     names = [name for name in Settings.model_fields if name != "notify"]
     assert list(found) == [*names, *(f"notify.{name}" for name in NotifySettings.model_fields)]
     assert found["max_workers"] == (9, "ABP_MAX_WORKERS")

@@ -12,7 +12,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from abp_tui import __version__
-from abp_tui.cli.common import quiet_option
+from abp_tui.cli.common import BY_FLAG, quiet_option
 from abp_tui.errors import AbpError, InvalidInput
 from abp_tui.plugins import suggest
 
@@ -76,8 +76,27 @@ def _with_what_all_have(command: click.Command) -> click.Command:
     return command
 
 
+def _use_database(ctx: click.Context, _: click.Parameter, value: str | None) -> None:
+    """Have this database be used here and by all that is started, such as executors."""
+    from abp_tui import paths
+
+    if value is None:
+        return
+    if not value:
+        raise click.UsageError("--database is empty: name a file, or the folder that it is in", ctx)
+    os.environ[paths.STORAGE_VARIABLE] = str(paths.database_path(value))
+    ctx.meta[BY_FLAG] = {"storage_path": "--database"}
+
+
 @click.group(cls=Verbs, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="abp", message="%(prog)s %(version)s")
+@click.option(
+    "--database",
+    metavar="PATH",
+    expose_value=False,
+    callback=_use_database,
+    help="The database, a file or its folder; it goes over ABP_STORAGE_PATH and config.toml.",
+)
 @click.pass_context
 def abp(ctx: click.Context) -> None:
     """Run one agent per item over many items: test one, review it, approve, let the batch run.
@@ -90,6 +109,7 @@ def abp(ctx: click.Context) -> None:
     abp test words
     abp approve words --wait
     abp export words -o words.jsonl
+    abp --database other.db ls
 
     Exit codes: 0 done, 1 failed, 2 can't be done as asked, 3 paused or waiting for you, 4 interrupted,
     124 timeout.

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 LEFT = 130  # by Ctrl-C
 QUIET = "abp_tui.cli.quiet"
+BY_FLAG = "abp_tui.cli.by_flag"  # the settings that a flag has set, with the flag
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -46,7 +46,7 @@ def failures(job: str, as_json: bool) -> None:
         )
         for cause in found
     )
-    for line in table(("CAUSE", "UNITS", "KIND", "FIRST", "ERROR"), rows, right="UNITS FIRST"):
+    for line in table(("CAUSE", "UNITS", "KIND", "FIRST", "ERROR"), rows, right="UNITS FIRST", gives="ERROR"):
         put(line)
 
 

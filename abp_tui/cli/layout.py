@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 import click
 
-from abp_tui.cli.text import width
+from abp_tui.cli.text import cut, width
 
+SPACE = "  "  # between two columns
+NARROWEST = 8
 STATES = "pending processing completed failed suspect".split()
 COLOURS = {
     "COMPLETED": "green",
@@ -23,16 +27,33 @@ COLOURS = {
 }
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]], right: str = "") -> Iterator[str]:
-    """Lines of aligned columns; those named in `right` (space separated) are aligned to the right."""
+def table(
+    head: Sequence[str], rows: Iterable[Sequence[str]], right: str = "", gives: str = ""
+) -> Iterator[str]:
+    """Lines of aligned columns; those named in `right` (space separated) are aligned to the right.
+
+    Where stdout is a terminal too narrow for them, those named in `gives` are cut.
+    """
     cells = [head, *rows]
     sizes = [max(width(row[n]) for row in cells) for n in range(len(head))]
+    if sys.stdout.isatty():
+        _narrow(sizes, [n for n, name in enumerate(head) if name in gives.split()])
     numbers = right.split()
     for row in cells:
         style = bold if row is head else tinted
-        columns = zip(head, row, sizes, strict=True)
-        line = "  ".join(_padded(text, size, name in numbers, style(text)) for name, text, size in columns)
+        columns = zip(head, (cut(*each) for each in zip(row, sizes, strict=True)), sizes, strict=True)
+        line = SPACE.join(_padded(text, size, name in numbers, style(text)) for name, text, size in columns)
         yield line.rstrip()
+
+
+def _narrow(sizes: list[int], columns: Sequence[int]) -> None:
+    """Make these columns narrower, always the widest of them, until a line fits into the terminal."""
+    over = sum(sizes) + len(SPACE) * (len(sizes) - 1) - shutil.get_terminal_size().columns
+    for _ in range(over):
+        widest = max(columns, key=lambda n: sizes[n], default=None)
+        if widest is None or sizes[widest] <= NARROWEST:
+            return
+        sizes[widest] -= 1
 
 
 def pairs(named: Iterable[tuple[str, str]]) -> Iterator[str]:

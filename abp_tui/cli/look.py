@@ -55,7 +55,9 @@ def ls(as_json: bool) -> None:
         say("There are no jobs yet. Make one: abp new --help, or try: abp demo")
     else:
         head = ("ID", "NAME", "STATUS", "DONE", "FAILED", "SUSPECT", "TOTAL", "COST", "AGE", "NOTE")
-        for line in table(head, map(_row, views), right="DONE FAILED SUSPECT TOTAL COST AGE"):
+        for line in table(
+            head, map(_row, views), right="DONE FAILED SUSPECT TOTAL COST AGE", gives="NAME NOTE"
+        ):
             put(line)
 
 
@@ -169,7 +171,9 @@ def put_units(repository: Repository, job: Job, state: str | None = None, limit:
     lines = _unit_lines(repository, job, state, limit)
     away = job.placement.engine != "local"
     head = ("SEQ", "KEY", "STATUS", "TRIES", "COST", "TIME", *(["HOST"] if away else []), "NOTE")
-    for line in table(head, (_unit_row(line, away) for line in lines), right="SEQ TRIES COST TIME"):
+    for line in table(
+        head, (_unit_row(line, away) for line in lines), right="SEQ TRIES COST TIME", gives="KEY HOST NOTE"
+    ):
         put(line)
     there = getattr(job.counters, state or "total")
     if there > len(lines):

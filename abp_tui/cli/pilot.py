@@ -123,7 +123,7 @@ def _await(orchestrator: Orchestrator, job_id: int, as_json: bool) -> int:
 
 def _put_units(units: tuple[Tried, ...]) -> None:
     head = ("SEQ", "KEY", "STATUS", "MARK", "COST", "TIME", "NOTE")
-    for line in table(head, map(_row, units), right="SEQ COST TIME"):
+    for line in table(head, map(_row, units), right="SEQ COST TIME", gives="KEY NOTE"):
         put(line)
 
 

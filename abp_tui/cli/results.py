@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     "--format",
     "form",
     type=click.Choice(["jsonl", "csv", "sqlite", "parquet"]),
-    help="By default what FILE's suffix says, else jsonl.",
+    help="By default what FILE's suffix says; jsonl for stdout, or without one.",
 )
 @click.option("--status", type=click.Choice(STATES, case_sensitive=False), help="Only units in this state.")
 @click.option("--fields", metavar="a,b", help="Only these fields, in this order.")

@@ -28,6 +28,7 @@ class FailureKind(StrEnum):
     REFUSED_TO_START = "refused_to_start"
     PERMANENT = "permanent"
     INTERRUPTED = "interrupted"
+    NODE_LOST = "node_lost"
 
 
 class Policy(StrEnum):
@@ -37,7 +38,7 @@ class Policy(StrEnum):
     GATE = "gate"  # wait until the account may go on; costs no retry
     STOP_JOB = "stop_job"  # every unit would meet it; costs no retry
     GIVE_UP = "give_up"  # the same again would fail again
-    AGAIN = "again"  # as if it had not been tried
+    AGAIN = "again"  # as if it had not been tried; `MOST_LOSSES` bounds how often a unit loses its node
 
 
 POLICIES: Mapping[FailureKind, Policy] = MappingProxyType(
@@ -55,6 +56,7 @@ POLICIES: Mapping[FailureKind, Policy] = MappingProxyType(
         FailureKind.REFUSED_TO_START: Policy.STOP_JOB,
         FailureKind.PERMANENT: Policy.GIVE_UP,
         FailureKind.INTERRUPTED: Policy.AGAIN,
+        FailureKind.NODE_LOST: Policy.AGAIN,
     }
 )
 
@@ -97,6 +99,9 @@ GOES_ON = TIMEOUTS | {
 }
 """What says nothing against an agent's session: the next attempt may go on with it."""
 
+MOST_LOSSES = 3  # of its node, in a row, the last time of one that ran nothing else: it is what ends them
+MOST_LOSSES_BESIDE = 6  # where others ran there, too: one of those may be to blame
+
 CAN_NOT_START = "the worker's program could not be started"
 
 BACKOFF_BASE_S = 1.0
@@ -109,6 +114,8 @@ def decide(
     max_retries: int,
     *,
     repeated: bool = False,
+    losses: int = 0,
+    alone: bool = False,
     jitter: float = 0.5,
     base_s: float = BACKOFF_BASE_S,
 ) -> Decision:
@@ -116,10 +123,13 @@ def decide(
 
     `failures` is the number of failed attempts of this unit that count, this one included. `repeated` says
     that the attempt before failed on the same input for the same cause: only what comes from outside, and
-    so passes by itself, is worth a third attempt then. `jitter` in 0..1 spreads the backoff over half to
-    all of its length (`base_s` seconds, doubled with each failure).
+    so passes by itself, is worth a third attempt then. `losses` is how many attempts in a row, this one
+    included, have lost the node that they ran on; `alone` says that nothing else ran there. `jitter` in 0..1
+    spreads the backoff over half to all of its length (`base_s` seconds, doubled with each failure).
     """
     match POLICIES[kind]:
+        case Policy.AGAIN if losses >= (MOST_LOSSES if alone else MOST_LOSSES_BESIDE):
+            return GiveUp(f"its node was lost {losses} times while it ran")
         case Policy.AGAIN:
             return RetryIn(0.0, spends=False)
         case Policy.GATE:

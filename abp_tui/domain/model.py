@@ -149,7 +149,8 @@ class Placement(Frozen):
 class Job(Frozen):
     """One batch: an intent applied to many items.
 
-    `client` is the program that asked for it, None for a person; `held` what a person must approve before
+    `client` is the program that asked for it, `desired_by` the one that asked for what is desired of it, None
+    for a person; `held` what a person must approve before
     anything of it runs. `synthesis` is the state of the step that `post_processing_prompt` adds after them.
     `pilot_id` is the pilot that is run or reviewed, or was approved; None after a plain test. `waiting` is
     what a running job waits for before it claims more units, `question` what its agent under test asks,
@@ -178,6 +179,7 @@ class Job(Frozen):
     change: int = 0
     bucket_width: int = 1
     desired: Desired = Desired.RUN
+    desired_by: str | None = None
     desired_workers: int
     lease: Lease | None = None
     pause_reason: str | None = None

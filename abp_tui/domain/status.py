@@ -27,6 +27,7 @@ class JobStatus(StrEnum):
 
 PAUSED_BY_A_PERSON = "paused by a person"
 STOPPED_BY_A_PERSON = "stopped by a person"
+BY_A_PERSON = (PAUSED_BY_A_PERSON, STOPPED_BY_A_PERSON)
 
 
 class Occasion(StrEnum):

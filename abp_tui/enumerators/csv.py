@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import StringIO
 from itertools import chain, islice
+from pathlib import Path
 from typing import Annotated, Any, NamedTuple, TextIO
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -31,6 +32,7 @@ from abp_tui.errors import InvalidInput
 from abp_tui.words import counted
 
 DELIMITERS = ",;\t|"
+TEXTS = frozenset(".md .markdown .txt .rst .adoc .org .tex .html .htm".split())
 SNIFFED_CHARACTERS = 1 << 16
 SNIFFED_ROWS = 100
 QUOTING = 'a quotation mark inside of a quotation is doubled: "a ""b"" c"'
@@ -186,11 +188,16 @@ class CsvEnumerator(Enumerator[CsvConfig]):
             if len(row) == width and (at is None or row[at]):
                 yield row
             elif row:
-                hint = "mend these lines; a field that holds the delimiter needs quotation marks"
-                raise refusal(self.config.file_path, self._problems(table, row, at), hint)
+                raise refusal(self.config.file_path, self._problems(table, row, at), self._way_out())
             else:
                 self._first_blank_line = self._first_blank_line or table.lines.began
                 self._blank_lines += 1
+
+    def _way_out(self) -> str:
+        """What to do where rows don't fit: a text was hardly meant as a table."""
+        if Path(self.config.file_path).suffix.lower() in TEXTS:
+            return "it looks like a text, not a table: to make an item of a whole file, use --files"
+        return "mend these lines; a field that holds the delimiter needs quotation marks"
 
     def _problems(self, table: _Table, first: list[str], at: int | None) -> Iterator[str]:
         width = len(table.columns)

@@ -116,12 +116,14 @@ class MailSink:
 class Ended:
     """How an attempt ended, as the machine that ran it knows. `for_good`: a person has ended it.
 
-    `judged` is what the checks made of it, which are run where the unit was.
+    `alone`: its node was lost, and ran nothing else. `judged` is what the checks made of it, which are run
+    where the unit was.
     """
 
     outcome: Outcome
     for_good: bool = False
     judged: Judged = NOT_JUDGED
+    alone: bool = False
 
 
 class AttemptRunner:
@@ -248,7 +250,12 @@ def _ended_with_us(outcome: Outcome, cancel: Cancel) -> bool:
 
 def concluded(claim: Claim, ended: Ended, job: Job) -> Finished:
     """What becomes of the unit whose attempt ended like this, wherever it ran."""
-    return conclude(claim, ended.outcome, job, random.random(), for_good=ended.for_good, judged=ended.judged)
+    return conclude(
+        *(claim, ended.outcome, job, random.random()),
+        for_good=ended.for_good,
+        judged=ended.judged,
+        alone=ended.alone,
+    )
 
 
 def conclude(
@@ -259,11 +266,12 @@ def conclude(
     *,
     for_good: bool = False,
     judged: Judged = NOT_JUDGED,
+    alone: bool = False,
 ) -> Finished:
     """What becomes of a unit whose attempt ended like this.
 
     `jitter` in 0..1 spreads the backoff; `for_good` rules another attempt out; `judged` is what the checks
-    made of a good outcome.
+    made of a good outcome; `alone` says that a lost node ran nothing else.
     """
     end = Finished(claim, outcome, AttemptStatus.COMPLETED, UnitStatus.COMPLETED, ended_at=time.time())
     if outcome.ok and outcome.denials:
@@ -280,25 +288,32 @@ def conclude(
     failures = claim.failures + 1
     mark = fingerprint(kind, outcome.error, outcome.last_tool)
     repeated = mark == claim.fingerprint and names_cause(outcome.error)
-    decision = _decision(claim, kind, failures, job, jitter, repeated)
-    match GiveUp("a person ended it") if for_good else decision:
+    decision = _decision(claim, kind, failures, job, jitter, repeated, alone)
+    if for_good:
+        decision = GiveUp("a person ended it")
+    match decision:
         case RetryIn(seconds, spends):
             unit, not_before = UnitStatus.PENDING, end.ended_at + seconds if seconds else None
             spent = failures if spends else claim.failures
-        case GiveUp():
+        case GiveUp(reason):
             unit, not_before, spent = UnitStatus.FAILED, None, failures
+            if kind is FailureKind.NODE_LOST:
+                outcome = outcome.model_copy(update={"error": f"{reason}; the last time, {outcome.error}"})
+                mark = fingerprint(kind, reason)
         case WaitForGate() | HoldJob():
             unit, not_before, spent = UnitStatus.PENDING, None, claim.failures
     if kind in NEVER_BEGAN and outcome.usage.cost_usd is None:
         outcome = outcome.model_copy(update={"usage": Usage(cost_usd=0.0)})
+    lost = kind is FailureKind.NODE_LOST and unit is UnitStatus.PENDING
+    interrupted = lost or kind is FailureKind.INTERRUPTED
     return replace(
         end,
         outcome=outcome,
-        status=AttemptStatus.INTERRUPTED if kind is FailureKind.INTERRUPTED else AttemptStatus.FAILED,
+        status=AttemptStatus.INTERRUPTED if interrupted else AttemptStatus.FAILED,
         unit_status=unit,
         failures=spent,
         not_before=not_before,
-        fingerprint=claim.fingerprint if kind is FailureKind.INTERRUPTED else mark,
+        fingerprint=claim.fingerprint if interrupted else mark,
     )
 
 
@@ -314,7 +329,7 @@ def hold_reason(end: Finished) -> str | None:
 
 
 def _decision(
-    claim: Claim, kind: FailureKind, failures: int, job: Job, jitter: float, repeated: bool
+    claim: Claim, kind: FailureKind, failures: int, job: Job, jitter: float, repeated: bool, alone: bool
 ) -> Decision:
     """What failed in a test or pilot has failed, so that a person sees it at once. What was ended, or found
     the account at its limit or not logged in, has tested nothing: its unit goes back.
@@ -322,4 +337,12 @@ def _decision(
     if claim.purpose in TRIALS and POLICIES[kind] not in (Policy.AGAIN, Policy.GATE):
         return GiveUp("it was a trial")
     base_s = job.recipe.timers.backoff_s
-    return decide(kind, failures, job.max_retries, repeated=repeated, jitter=jitter, base_s=base_s)
+    losses = claim.losses + 1 if kind is FailureKind.NODE_LOST else 0
+    return decide(
+        *(kind, failures, job.max_retries),
+        repeated=repeated,
+        losses=losses,
+        alone=alone,
+        jitter=jitter,
+        base_s=base_s,
+    )

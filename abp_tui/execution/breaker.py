@@ -37,6 +37,8 @@ def _counts(end: Finished) -> bool:
     moment fails all agents that happen to run. So does a limit of their account, which the gate is for.
     """
     kind = end.outcome.failure
-    outside = kind is FailureKind.TRANSIENT or (kind is not None and POLICIES[kind] is Policy.GATE)
+    outside = kind in (FailureKind.TRANSIENT, FailureKind.NODE_LOST) or (
+        kind is not None and POLICIES[kind] is Policy.GATE
+    )
     passes = outside and end.unit_status is UnitStatus.PENDING
     return end.claim.purpose is not Purpose.TEST and kind is not FailureKind.INTERRUPTED and not passes

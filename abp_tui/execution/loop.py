@@ -108,7 +108,7 @@ class Loop:
         self._questions = OpenQuestions()
         self._dropped = 0
         self._hold: str | None = None  # of its own accord, for good
-        self._asked: str | None = None  # by a person, who may think better of it
+        self._asked: str | None = None  # by the faces, who may think better of it
         self._short_of: str | None = None  # what the next claim needs
         self._waiting: str | None = None  # the same, as the store has it
         self._ending = False
@@ -194,9 +194,9 @@ class Loop:
         if orders.desired is Desired.RUN:
             self._asked, self._ending = None, False
         elif orders.desired is Desired.PAUSE:
-            self._asked = PAUSED_BY_A_PERSON
+            self._asked = PAUSED_BY_A_PERSON if orders.by is None else f"paused by {orders.by}"
         else:
-            self._asked = STOPPED_BY_A_PERSON
+            self._asked = STOPPED_BY_A_PERSON if orders.by is None else f"stopped by {orders.by}"
             self._end_agents(self._asked)
 
     def _end_agents(self, reason: str) -> None:

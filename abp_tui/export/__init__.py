@@ -32,9 +32,15 @@ class Format(Protocol):
 
 
 def format_of(target: Path | None) -> str:
-    """The format that a file's suffix stands for; JSON lines for stdout or a suffix of no format."""
+    """The format that a file's suffix stands for; JSON lines for stdout, or where there is none.
+
+    Raises `InvalidInput` for a suffix of no format.
+    """
     suffix = target.suffix.lower().lstrip(".") if target else ""
-    return suffix if suffix in FORMATS else _SUFFIXES.get(suffix, "jsonl")
+    form = suffix if suffix in FORMATS else _SUFFIXES.get(suffix, "" if suffix else "jsonl")
+    if not form:
+        raise InvalidInput(f"{target} has the suffix of no format", f"say --format {'|'.join(FORMATS)}")
+    return form
 
 
 def export(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abp_tui.domain.model import WorkUnit
-from abp_tui.domain.status import JobStatus, Phase
+from abp_tui.domain.status import BY_A_PERSON, JobStatus, Phase
 from abp_tui.errors import PersonNeeded
 from abp_tui.mcp.answers import JobAnswer, Said, StatusAnswer, UnitAnswer, WaitsForPerson
 from abp_tui.mcp.bounds import Bounds
@@ -71,6 +71,8 @@ def _waits(view: JobView, needed: PersonNeeded | None = None) -> WaitsForPerson 
             why="its test is done: a person looks at it, and lets the batch run",
             command=f"abp approve {view.id}",
         )
+    if view.status is JobStatus.PAUSED and view.pause_reason in BY_A_PERSON:
+        return WaitsForPerson(why=f"it was {view.pause_reason}", command=f"abp resume {view.id}")
     return None
 
 

@@ -7,8 +7,7 @@ from datetime import UTC, datetime
 from pydantic import Field
 
 from abp_tui.domain.status import (
-    PAUSED_BY_A_PERSON,
-    STOPPED_BY_A_PERSON,
+    BY_A_PERSON,
     GateState,
     JobStatus,
     Occasion,
@@ -46,7 +45,7 @@ def occasion_of(job: JobView) -> Occasion | None:
     if job.phase is Phase.GATED:
         return Occasion.LIMIT if job.gate and job.gate.state is GateState.CLOSED else None
     if job.status is JobStatus.PAUSED:
-        own = job.pause_reason in (PAUSED_BY_A_PERSON, STOPPED_BY_A_PERSON)
+        own = job.pause_reason in BY_A_PERSON
         return None if own else Occasion.PAUSED
     return {JobStatus.COMPLETED: Occasion.COMPLETED, JobStatus.FAILED: Occasion.FAILED}.get(job.status)
 

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
+from pathlib import Path
 from threading import Thread
 from typing import Protocol
 
@@ -43,10 +44,12 @@ class Channel(Protocol):
         """Bring the notice there; raises `Undelivered`."""
 
 
-def channels_of(settings: NotifySettings, environ: Mapping[str, str] = os.environ) -> Iterator[Channel]:
-    """What a person has set."""
+def channels_of(
+    settings: NotifySettings, folder: str, environ: Mapping[str, str] = os.environ
+) -> Iterator[Channel]:
+    """What a person has set; a command runs in the folder of the job."""
     if settings.command:
-        yield Command(settings.command, settings.timeout_s, environ)
+        yield Command(settings.command, folder, settings.timeout_s, environ)
     if settings.webhook:
         yield Webhook(settings.webhook.get_secret_value(), settings.timeout_s, environ)
     if settings.desktop:
@@ -58,8 +61,11 @@ class Command:
 
     name = "command"
 
-    def __init__(self, argv: tuple[str, ...], timeout_s: float, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, argv: tuple[str, ...], folder: str, timeout_s: float, environ: Mapping[str, str]
+    ) -> None:
         self._argv, self._timeout_s, self._environ = argv, timeout_s, environ
+        self._folder = folder
 
     def send(self, notice: Notice) -> None:
         """Run it, without a shell; whatever it has started in its group ends with it."""
@@ -74,7 +80,7 @@ class Command:
             with Cancel() as cancel:
                 end = run_program(
                     self._argv,
-                    cwd=_folder(),
+                    cwd=self._folder if Path(self._folder).is_dir() else "/",
                     env=env,
                     timers=timers,
                     cancel=cancel,
@@ -212,14 +218,6 @@ def _no_redirects() -> type:
             """A POST that is sent elsewhere would arrive there without its content."""
 
     return Stay
-
-
-def _folder() -> str:
-    """The folder of the job, which the executor runs in; the root where it has been removed."""
-    try:
-        return os.getcwd()  # noqa: PTH109 - as a string
-    except OSError:
-        return "/"
 
 
 def _body(text: str) -> str:

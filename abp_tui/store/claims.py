@@ -20,7 +20,8 @@ class Claim:
     """A unit that this executor has taken, with the attempt recorded for it.
 
     `failures` is how many attempts before this one count towards the retries, `fingerprint` the cause of the
-    last one if it ran on the same input. `session_id` is the session of the last one where it goes on, and
+    last one if it ran on the same input, `losses` how many before it, in a row, lost the node that they ran
+    on. `session_id` is the session of the last one where it goes on, and
     `follow_up` is then said to it instead of `prompt`. `nudge` is what a person says to this attempt.
     """
 
@@ -37,6 +38,7 @@ class Claim:
     follow_up: str | None = None
     recipe_version: int = 0
     nudge: str | None = None
+    losses: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +75,9 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Orders:
-    """What the job row asks of its executor."""
+    """What the job row asks of its executor; `by` is the program that does, None a person."""
 
     desired: Desired
+    by: str | None
     workers: int
     recipe_version: int

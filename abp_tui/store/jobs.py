@@ -210,11 +210,21 @@ class Jobs:
                 self._logs.add(job_id, said)
         return self.get(job_id)
 
-    def ask(self, job_id: int, *, desired: Desired | None = None, workers: int | None = None) -> None:
-        """Tell the executor what is wanted of it: to run, pause or stop, and with how many workers."""
+    def ask(
+        self,
+        job_id: int,
+        *,
+        desired: Desired | None = None,
+        by: str | None = None,
+        workers: int | None = None,
+    ) -> None:
+        """Tell the executor what is wanted of it: to run, pause or stop, and with how many workers.
+
+        `by` is the program that wants it, None a person.
+        """
         values: dict[Any, Any] = {JobRow.change: JobRow.change + 1}
         if desired is not None:
-            values[JobRow.desired] = desired
+            values |= {JobRow.desired: desired, JobRow.desired_by: by}
         if workers is not None:
             values[JobRow.desired_workers] = workers
             values[JobRow.max_workers] = workers

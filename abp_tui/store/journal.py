@@ -48,7 +48,13 @@ _FENCE = (
 _UNIT = (
     "SELECT seq, payload, attempts, failures, CASE WHEN fingerprint IS NOT NULL AND ? = "
     "(SELECT recipe_version FROM attempt a WHERE a.job_id = unit.job_id AND a.seq = unit.seq "
-    "AND a.number = unit.attempts) THEN fingerprint END, nudge FROM unit"
+    "AND a.number = unit.attempts) THEN fingerprint END, nudge, "
+    # What was broken off otherwise in between says nothing about the unit.
+    "CASE WHEN attempts THEN (SELECT count(*) FROM attempt a WHERE a.job_id = unit.job_id "
+    "AND a.seq = unit.seq AND a.status = 'INTERRUPTED' "
+    "AND json_extract(a.outcome, '$.failure') = 'node_lost' "
+    "AND a.number > (SELECT coalesce(max(b.number), 0) FROM attempt b WHERE b.job_id = unit.job_id "
+    "AND b.seq = unit.seq AND b.status <> 'INTERRUPTED')) ELSE 0 END FROM unit"
 )
 _DUE = (
     f"{_UNIT} INDEXED BY unit_due WHERE job_id = ? AND (not_before <= ? OR not_before > ?) "
@@ -263,9 +269,9 @@ class Journal:
 
     def orders_now(self) -> Orders:
         """What the faces ask for, read outside a transaction."""
-        query = "SELECT desired, desired_workers, recipe_version FROM job WHERE id = ?"
-        desired, workers, version = self._rows(query, self._job_id)[0]
-        return Orders(Desired(desired), workers, version)
+        query = "SELECT desired, desired_by, desired_workers, recipe_version FROM job WHERE id = ?"
+        desired, by, workers, version = self._rows(query, self._job_id)[0]
+        return Orders(Desired(desired), by, workers, version)
 
     def ends_asked(self) -> list[int]:
         """The running attempts that a person wants ended."""
@@ -410,7 +416,7 @@ class Journal:
         recipe_version: int,
         render: Render,
     ) -> Claim:
-        seq, payload_json, attempts, failures, fingerprint, nudge = row
+        seq, payload_json, attempts, failures, fingerprint, nudge, losses = row
         payload = load(payload_json)
         prompt = render(payload)
         return Claim(
@@ -425,6 +431,7 @@ class Journal:
             fingerprint,
             nudge=nudge,
             recipe_version=recipe_version,
+            losses=losses,
         )
 
     def _going_on(self, claim: Claim, recipe_version: int, go_on: GoOn) -> Claim:

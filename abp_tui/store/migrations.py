@@ -87,6 +87,11 @@ def drop_permissions(db: SqliteDatabase) -> None:
     db.execute_sql("ALTER TABLE recipe DROP COLUMN permissions")
 
 
+def say_who_asks(db: SqliteDatabase) -> None:
+    """Version 11: which program has asked for a pause or stop; none where a person did."""
+    db.execute_sql("ALTER TABLE job ADD COLUMN desired_by TEXT")
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     create_tables,
     add_breaker_and_waiting,
@@ -98,6 +103,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     add_sameness_and_nudges,
     add_pilots,
     drop_permissions,
+    say_who_asks,
 )
 
 

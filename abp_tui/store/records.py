@@ -69,8 +69,8 @@ def recipe_from(row: Row) -> Recipe:
 _COUNTERS = ("total", "pending", "processing", "completed", "failed", "suspect")
 _SAME = (
     "id name intent status enumerator_type worker cwd max_workers max_retries max_failures_in_row budget_usd "
-    "cost_usd pilot_id change bucket_width desired desired_workers pause_reason waiting client created_at "
-    "ready_at approved_at waived_at started_at finished_at worked_s running_since"
+    "cost_usd pilot_id change bucket_width desired desired_by desired_workers pause_reason waiting client "
+    "created_at ready_at approved_at waived_at started_at finished_at worked_s running_since"
 ).split()
 
 

@@ -66,6 +66,7 @@ class JobRow(Model):
     change = IntegerField(constraints=ZERO)
 
     desired = TextField(constraints=[SQL("DEFAULT 'run'")])
+    desired_by = TextField(null=True)
     desired_workers = IntegerField()
 
     executor = TextField(null=True)

@@ -77,6 +77,12 @@ class Verbs:
             message = f"job {job.name}, asked for by {job.client}, waits for a person: it {reasons}"
             raise PersonNeeded(message, f"abp approve {job.ref}")
 
+    def _refuse_undoing(self, job: Job) -> None:
+        """Raise `PersonNeeded` where a program would go on with what a person has paused or stopped."""
+        if self._must_ask and _ended_by_person(job) and job.status in (JobStatus.RUNNING, JobStatus.PAUSED):
+            message = f"job {job.name} was paused by a person, and waits for a person to go on"
+            raise PersonNeeded(message, f"abp resume {job.ref}")
+
     def _refuse_while_testing(self, job: Job, what: str) -> None:
         if lease_lives(job):
             trial = "test" if job.pilot_id is None else "pilot"
@@ -135,8 +141,15 @@ class Verbs:
         return launch_executor(self.repository, job, only_seq=only, force=force)
 
     def _ask(self, job: Job, desired: Desired) -> Job:
-        self.repository.jobs.ask(job.id, desired=desired)
+        """Tell the executor; what a person has ended stays so, whoever asks for that again."""
+        by = None if self.client is None or _ended_by_person(job) else self.client.name
+        self.repository.jobs.ask(job.id, desired=desired, by=by)
         return self.repository.jobs.get(job.id)
+
+
+def _ended_by_person(job: Job) -> bool:
+    """Whether a person has paused or stopped the job, or is about to have."""
+    return job.desired is not Desired.RUN and job.desired_by is None
 
 
 def next_step(job: Job) -> str:

@@ -27,7 +27,7 @@ from abp_tui.domain.structured import Schema
 from abp_tui.enumerators.base import Approval, Enumerator, make_enumerator
 from abp_tui.errors import InvalidInput
 from abp_tui.verbs.base import Verbs
-from abp_tui.workers.base import Worker
+from abp_tui.workers.base import Worker, registry
 
 
 class Making(Verbs):
@@ -71,7 +71,7 @@ class Making(Verbs):
             name=name.strip(),
             user_intent=user_intent,
             client=self.client.name if self.client else None,
-            held=self._held(source, agent, folder),
+            held=self._held(source, agent, worker or agent.name, folder),
             enumerator=source,
             worker=agent,
             worker_options=agent.options.model_dump(mode="json", exclude_defaults=True),
@@ -89,18 +89,24 @@ class Making(Verbs):
             checks=plain(read_checks(checks)),
         )
 
-    def _held(self, source: Enumerator[Any], agent: Worker[Any], folder: str) -> tuple[str, ...]:
+    def _held(self, source: Enumerator[Any], agent: Worker[Any], worker: str, folder: str) -> tuple[str, ...]:
         """What a person must approve before anything of it runs, in words that each follow "it".
 
-        Agents take permissions and hooks from settings in the folder that they run in: a person has chosen
-        this process's, no other.
+        What the worker of another package does, with or without options, is not ours to know. Agents take
+        permissions and hooks from settings in the folder that they run in: a person has chosen this
+        process's, no other.
         """
         if not self._must_ask:
             return ()
         reads = source.reserved()
         elsewhere = Path(folder).resolve() != Path.cwd().resolve()
-        words = f"runs {agent.name} in {folder}, with the settings of that folder"
-        return (*([reads] if reads else []), *([words] if elsewhere else []), *agent.reserved())
+        foreign = agent is not self._worker and not registry.is_ours(worker)
+        return (
+            *([reads] if reads else []),
+            *([f"runs {worker}, a worker of another package"] if foreign else []),
+            *([f"runs {agent.name} in {folder}, with the settings of that folder"] if elsewhere else []),
+            *agent.reserved(),
+        )
 
     def _source(self, name: str, config: Mapping[str, Any]) -> Enumerator[Any]:
         """The source of items, told if a person has approved it before, or has let the client do so."""

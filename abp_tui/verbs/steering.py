@@ -43,9 +43,11 @@ class Steering(Verbs):
         where it waits for its account's usage limit, one of its units tries at once whether that is over.
 
         `force` ends an executor that lives but does not answer, and puts another one in its place. Whether
-        one on another machine lives takes up to half a minute to see.
+        one on another machine lives takes up to half a minute to see. What a person has paused, no program
+        goes on with: it gets `PersonNeeded`.
         """
         job = self.repository.jobs.find(job_id)
+        self._refuse_undoing(job)
         if job.status is JobStatus.RUNNING:
             state = judge(job.lease) if job.lease else Liveness.DEAD
             if state is Liveness.STALLED and job.waiting and not force:
@@ -139,6 +141,7 @@ class Steering(Verbs):
         job = self.repository.jobs.find(job_id)
         if job.status not in (JobStatus.RUNNING, JobStatus.PAUSED, JobStatus.COMPLETED, JobStatus.FAILED):
             raise IllegalTransition(f"job {job.name} is {job.status}: nothing has failed yet", next_step(job))
+        self._refuse_undoing(job)
         if seqs is None:
             states = ("failed", "suspect")
             seqs = [seq for state in states for seq in self.repository.units.seqs_in(job.id, state)]

@@ -120,6 +120,14 @@ class Worker(ABC, Generic[OptionsT]):
     def probe(self) -> Probe:
         """Whether this worker can run here."""
 
+    def trial(self, api: str, home: str) -> tuple[Sequence[str], Mapping[str, str]] | None:
+        """The command line of a start that can't cost anything, and its variables beside PATH and HOME.
+
+        It knows no login, keeps its settings in `home`, and asks only `api`, where nobody answers. None where
+        there is no such start.
+        """
+        return None
+
     def takes_schema(self, schema: Mapping[str, Any]) -> bool:
         """Whether it tells the agent of this `Task.output_schema` by itself; else the prompt does."""
         return False
@@ -147,8 +155,12 @@ class Worker(ABC, Generic[OptionsT]):
         return [
             f"runs {self.name} with {name} {json.dumps(value, ensure_ascii=False)}"
             for name, value in given.items()
-            if name not in self.harmless
+            if self.may_widen(name)
         ]
+
+    def may_widen(self, option: str) -> bool:
+        """Whether the agent may do more for this option, as it is set, than without it."""
+        return option not in self.harmless
 
     def rules(self) -> tuple[str, ...]:
         """The rules by which its agents are allowed more than by default."""

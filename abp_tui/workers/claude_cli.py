@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -99,10 +100,10 @@ class ClaudeCliWorker(StreamJsonWorker[ClaudeOptions]):
         """What the agent may do, the widest first."""
         return in_words(self.options)
 
-    def reserved(self) -> list[str]:
+    def may_widen(self, option: str) -> bool:
         """As with any worker, but for modes that allow less than the default."""
-        narrow = self.options.permission_mode in NARROW
-        return [words for words in super().reserved() if not (narrow and " permission_mode " in words[:40])]
+        narrow = option == "permission_mode" and self.options.permission_mode in NARROW
+        return not narrow and super().may_widen(option)
 
     def rules_for(self, denials: Sequence[Denial], payload: Mapping[str, Any]) -> tuple[str, ...]:
         """In the form of its own rules."""
@@ -120,6 +121,18 @@ class ClaudeCliWorker(StreamJsonWorker[ClaudeOptions]):
         """Whether the program is here and starts, and which login it seems to have."""
         own = self.environment(NO_TASK)
         return probe_program(self.options.program, HOW_TO_GET, environment(own), login(own))
+
+    def trial(self, api: str, home: str) -> tuple[Sequence[str], Mapping[str, str]] | None:
+        """As for a unit, with a key that is none."""
+        variables = {
+            CONFIG_VARIABLE: home,
+            "ANTHROPIC_BASE_URL": api,
+            "ANTHROPIC_API_KEY": "none",
+            "CLAUDE_CODE_MAX_RETRIES": "0",
+            "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+            "DISABLE_AUTOUPDATER": "1",
+        }
+        return self.argv(NO_TASK, str(uuid.uuid4())), variables
 
 
 def _slots(environment: Mapping[str, str]) -> ConfigSlots:

@@ -26,6 +26,7 @@ from abp_tui.domain.structured import Schema
 from abp_tui.execution.corrections import judged, run_to_schema
 from abp_tui.workers import stream_json
 from abp_tui.workers.cancel import Cancel
+from abp_tui.workers.start_cost import measure
 from tests.agents.anthropic_api import (
     AnthropicApi,
     Request,
@@ -618,3 +619,16 @@ def test_slots_leave_the_state_of_the_home_alone(agent: Agent) -> None:
 def test_probe(agent: Agent) -> None:
     probe = agent.worker().probe()
     assert (probe.available, probe.version) == (True, agent.version)
+
+
+@both
+def test_what_a_start_takes_is_measured_without_a_login(
+    agent: Agent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It asks nobody but a port that refuses: the API that the environment names hears nothing."""
+    for name, value in agent.environment.items():
+        monkeypatch.setenv(name, value)
+    cost = measure(agent.worker())
+    assert cost is not None
+    assert 100 < cost.peak_bytes / 2**20 < 1000
+    assert not agent.api.requests

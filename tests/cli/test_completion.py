@@ -50,6 +50,12 @@ def shell(abp: Abp, command: list[str]) -> list[str]:
     return done.stdout.split("\n")[:-1]
 
 
+def test_jobs_are_those_of_the_database_that_was_named(program: Abp) -> None:
+    del program.env["ABP_STORAGE_PATH"]
+    assert bash(program, "--database", str(program.store), "show", "oth") == ["other"]
+    assert "other" not in bash(program, "show", "oth")
+
+
 @pytest.mark.parametrize(
     ("words", "found"),
     [

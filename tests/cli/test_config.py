@@ -1,6 +1,12 @@
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
+import pytest
+
 from tests.cli.driver import Abp
+from tests.cli.test_refusals import assert_refused
 
 
 def test_config_shows_values_and_their_sources(abp: Abp) -> None:
@@ -12,6 +18,32 @@ def test_config_shows_values_and_their_sources(abp: Abp) -> None:
     assert rows["max_retries"] == ["1", f"{file}, line 2"]
     assert rows["max_failures_in_row"] == ["10", "default"]
     assert f"file: {file}" in shown
+
+
+def test_a_flag_goes_over_the_variable_and_is_shown_as_one(abp: Abp) -> None:
+    shown = json.loads(abp.run("--database", "mine/", "config", "--json").stdout)
+    sources = {each["name"]: each["source"] for each in shown}
+    assert (sources["storage_path"], sources["max_workers"]) == ("flag --database", "default")
+    (value,) = [each["value"] for each in shown if each["name"] == "storage_path"]
+    assert value == str(abp.folder / "mine" / "abp.db")
+    assert "ABP_STORAGE_PATH" in abp.run("config").stdout
+    assert_refused(abp.run("--database", "", "ls", code=None), "--database is empty")
+
+
+@pytest.mark.slow
+def test_executors_and_their_agents_use_the_database_of_the_flag(abp: Abp, texts: Path) -> None:
+    flag = ("--database", "mine.db")
+    said = ("--", "sh", "-c", 'echo "$ABP_STORAGE_PATH"')
+    elsewhere = abp.folder / "elsewhere"
+    elsewhere.mkdir()
+    abp.run(
+        *flag, "new", "w", "--intent", "Count", "--files", texts, "--limit", "1", "--cwd", elsewhere, *said
+    )
+    abp.run(*flag, "start", "w", "--skip-test", "--wait")
+    (unit,) = json.loads(abp.run(*flag, "units", "w", "--json").stdout)
+    assert unit["output"].strip() == str(abp.folder / "mine.db")
+    assert not abp.store.exists()
+    assert not list(elsewhere.iterdir())
 
 
 def test_config_names_the_line_that_is_wrong(abp: Abp) -> None:

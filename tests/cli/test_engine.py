@@ -11,6 +11,7 @@ from abp_tui.store.repository import Repository
 from tests.cli.driver import Abp
 from tests.cli.test_refusals import assert_refused
 from tests.execution.engines.cluster import Cluster, running_cluster
+from tests.factories import units_on_machines
 
 pytestmark = pytest.mark.slow
 
@@ -48,6 +49,14 @@ def test_a_batch_runs_on_a_cluster_and_every_face_says_where(abp: Abp, job: str,
     assert "HOST" in table and hostname() in table
     units = json.loads(abp.quick("units", job, "--json"))
     assert {unit["host"] for unit in units} == {hostname()}
+
+
+def test_show_says_how_many_units_run_on_which_machine_now(abp: Abp) -> None:
+    with units_on_machines(Repository(abp.store), "north", "south", "north"):
+        shown = abp.quick("show", "words")
+        assert "dask, tcp://head:8786; now north 2 units, south 1 unit" in shown
+        places = [line.split()[-4:] for line in abp.quick("units", "words").splitlines()[1:]]
+        assert ["north" in place for place in places] == [True, False, True]
 
 
 def test_where_a_job_runs_is_kept_for_what_follows(abp: Abp, job: str, cluster: Cluster) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from abp_tui.store.repository import Repository
 from tests.cli.driver import PYTHON, Abp
+from tests.cli.test_refusals import assert_refused
 from tests.cli.test_terminal import Terminal
 from tests.factories import make_job
 
@@ -24,6 +25,17 @@ LONG = "x" * 2000
 
 def make_many(abp: Abp, count: int) -> None:
     make_job(Repository(abp.store), payloads=({"n": n, "text": LONG} for n in range(count)))
+
+
+def test_a_suffix_of_no_format_is_refused_with_the_formats_there_are(abp: Abp, texts: Path) -> None:
+    abp.run("new", "w", "--intent", "Count", "--files", texts, "--", "wc", "-w", "{file_path}")
+    refused = abp.run("export", "w", "-o", "x.foo", code=None)
+    assert_refused(refused, "x.foo has the suffix of no format", "--format jsonl|csv|sqlite|parquet")
+    assert not (abp.folder / "x.foo").exists()
+    abp.run("export", "w", "-o", "x.foo", "--format", "jsonl")
+    abp.run("export", "w", "-o", "plain")
+    as_lines = abp.run("export", "w", "-o", "-").stdout
+    assert (abp.folder / "x.foo").read_text() == (abp.folder / "plain").read_text() == as_lines
 
 
 def test_the_suffix_chooses_and_fields_are_picked(abp: Abp, texts: Path) -> None:

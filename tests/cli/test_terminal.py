@@ -59,6 +59,23 @@ class Terminal:
         raise AssertionError(f"it does not end; it said {self.said!r}")
 
 
+def test_units_and_jobs_fit_into_the_terminal_and_are_whole_in_a_pipe(abp: Abp, texts: Path) -> None:
+    long = "a-very-long-name-of-a-file-that-nobody-would-want-to-see"
+    (texts / f"{long}.md").write_text("word")
+    message = "it went wrong for a reason of many words"
+    fails = ("--", "sh", "-c", f"echo '{message}' >&2; exit 1")
+    abp.run("new", "w", "--intent", "Count", "--files", texts, "--max-retries", "0", *fails)
+    abp.run("start", "w", "--skip-test", "--wait", code=1)
+    for verb in (("units", "w"), ("ls",), ("failures", "w")):
+        terminal = Terminal(abp, *verb, NO_COLOR="1")
+        assert terminal.ended() == 0
+        lines = terminal.said.decode().splitlines()
+        assert len(lines) > 1
+        assert max(map(len, lines)) <= 80
+    assert f"{long[:40]}" in abp.run("units", "w").stdout
+    assert message in abp.run("units", "w").stdout
+
+
 def test_a_closed_terminal_does_not_end_the_job(abp: Abp, texts: Path) -> None:
     gate = abp.new_gated(texts)
     terminal = Terminal(abp, "start", "gated", "--skip-test", "--wait")

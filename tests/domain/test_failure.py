@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from abp_tui.domain.failure import (
     BACKOFF_CAP_S,
     CAN_NOT_START,
+    MOST_LOSSES,
+    MOST_LOSSES_BESIDE,
     POLICIES,
     FailureKind,
     GiveUp,
@@ -46,9 +48,21 @@ def test_each_kind_of_failure_has_one_policy() -> None:
         **dict.fromkeys(AT_THE_GATE, Policy.GATE),
         FailureKind.REFUSED_TO_START: Policy.STOP_JOB,
         FailureKind.INTERRUPTED: Policy.AGAIN,
+        FailureKind.NODE_LOST: Policy.AGAIN,
     }
     assert dict(POLICIES) == expected
     assert set(expected) == set(FailureKind)
+
+
+@pytest.mark.parametrize(("alone", "most"), [(True, MOST_LOSSES), (False, MOST_LOSSES_BESIDE)])
+def test_a_unit_may_lose_its_node_so_often_and_less_often_where_nothing_else_ran_there(
+    alone: bool, most: int
+) -> None:
+    decisions = [
+        decide(FailureKind.NODE_LOST, 1, 0, losses=losses, alone=alone) for losses in range(1, most + 1)
+    ]
+    assert decisions[:-1] == [RetryIn(0.0, spends=False)] * (most - 1)
+    assert decisions[-1] == GiveUp(f"its node was lost {most} times while it ran")
 
 
 @pytest.mark.parametrize("kind", TRIED_AGAIN)

@@ -152,6 +152,18 @@ def test_short_and_long_rows_are_named_by_their_lines(path: Path) -> None:
     assert message.endswith("; and 7 more like these")
 
 
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [("notes.md", "make an item of a whole file, use --files"), ("notes.csv", "needs quotation marks")],
+)
+def test_a_text_that_was_taken_for_a_table_is_called_one(tmp_path: Path, name: str, hint: str) -> None:
+    source = table(tmp_path / name, "# Notes\n\nSome text, with commas, and more.\n")
+    with pytest.raises(InvalidInput) as caught:
+        rows(source)
+    assert hint in caught.value.hint
+    assert "line 3 has too many fields" in caught.value.message
+
+
 def test_the_line_of_a_row_is_where_it_begins(path: Path) -> None:
     assert "line 2 has too many" in refused(table(path, 'a,b\n1,"x\ny\nz",3\n'))
     assert table(path, 'a,b\n1,"x\ny"\n2,3\n').place(1) == "line 4"

@@ -54,7 +54,7 @@ def test_a_unit_whose_agent_was_denied_something_is_no_success() -> None:
     assert breaker.reason(end(1)) is not None
 
 
-@pytest.mark.parametrize("kind", [FailureKind.INTERRUPTED, FailureKind.TRANSIENT])
+@pytest.mark.parametrize("kind", [FailureKind.INTERRUPTED, FailureKind.TRANSIENT, FailureKind.NODE_LOST])
 def test_what_was_ended_and_what_passes_by_itself_does_not_count(kind: FailureKind) -> None:
     breaker = Breaker(2)
     waits_again = [replace(end(seq, kind), unit_status=UnitStatus.PENDING) for seq in range(5)]

@@ -274,7 +274,7 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path, form: str) -> None:
 
 def test_what_the_job_reads_is_never_written_over(tmp_path: Path) -> None:
     repository = make_repository(tmp_path)
-    source, item = tmp_path / "mails.csv", tmp_path / "item.md"
+    source, item = tmp_path / "mails.csv", tmp_path / "item.jsonl"
     for file in (source, item):
         file.write_text("precious")
     config = json.dumps({"file_path": str(source)})
@@ -302,10 +302,15 @@ def test_a_missing_library_is_one_line(tmp_path: Path, monkeypatch: pytest.Monke
         ("a.CSV", "csv"),
         ("a.db", "sqlite"),
         ("a.pq", "parquet"),
-        ("a.txt", "jsonl"),
         ("a", "jsonl"),
     ],
 )
 def test_the_suffix_says_the_format(name: str, form: str) -> None:
     assert format_of(Path(name)) == form
     assert format_of(None) == "jsonl"
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.json", "b.csv.foo"])
+def test_a_suffix_of_no_format_is_no_format(name: str) -> None:
+    with pytest.raises(InvalidInput, match=r"say --format jsonl\|csv\|sqlite\|parquet"):
+        format_of(Path(name))

@@ -17,7 +17,7 @@ from abp_tui.mcp.server import make_server
 from abp_tui.orchestrator import Orchestrator
 from abp_tui.settings import load_settings
 from abp_tui.store.repository import Repository
-from tests.factories import make_job
+from tests.factories import InProcessWorker, make_job
 from tests.mcp.calls import COMMAND, call, files, refusal
 from tests.waiting import wait_until
 
@@ -176,6 +176,21 @@ async def test_a_person_who_approves_while_they_are_asked(store: Repository, not
         await call(client, "create_job", **files(notes, worker="command", worker_options=COMMAND))
         told = await call(client, "start_job", job="j1")
     assert (told["waiting_for_person"], told["job"]["held"]) == (None, [])
+
+
+async def test_what_a_person_has_paused_waits_for_them(store: Repository) -> None:
+    job = make_job(store, status=JobStatus.RUNNING)
+    Orchestrator(store, InProcessWorker()).pause(job.id)
+    async with connected() as client:
+        for tool in ("resume_job", "retry_job"):
+            more = {"units": [0]} if tool == "retry_job" else {}
+            told = await call(client, tool, job="j1", **more)
+            assert told["waiting_for_person"]["command"] == "abp resume j1"
+            assert "Tell them to run `abp resume j1`" in told["next"]
+        store.jobs.move(job.id, JobStatus.RUNNING)
+        store.jobs.move(job.id, JobStatus.PAUSED, pause_reason="paused by a person")
+        assert "`abp resume j1`" in (await call(client, "get_job_status", job="j1"))["next"]
+    assert store.jobs.get(job.id).status is JobStatus.PAUSED
 
 
 # Errors and bounds

@@ -95,10 +95,10 @@ def test_the_body_of_an_answer_is_not_waited_for(server: Server) -> None:
     post(server, 3.0)
 
 
-def run_command(out: Path, notice: Notice) -> str:
+def run_command(out: Path, notice: Notice, folder: Path | None = None) -> str:
     """What a command prints that says what it was told in its environment."""
     argv = ("sh", "-c", 'printf %s "$ABP_NOTICE_TEXT" > "$1"', "sh", str(out))
-    Command(argv, 20.0, os.environ).send(notice)
+    Command(argv, str(folder or out.parent), 20.0, os.environ).send(notice)
     return out.read_text("utf-8")
 
 
@@ -112,7 +112,15 @@ def test_a_command_runs_where_the_folder_is_gone(tmp_path: Path, monkeypatch: py
     folder.mkdir()
     monkeypatch.chdir(folder)
     folder.rmdir()
-    assert run_command(tmp_path / "out", make_notice("told")) == "told"
+    assert run_command(tmp_path / "out", make_notice("told"), folder) == "told"
+
+
+def test_relative_paths_of_a_command_are_those_of_the_jobs_folder(tmp_path: Path) -> None:
+    program = tmp_path / "tell"
+    program.write_text("#!/bin/sh\npwd > told\n")
+    program.chmod(0o755)
+    Command(("./tell",), str(tmp_path), 20.0, os.environ).send(make_notice())
+    assert (tmp_path / "told").read_text().strip() == str(tmp_path)
 
 
 @pytest.mark.parametrize(

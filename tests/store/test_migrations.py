@@ -93,6 +93,7 @@ def test_a_file_of_version_1_gets_what_came_later(repository: Repository) -> Non
             "held",
             "placement",
             "pilot_id",
+            "desired_by",
         ):
             connection.execute(f"ALTER TABLE job DROP COLUMN {column}")
         connection.execute("ALTER TABLE gate DROP COLUMN tries")
@@ -107,7 +108,7 @@ def test_a_file_of_version_1_gets_what_came_later(repository: Repository) -> Non
     mended = Repository(repository.path)
     job = mended.jobs.find("old")
     assert (job.max_failures_in_row, job.waiting, job.gate) == (10, None, None)
-    assert (job.client, job.held) == (None, ())
+    assert (job.client, job.held, job.desired_by) == (None, (), None)
     assert job.placement == Placement(placed=False)
     assert mended.gates.get("a").tries == 0
     assert mended.causes.of(job.id) == []

@@ -16,7 +16,7 @@ from abp_tui.tui.widgets.unit_list import UnitList
 from abp_tui.tui.widgets.unit_map import UnitMap, cell_state
 from abp_tui.workers.base import Sink, Task
 from abp_tui.workers.cancel import Cancel
-from tests.factories import answer, fail, make_job, wait_for_cancel
+from tests.factories import answer, fail, make_job, units_on_machines, wait_for_cancel
 from tests.tui.screens import (
     BOTH,
     LARGE,
@@ -123,6 +123,16 @@ async def test_workers_pause_and_stop_are_asked_of_the_executor(tmp_path: Path) 
         await until_shown(pilot, "‖ paused", "20 waiting", "space goes on")
     orchestrator.settle()
     assert orchestrator.status("words").status is JobStatus.PAUSED
+
+
+@BOTH
+async def test_units_on_other_machines_say_on_which(tmp_path: Path, size: tuple[int, int]) -> None:
+    repository = InProcess(tmp_path).repository
+    with units_on_machines(repository, "north", "south"):
+        async with running(InProcess(tmp_path), size, job="words") as pilot:
+            await until_shown(pilot, "2 running", "north", "south")
+            shown_there = [line for line in lines(pilot) if "item-0" in line and "north" in line]
+            assert shown_there, "beside its unit"
 
 
 async def test_export_writes_a_file_and_says_where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

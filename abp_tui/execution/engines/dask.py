@@ -154,8 +154,8 @@ class DaskEngine:
             return None if self._nodes else f"no node is there for it at {self._cluster.name}"
 
     def lost(self) -> str | None:
-        """That the scheduler is gone."""
-        return self._members.scheduler_gone
+        """That the scheduler is gone, or all nodes were lost too often."""
+        return self._members.scheduler_gone or self._members.none_left
 
     # On the event loop
 
@@ -174,6 +174,7 @@ class DaskEngine:
 
     def joined(self, node: Node) -> None:
         """A node can be given claims."""
+        node.room = self._members.room(node.address, node.slots)
         with self._lock:
             self._nodes[node.address] = node
         self._stage.mailbox.wake()
@@ -203,8 +204,15 @@ class DaskEngine:
                 f"{counted(len(claims), 'unit')} of it start over elsewhere" if claims else "it ran nothing"
             )
             self.note(f"a node is lost, {units}: {why}")
+            self._members.lost(node.address)
         for claim in claims:
-            self._stage.ended(claim, _interrupted(f"its node is lost: {why}"))
+            self._stage.ended(claim, self._lost_with(node, why, alone=len(claims) == 1))
+
+    def _lost_with(self, node: Node, why: str, *, alone: bool) -> Ended:
+        """What became of a unit by the loss of its node, which is no loss where all is given up anyway."""
+        given_up = self._closing or node.hurried or self._members.scheduler_gone is not None
+        kind = FailureKind.INTERRUPTED if given_up else FailureKind.NODE_LOST
+        return Ended(Outcome.failed(kind, f"its node is lost: {why}"), alone=alone)
 
     async def _over(self, node: Node, over: Over) -> None:
         claim = node.claims[over.attempt_id]
@@ -283,6 +291,9 @@ class DaskEngine:
         with self._lock:
             if node.claims.pop(claim.attempt_id, None) is None:
                 return
+        if ended.outcome.ok:
+            self._members.well(node.address)
+            node.room = min(MAX_WORKERS, 2 * node.room)
         self._stage.ended(claim, ended)
 
     def _to_all(self, message: object) -> None:

@@ -54,7 +54,7 @@ class Cluster:
         self._closed = False
 
     def open(self) -> None:
-        """Connect, and see that what is there can run our units; raises `EngineUnavailable`."""
+        """Connect, and see that one of those there can run our units; raises `EngineUnavailable`."""
         logging.getLogger("distributed").setLevel(logging.WARNING)  # its comings and goings are ours to tell
         self._thread.start()
         try:
@@ -95,17 +95,18 @@ class Cluster:
         return answers[address]
 
     async def check_versions(self, address: str | None = None) -> None:
-        """Raise `EngineUnavailable` where a node has another Python or abp than this machine, or none."""
+        """Raise `EngineUnavailable` where none of the nodes, or this one, has the Python and abp of here.
+
+        One that does not answer is not said to be another.
+        """
         where = None if address is None else [address]
         call = self._client.run(eval, _VERSIONS, workers=where, on_error="return")
-        for node, answer in (await asyncio.wait_for(call, CONNECT_S)).items():
-            if isinstance(answer, Exception):
-                continue  # one that does not answer is not said to be another
-            python, ours = answer
-            found = f"Python {'.'.join(map(str, python))} and {f'abp {ours[0]}' if ours else 'no abp'}"
-            if found != _here():
-                hint = "install the same on all machines: pip install 'abp-tui[dask]'"
-                raise EngineUnavailable(f"the node {node} has {found}, this machine has {_here()}", hint)
+        answers = await asyncio.wait_for(call, CONNECT_S)
+        others = {node: found for node, answer in answers.items() if (found := _found(answer)) != _here()}
+        if others and len(others) == len(answers):
+            node, found = next(iter(others.items()))
+            hint = "install the same on all machines: pip install 'abp-tui[dask]'"
+            raise EngineUnavailable(f"the node {node} has {found}, this machine has {_here()}", hint)
 
     async def _connect(self) -> None:
         try:
@@ -147,6 +148,14 @@ class Cluster:
             if each is not None:
                 with suppress(*UNREACHABLE):
                     await each.close(timeout=CLOSE_S)
+
+
+def _found(answer: Any) -> str:
+    """What a node has, by what it answered to `_VERSIONS`; what is here where it did not."""
+    if isinstance(answer, Exception):
+        return _here()
+    python, ours = answer
+    return f"Python {'.'.join(map(str, python))} and {f'abp {ours[0]}' if ours else 'no abp'}"
 
 
 def _here() -> str:

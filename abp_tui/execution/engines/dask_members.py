@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from typing import Protocol
 
+from abp_tui.domain.failure import backoff
 from abp_tui.errors import EngineUnavailable
 from abp_tui.execution.engines.dask_cluster import CLOSE_S, UNREACHABLE, Cluster, Unanswered
 from abp_tui.execution.engines.dask_node import Listener, Node
 
 LOOK_S = 1.0
+RETURN_S = 1.0  # until a node that has failed is begun with again; doubled with each time in a row
+CAUTION = 8  # by how much fewer units it is given then; doubled with each that ends well
+MOST_FAULTS = 5  # in a row, after which a node has had its chances
 MOST_NODES = 400  # each takes one of the scheduler's connections all the time, of 512 by default
 
 
@@ -32,6 +37,39 @@ class Owner(Listener, Protocol):
         """The executor is to look again."""
 
 
+class Returns:
+    """Which nodes that have failed may be begun with again: later each time, after `MOST_FAULTS` never."""
+
+    def __init__(self) -> None:
+        self._faults: Counter[str] = Counter()
+        self._not_before: dict[str, float] = {}
+
+    @property
+    def out(self) -> set[str]:
+        """The nodes that have had their chances."""
+        return {address for address, faults in self._faults.items() if faults >= MOST_FAULTS}
+
+    def failed(self, address: str) -> bool:
+        """Take note of a failure; says whether it was the last one."""
+        self._faults[address] += 1
+        faults = self._faults[address]
+        self._not_before[address] = time.monotonic() + backoff(faults, jitter=1.0, base_s=RETURN_S)
+        return faults == MOST_FAULTS
+
+    def well(self, address: str) -> None:
+        """Forget the failures of a node: a unit has ended well there."""
+        self._faults.pop(address, None)
+        self._not_before.pop(address, None)
+
+    def room(self, address: str, slots: int) -> int:
+        """How many of a node's slots to use at first: a unit that ends nodes takes few others along then."""
+        return max(1, slots // CAUTION ** self._faults[address]) if self._faults[address] else slots
+
+    def may(self, address: str) -> bool:
+        """Whether this node may be begun with now."""
+        return self._faults[address] < MOST_FAULTS and time.monotonic() >= self._not_before.get(address, 0.0)
+
+
 class Members:
     """Opens a session on each node, and watches whether the scheduler is there. On the event loop."""
 
@@ -46,7 +84,9 @@ class Members:
         self._opening: dict[str, asyncio.Task[EngineUnavailable | None]] = {}
         self._watch: asyncio.Task[None] | None = None
         self._ending = False
+        self._returns = Returns()
         self.scheduler_gone: str | None = None
+        self.none_left: str | None = None
 
     async def begin(self) -> None:
         """Begin with all that are there; raises `EngineUnavailable` where all refuse."""
@@ -72,6 +112,19 @@ class Members:
             with suppress(TimeoutError):  # a node that does not answer ends its session by itself
                 await asyncio.wait_for(asyncio.gather(*(node.close() for node in nodes)), CLOSE_S)
 
+    def lost(self, address: str) -> None:
+        """A node that was begun with is lost, or could not begin."""
+        if self._returns.failed(address):
+            self._owner.note(f"left out of this run: {_too_often(address)}")
+
+    def well(self, address: str) -> None:
+        """A unit has ended well on a node."""
+        self._returns.well(address)
+
+    def room(self, address: str, slots: int) -> int:
+        """How many of its slots a node may use at first."""
+        return self._returns.room(address, slots)
+
     async def _admit(self, address: str) -> EngineUnavailable | None:
         """Open a session on a node; returns why it can't be had, if so."""
         node = self._new_node(address)
@@ -92,6 +145,7 @@ class Members:
     def _leave_aside(self, address: str, problem: EngineUnavailable) -> EngineUnavailable:
         self._refused.add(address)
         self._owner.note(f"left aside: {problem}")
+        self.lost(address)
         return problem
 
     async def _watch_scheduler(self) -> None:
@@ -111,6 +165,7 @@ class Members:
                     return
             else:
                 self._admit_new(addresses)
+                self._look_for_hope(addresses)
             await asyncio.sleep(LOOK_S)
 
     def _admit_new(self, addresses: list[str]) -> None:
@@ -119,5 +174,17 @@ class Members:
         self._opening = {address: task for address, task in self._opening.items() if not task.done()}
         known = {*self._owner.known(), *self._refused, *self._opening}
         room = MOST_NODES - len(self._owner.known()) - len(self._opening)
-        for address in [each for each in addresses if each not in known][:room]:
+        for address in [each for each in addresses if each not in known and self._returns.may(each)][:room]:
             self._opening[address] = asyncio.create_task(self._admit(address))
+
+    def _look_for_hope(self, addresses: list[str]) -> None:
+        """See whether of the nodes that are there one can still be of use, if some were left out."""
+        out = self._returns.out.intersection(addresses)
+        if out and not self._owner.known() and out.issuperset(set(addresses) - self._refused):
+            why = _too_often(next(each for each in addresses if each in out))
+            self.none_left = f"no node is left for it at {self._cluster.name}: {why}"
+            self._owner.woken()
+
+
+def _too_often(address: str) -> str:
+    return f"the node {address} failed {MOST_FAULTS} times in a row, and no unit ended well on it in between"

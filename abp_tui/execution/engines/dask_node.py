@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from abp_tui.domain.model import MAX_WORKERS
 from abp_tui.errors import EngineUnavailable
 from abp_tui.execution.engines import dask_relay
 from abp_tui.execution.engines.dask_cluster import UNREACHABLE, Cluster, Unanswered
@@ -66,6 +67,7 @@ class Node:
         self.address = address
         self.claims: dict[int, Claim] = {}
         self.slots = 0
+        self.room = MAX_WORKERS  # of these slots, as far as the node is trusted
         self.others = 0
         self.host = self.boot_id = ""
         self.hurried = False
@@ -85,7 +87,7 @@ class Node:
     @property
     def free(self) -> int:
         """How many more units it can run."""
-        return max(0, self.slots - self.others - len(self.claims))
+        return max(0, min(self.slots - self.others, self.room) - len(self.claims))
 
     async def open(self, listener: Listener) -> None:
         """Begin a session; raises `EngineUnavailable` where the node can't run the job, or not be asked."""

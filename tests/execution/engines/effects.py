@@ -22,12 +22,12 @@ class Effects:
     """What agents did: each writes that it begins, waits for the gate, and writes that it ends."""
 
     def __init__(self, folder: Path) -> None:
-        self._file, self._gate = folder / "effects", folder / "gate"
-        self._file.touch()
+        self.file, self._gate = folder / "effects", folder / "gate"
+        self.file.touch()
         self.script = (
-            f'echo "begins $ABP_ITEM $NODE" >> {self._file}\n'
+            f'echo "begins $ABP_ITEM $NODE" >> {self.file}\n'
             f"until [ -e {self._gate} ]; do sleep 0.05; done\n"
-            f'echo "ends $ABP_ITEM $NODE" >> {self._file}\n'
+            f'echo "ends $ABP_ITEM $NODE" >> {self.file}\n'
             "echo $NODE"
         )
 
@@ -35,7 +35,7 @@ class Effects:
         self._gate.touch()
 
     def lines(self, what: str) -> list[str]:
-        return [line for line in self._file.read_text().splitlines() if line.startswith(what)]
+        return [line for line in self.file.read_text().splitlines() if line.startswith(what)]
 
     def on(self, node: str) -> int:
         return len([line for line in self.lines("begins") if line.endswith(f" {node}")])

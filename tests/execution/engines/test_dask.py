@@ -14,7 +14,7 @@ from abp_tui.execution.executor import JobExecutor
 from abp_tui.liveness import hostname
 from abp_tui.orchestrator import Orchestrator
 from abp_tui.store.repository import Repository
-from tests.execution.engines.cluster import Cluster
+from tests.execution.engines.cluster import Cluster, running_cluster
 from tests.execution.engines.jobs import Running, completed_attempts, dask_job, outputs, place, said
 from tests.factories import InProcessWorker, assert_counters_match, make_job
 from tests.waiting import wait_until
@@ -172,6 +172,22 @@ def test_nodes_of_another_version_are_refused(
         EngineUnavailable, match=r"has Python \d.\d+ and abp [\d.]+, this machine has .* 99.9"
     ):
         JobExecutor(repository, job.id).run()
+
+
+def test_a_node_of_another_version_is_left_aside_where_another_fits(
+    repository: Repository, tmp_path: Path
+) -> None:
+    (tmp_path / "abp_tui-99.9.dist-info").mkdir()
+    (tmp_path / "abp_tui-99.9.dist-info" / "METADATA").write_text("Name: abp-tui\nVersion: 99.9\n")
+    with running_cluster(tmp_path / "cluster", a=1) as cluster:
+        cluster.start_node("newer", PYTHONPATH=str(tmp_path))
+        cluster.wait_for_nodes("newer")
+        job = dask_job(repository, cluster.address, 3)
+        assert JobExecutor(repository, job.id).run() is JobStatus.COMPLETED
+    assert outputs(repository, job) == ["a"] * 3
+    lines = [line for line in said(repository, job).splitlines() if line.startswith("left aside: the node ")]
+    assert len(lines) == 1
+    assert "abp 99.9, this machine has" in lines[0]
 
 
 def test_without_the_library_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

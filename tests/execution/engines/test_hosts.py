@@ -44,7 +44,7 @@ def test_a_host_that_is_cut_off_ends_its_agents_and_the_others_do_its_units(
             wait_until(lambda: not lost & set(marked_processes(repository.uuid).values()), PATIENCE_S)
             wait_until(lambda: interrupted(repository, job) == 4, PATIENCE_S)
             switch.plug(left)
-            wait_until(lambda: effects.on("left") == 8, PATIENCE_S, "the host's return")
+            wait_until(lambda: effects.on("left") > 4, PATIENCE_S, "the host's return")
             effects.open_gate()
             assert executor.wait(PATIENCE_S) == 0
         finally:
