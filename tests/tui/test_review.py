@@ -125,6 +125,33 @@ async def test_a_running_test_is_followed_live_and_can_be_cancelled(tmp_path: Pa
     orchestrator.settle()
 
 
+@BOTH
+async def test_what_was_shown_before_its_words_came_is_wrapped_to_its_width(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    go, many = threading.Event(), "words enough for several lines of the terminal " * 8
+
+    def late(task: Task, sink: Sink, cancel: Cancel) -> Outcome:
+        go.wait(20)
+        return Outcome(ok=True, output=many)
+
+    orchestrator = InProcess(tmp_path, late)
+    make_job(orchestrator.repository, 3, template=many + "{n}")
+    orchestrator.launch_test("words")
+    async with running(orchestrator, size, job="words") as pilot:
+        await until_shown(pilot, "testing")
+        for tab in "142":
+            await pilot.press(tab)
+            await pilot.pause()
+        go.set()
+        await until_shown(pilot, "passed in")
+        for tab in "14":
+            await pilot.press(tab)
+            await until_shown(pilot, "words enough for several")
+            assert "…" not in shown(pilot).split("If you approve")[0]
+    orchestrator.settle()
+
+
 async def test_a_failed_test_says_why(tmp_path: Path) -> None:
     orchestrator = InProcess(tmp_path, fail)
     job = make_job(orchestrator.repository, 3)

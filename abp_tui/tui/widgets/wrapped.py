@@ -118,7 +118,6 @@ class WrappedView(LineView, Generic[Block]):
         """Build all lines anew."""
         self._lines, self._starts = [], []
         self._build_from(0)
-        self._built_for = self.line_width
         self.measure()
         if self.following:
             self._to_end()
@@ -138,6 +137,9 @@ class WrappedView(LineView, Generic[Block]):
                 self._set_behind(0)
 
     def _build_from(self, first: int) -> None:
+        if self._width != self._built_for:  # as before it was first laid out, or while it is not shown
+            self._built_for, first = self._width, 0
+            self._lines, self._starts = [], []
         for index in range(first, len(self._blocks)):
             self._starts.append(len(self._lines))
             self._lines.extend(self.build_block(index))
