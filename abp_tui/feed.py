@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from abp_tui.domain.model import Bucket, Event, Job, UnitLine
 from abp_tui.domain.pace import WINDOW_S, Pace, PaceMeter
 from abp_tui.domain.status import Phase
+from abp_tui.errors import StoreError
 from abp_tui.liveness import Witness
 from abp_tui.store.repository import Repository
 from abp_tui.views import JobView, view_job
@@ -57,10 +58,11 @@ class Focus:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All jobs, newest first, and the one in focus."""
+    """All jobs, newest first, and the one in focus; `trouble` says why there is nothing newer."""
 
     jobs: tuple[JobView, ...]
     focus: Focus | None = None
+    trouble: str = ""
 
 
 class Feed:
@@ -94,13 +96,26 @@ class Feed:
         """A snapshot now, and another after each change, until `stop` is set and something wakes the feed.
 
         The first change after a quiet moment is read at once, bursts a few times a second. Without a change
-        of the database there is a look every second at whether executors still live.
+        of the database there is a look every second at whether executors still live. While the database can't
+        be read that is said in a snapshot, and tried again every second.
         """
         watcher = threading.Thread(target=self._watch, args=(stop,), name="feed-watch", daemon=True)
         watcher.start()
+        jobs: tuple[JobView, ...] = ()
+        while not stop.is_set():
+            try:
+                for snapshot in self._while_it_can_be_read(stop, jobs):
+                    jobs = snapshot.jobs
+                    yield snapshot
+            except StoreError as error:
+                log.warning("the feed tries again: %s", error)
+                self._last_change, self._asked = -1, True  # what the failed look has passed over is read anew
+                yield Snapshot(jobs, trouble=error.message)
+                stop.wait(LOOK_S)
+
+    def _while_it_can_be_read(self, stop: threading.Event, jobs: tuple[JobView, ...]) -> Iterator[Snapshot]:
         with self._repository.database.connected():  # kept open: data_version compares within a connection
             version = -1
-            jobs: tuple[JobView, ...] = ()
             read_at = 0.0
             while not stop.is_set():
                 self._wake.clear()

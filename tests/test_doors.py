@@ -82,7 +82,7 @@ def test_every_verb_of_the_command_line_calls_something() -> None:
 
 def test_every_command_of_the_screens_has_its_action() -> None:
     known = doors.functions(doors.modules("tui"))
-    textuals = {"dismiss", "cursor_down", "cursor_up", "page_down", "page_up"}
+    textuals = {"dismiss", "cursor_down", "cursor_up", "page_down", "page_up", "command_palette"}
     for command in COMMANDS:
         action = command.action.partition("(")[0]
         assert f"action_{action}" in known or action in textuals, command.id

@@ -429,6 +429,11 @@ class TestResult(Frozen):
         return self.unit.verdict is Verdict.SUSPECT
 
     @property
+    def denials(self) -> tuple[Denial, ...]:
+        """What the agent was not allowed."""
+        return self.attempt.outcome.denials if self.attempt.outcome else ()
+
+    @property
     def output(self) -> str:
         """The agent's final answer."""
         return self.unit.output or ""

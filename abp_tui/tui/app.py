@@ -10,6 +10,7 @@ from rich.console import RenderableType
 from textual import work
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.dom import DOMNode
 from textual.events import Event, Key, Paste
 from textual.filter import LineFilter
 from textual.message import Message
@@ -33,6 +34,7 @@ from abp_tui.tui.screens.jobs import JobsScreen
 from abp_tui.tui.themes import CONTRAST, check_theme
 from abp_tui.tui.type_ahead import Follower, TypeAhead
 from abp_tui.tui.widgets.figures import count
+from abp_tui.tui.widgets.lines import LineView
 from abp_tui.tui.widgets.text import one_line
 from abp_tui.views import JobView
 
@@ -46,7 +48,6 @@ class AbpApp(App[None]):
     CSS_PATH = "abp.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         *bindings("app"),
-        Binding("ctrl+q", "leave", "Leave", show=False, priority=True, id="app.leave_at_once"),
     ]
 
     class Fed(Message):
@@ -175,14 +176,29 @@ class AbpApp(App[None]):
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The palette: what can be done here, then the theme."""
-        target = next((s for s in reversed(self.screen_stack) if isinstance(s, AbpScreen)), None)
-        for command in COMMANDS:
-            if target is not None and self._offers(target, command):
-                yield SystemCommand(command.help, command.label, _runner(self, target, command))
+        if isinstance(screen, AbpScreen):
+            for command in COMMANDS:
+                place = self._place_of(command, screen)
+                if place is not None and command.id != "app.palette":
+                    yield SystemCommand(command.help, command.label, _runner(self, place, command))
         yield SystemCommand("Theme", "Change the colours", self.action_change_theme)
 
-    def _offers(self, target: AbpScreen, command: Command) -> bool:
-        return command.scope in (*target.SCOPES, "app") and command.is_offered(target.job)
+    def _place_of(self, command: Command, screen: AbpScreen) -> DOMNode | None:
+        """Where a command is carried out on this screen, if it can be now."""
+        if command.scope == "app":
+            return self
+        if command.scope == "lists":
+            return screen.focused if isinstance(screen.focused, LineView) else None
+        offered = command.scope in screen.SCOPES and command.is_offered(screen.job)
+        return screen if offered and screen.check_action(command.name, ()) else None
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """A dialog is answered before anything else is done; letters that leave are none of a form."""
+        if action == "command_palette":
+            return isinstance(self.screen, AbpScreen)
+        if action == "leave":
+            return not (isinstance(self.screen, AbpScreen) and self.screen.is_form)
+        return super().check_action(action, parameters)
 
     def open_review(self, job_id: int, *, instead: bool = False) -> None:
         """Show a job's test, on top of what is shown or instead of it."""
@@ -235,6 +251,10 @@ class AbpApp(App[None]):
         except AbpError:
             return self.snapshot.jobs
 
+    def action_leave_at_once(self) -> None:
+        """As `leave`, from wherever it is pressed."""
+        self.action_leave()
+
     async def action_quit(self) -> None:
         """What Textual's own bindings ask for."""
         self.action_leave()
@@ -247,8 +267,8 @@ def _is_at_work(job: JobView) -> bool:
     )
 
 
-def _runner(app: AbpApp, target: AbpScreen, command: Command) -> Callable[[], Awaitable[None]]:
+def _runner(app: AbpApp, place: DOMNode, command: Command) -> Callable[[], Awaitable[None]]:
     async def run() -> None:
-        await app.run_action(command.action, app if command.scope == "app" else target)
+        await app.run_action(command.action, place)
 
     return run

@@ -38,6 +38,11 @@ class Command:
         """Where the command is at home: a screen, `lists` or `app`."""
         return self.id.partition(".")[0]
 
+    @property
+    def name(self) -> str:
+        """What it does, without with what."""
+        return self.action.partition("(")[0]
+
     def is_offered(self, job: JobView | None) -> bool:
         """Whether it can be done with a job as it is, or with none."""
         return self.when is None or (job is not None and self.when(job))
@@ -443,16 +448,33 @@ COMMANDS: tuple[Command, ...] = (
     Command("confirm.no", "n,escape,q", "No", "Leave it", "answer(False)"),
     Command("approval.yes", "y", "Run it", "Let exactly this code run", "answer(True)"),
     Command("approval.no", "n,escape,q", "Don't run it", "Run nothing of it", "answer(False)"),
-    Command("help.close", "escape,q,question_mark", "Close", "Close this help", "dismiss"),
+    Command("help.close", "escape,q,question_mark,f1", "Close", "Close this help", "dismiss"),
     Command("lists.down", "j,down", "Down", "One line down", "cursor_down", False),
     Command("lists.up", "k,up", "Up", "One line up", "cursor_up", False),
     Command("lists.top", "g,home", "First", "To the first line", "to_top", False),
     Command("lists.bottom", "G,end", "Last", "To the last line, and follow it", "to_bottom", False),
     Command("lists.page_down", "ctrl+d,pagedown", "Page down", "A page down", "page_down", False),
     Command("lists.page_up", "ctrl+u,pageup", "Page up", "A page up", "page_up", False),
-    Command("app.help", "question_mark", "Help", "All keys and signs", "help"),
+    Command("app.help", "question_mark,f1", "Help", "All keys and signs", "help"),
     Command("screen.back", "escape", "Back", "Back to where you came from", "back"),
     Command("app.leave", "q", "Leave", "Leave; the jobs run on", "leave"),
+    Command(
+        "app.palette",
+        "ctrl+p",
+        "Palette",
+        "Find what can be done here by its words",
+        "command_palette",
+        False,
+    ),
+    Command(
+        "app.leave_at_once",
+        "ctrl+q",
+        "Leave",
+        "Leave, from a form or dialog, too",
+        "leave_at_once",
+        False,
+        priority=True,
+    ),
 )
 
 ORDER = {command.id: n for n, command in enumerate(COMMANDS)}
@@ -503,6 +525,6 @@ def bindings(*scopes: str) -> list[BindingType]:
 def offered(scopes: tuple[str, ...], action: str, job: JobView | None) -> bool:
     """Whether an action of these scopes is offered for a job as it is."""
     for command in commands(*scopes):
-        if command.action.partition("(")[0] == action and command.when is not None:
+        if command.name == action and command.when is not None:
             return command.is_offered(job)
     return True

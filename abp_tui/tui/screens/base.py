@@ -6,7 +6,6 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from textual import work
 from textual.app import ComposeResult
 from textual.screen import Screen
 from textual.worker import Worker
@@ -35,6 +34,7 @@ class AbpScreen(Screen[None]):
 
     BINDINGS = bindings("screen")
     SCOPES: tuple[str, ...] = ()
+    is_form = False  # where letters are written
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]
 
@@ -43,6 +43,7 @@ class AbpScreen(Screen[None]):
         self.job_id = job_id
         self.job: JobView | None = None
         self._turns = ThreadPoolExecutor(max_workers=1)
+        self._at_work = 0
 
     # For subclasses
 
@@ -88,11 +89,19 @@ class AbpScreen(Screen[None]):
         While one is at work another is refused, or waits its turn if it is of the kind
         that a person presses quickly in a row.
         """
-        if not in_turn and self._is_at_work():
+        if not in_turn and self._at_work:
             self.notify("one moment: the last command is still at work", timeout=2)
             return
-        self._act(self._turns.submit(call), then)
+        self._at_work += 1
+        called = self._turns.submit(call)
+        # Of the app, not of this screen: what came of it is told though a person has gone elsewhere.
+        self.app.run_worker(lambda: self._wait_for(called, then), group=ACT, thread=True, exit_on_error=False)
         self.set_timer(SIGN_S, self._show_work)
+
+    def go(self, step: Callable[[], object]) -> None:
+        """Go to another screen, unless a person has gone elsewhere from this one."""
+        if self.app.screen is self:
+            step()
 
     def say(self, words: str) -> Callable[[Job], None]:
         """A follow-up to `act` that tells what became of the job."""
@@ -106,11 +115,19 @@ class AbpScreen(Screen[None]):
         """From a thread of this screen: show what was found, unless the screen has been left."""
         self.app.call_from_thread(lambda: show(*found) if self.is_attached else None)
 
-    @work(thread=True, group=ACT, exit_on_error=False)
-    def _act(self, called: Future[T], then: Callable[[T], Any] | None) -> None:
-        result = called.result()
+    def _wait_for(self, called: Future[T], then: Callable[[T], Any] | None) -> None:
+        """In a thread: go on with what a command has returned."""
+        try:
+            result = called.result()
+        finally:
+            self.app.call_from_thread(self._ended)
         if then is not None:
             self.app.call_from_thread(then, result)
+
+    def _ended(self) -> None:
+        self._at_work -= 1
+        if self.is_attached and self.query_one(TopBar).busy:
+            self._show_work()
 
     # How it works
 
@@ -139,21 +156,17 @@ class AbpScreen(Screen[None]):
         self.take(snapshot)
         self._show_where()
         waiting = sum(needs_person(job) for job in snapshot.jobs if job.id != f"j{self.job_id}")
-        self.query_one(TopBar).waiting = waiting
+        bar = self.query_one(TopBar)
+        bar.waiting, bar.trouble = waiting, snapshot.trouble
         if _offers_change(before, self.job):
             self.refresh_bindings()
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """Report what went wrong in one of its threads."""
         self.abp.report(event)
-        if self.query_one(TopBar).busy:
-            self._show_work()
-
-    def _is_at_work(self) -> bool:
-        return any(worker.group == ACT and not worker.is_finished for worker in self.workers)
 
     def _show_work(self) -> None:
-        self.query_one(TopBar).busy = self._is_at_work()
+        self.query_one(TopBar).busy = bool(self._at_work)
 
     def _show_where(self) -> None:
         bar = self.query_one(TopBar)

@@ -12,6 +12,7 @@ from textual.widgets import Static
 from abp_tui.domain.model import Cause, Job, Recipe
 from abp_tui.feed import Snapshot
 from abp_tui.tui.commands import bindings
+from abp_tui.tui.screens.again import retry_all, run_again
 from abp_tui.tui.screens.ask_text import AskTextScreen
 from abp_tui.tui.screens.base import AbpScreen
 from abp_tui.tui.screens.confirm import ConfirmScreen
@@ -95,15 +96,15 @@ class FailuresScreen(AbpScreen):
 
     def action_retry_cause(self) -> None:
         """Run the units of the cause under the cursor again."""
-        if cause := self.query_one(CauseList).cause:
-            words = self.say(f"runs {count(cause.units, 'unit')} again")
-            self.act(lambda: self.orchestrator.retry_cause(self._number, cause.fingerprint), words)
+        cause, job = self.query_one(CauseList).cause, self.job
+        if cause and job:
+            call = partial(self.orchestrator.retry_cause, self._number, cause.fingerprint)
+            run_again(self, job, count(cause.units, "unit"), call)
 
     def action_retry(self) -> None:
         """Run all failed and suspect units again."""
         if job := self.job:
-            words = self.say(f"runs {count(job.failed_units + job.suspect_units, 'unit')} again")
-            self.act(lambda: self.orchestrator.retry(self._number), words)
+            retry_all(self, job)
 
     def action_try_first(self) -> None:
         """Run the first unit of the cause again, and look at it."""
@@ -131,7 +132,7 @@ class FailuresScreen(AbpScreen):
             self.act(partial(verbs.retry_cause, *to, nudge=nudge.words), words)
 
     def _open_tried(self, tried: tuple[Job, int]) -> None:
-        self.app.push_screen(UnitScreen(self._number, tried[1]))
+        self.go(lambda: self.app.push_screen(UnitScreen(self._number, tried[1])))
 
     def action_accept(self) -> None:
         """Count the units of the cause as good, once a person is sure."""

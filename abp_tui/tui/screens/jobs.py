@@ -9,6 +9,7 @@ from textual.widgets import Input, Static
 from abp_tui.domain.status import JobStatus, Phase
 from abp_tui.feed import Snapshot
 from abp_tui.tui.commands import bindings
+from abp_tui.tui.screens.again import retry_all
 from abp_tui.tui.screens.base import AbpScreen
 from abp_tui.tui.screens.confirm import ConfirmScreen
 from abp_tui.tui.widgets.figures import count, money
@@ -143,7 +144,8 @@ class JobsScreen(AbpScreen):
             self._open(job)
             return
         self.act(
-            lambda: self.orchestrator.launch_test(job.id), lambda tested: self.abp.open_review(tested.id)
+            lambda: self.orchestrator.launch_test(job.id),
+            lambda tested: self.go(lambda: self.abp.open_review(tested.id)),
         )
 
     def _ask_to_allow(self, job: JobView) -> None:
@@ -174,8 +176,7 @@ class JobsScreen(AbpScreen):
     def action_retry(self) -> None:
         """Run failed and suspect units again."""
         if job := self.job:
-            units = count(job.failed_units + job.suspect_units, "unit")
-            self.act(lambda: self.orchestrator.retry(job.id), self.say(f"runs {units} again"))
+            retry_all(self, job)
 
     def action_remove(self) -> None:
         """Remove a job, if a person is sure."""

@@ -38,6 +38,7 @@ class NewJobScreen(AbpScreen):
     BINDINGS = bindings("new", "screen")  # escape ends a preview while one runs, else it goes back
     SCOPES = ("new", "screen", "app")
     AUTO_FOCUS = "#name"
+    is_form = True
 
     def __init__(self) -> None:
         super().__init__()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding
@@ -197,13 +199,16 @@ class PilotScreen(AbpScreen):
 
     def _approved(self, job: Job) -> None:
         self.tell(f"{job.name} runs: {count(job.desired_workers, 'worker')}")
-        self.app.pop_screen()  # the test review, which is over too, is below
-        self.abp.open_progress(job.id, instead=True)
+        self.go(lambda: self._leave_review(lambda: self.abp.open_progress(job.id, instead=True)))
 
     def _rejected(self, job: Job) -> None:
         self.tell(f"{job.name} is rejected: nothing runs, its units wait again")
+        self.go(lambda: self._leave_review(self.app.pop_screen))
+
+    def _leave_review(self, then: Callable[[], object]) -> None:
+        """The test review below is over, too."""
         self.app.pop_screen()
-        self.app.pop_screen()
+        then()
 
     def _keys(self) -> tuple[tuple[str, str], ...]:
         """What can be decided now, by which key, in a line each."""

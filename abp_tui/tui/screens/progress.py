@@ -13,6 +13,7 @@ from abp_tui.domain.model import Cause, Job
 from abp_tui.domain.status import JobStatus, Phase, UnitStatus
 from abp_tui.feed import Focus, Snapshot
 from abp_tui.tui.commands import bindings
+from abp_tui.tui.screens.again import retry_all, retry_unit
 from abp_tui.tui.screens.attempt import free_path
 from abp_tui.tui.screens.base import AbpScreen
 from abp_tui.tui.screens.confirm import ConfirmScreen
@@ -228,7 +229,9 @@ class ProgressScreen(AbpScreen):
     def action_test(self) -> None:
         """Test the unit under the cursor."""
         seq = self.query_one(UnitList).seq
-        self.act(lambda: self.orchestrator.launch_test(self._number, seq), lambda job: self.action_review())
+        self.act(
+            lambda: self.orchestrator.launch_test(self._number, seq), lambda job: self.go(self.action_review)
+        )
 
     def action_review(self) -> None:
         """Open the test review."""
@@ -259,21 +262,26 @@ class ProgressScreen(AbpScreen):
     def action_retry(self) -> None:
         """Run failed and suspect units again."""
         if job := self.job:
-            again = job.failed_units + job.suspect_units
-            words = f"runs {count(again, 'unit') if again else 'its synthesis'} again"
-            self.act(lambda: self.orchestrator.retry(self._number), self.say(words))
+            retry_all(self, job)
 
     def action_retry_unit(self) -> None:
-        """Run the unit under the cursor again."""
-        seq = self.query_one(UnitList).seq
-        if seq is not None:
-            words = self.say(f"runs unit {seq} again")
-            self.act(lambda: self.orchestrator.retry(self._number, [seq]), words)
+        """Run the unit under the cursor again; of one that is good, if a person is sure."""
+        unit = self.query_one(UnitList).unit
+        if unit is None or self.job is None:
+            return
+        if unit.status in (UnitStatus.PENDING, UnitStatus.PROCESSING):
+            self.tell(f"unit {unit.seq} {'waits' if unit.status is UnitStatus.PENDING else 'runs'} already")
+            return
+        retry_unit(self, self.job, unit)
 
     def action_end_unit(self) -> None:
         """End the agent of the unit under the cursor, if a person is sure."""
-        seq = self.query_one(UnitList).seq
-        if seq is None:
+        unit = self.query_one(UnitList).unit
+        if unit is None:
+            return
+        seq = unit.seq
+        if unit.status is not UnitStatus.PROCESSING:
+            self.tell(f"no agent works on unit {seq}")
             return
 
         def end(sure: bool | None) -> None:

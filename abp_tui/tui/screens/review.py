@@ -101,6 +101,12 @@ class ReviewScreen(AttemptScreen):
                 self._result = self.query_one(ApprovePanel).result = None
             self._read_result()
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """A rule can be made of what was denied."""
+        if action == "permit" and not (self._result and self._result.denials):
+            return False
+        return super().check_action(action, parameters)
+
     def action_approve(self) -> None:
         """Let the batch run, and watch it."""
         number = self._number
@@ -143,7 +149,7 @@ class ReviewScreen(AttemptScreen):
             if wish is not None:
                 self.act(
                     lambda: self.orchestrator.launch_pilot(self._number, wish.units, wish.by),
-                    lambda job: self.app.push_screen(PilotScreen(job.id)),
+                    lambda job: self.go(lambda: self.app.push_screen(PilotScreen(job.id))),
                 )
 
         self.app.push_screen(AskPilotScreen(self.job.pending_units), run)
@@ -231,6 +237,8 @@ class ReviewScreen(AttemptScreen):
             self._result = self.query_one(ApprovePanel).result = result
             view.open("output", by_person=False)
             self._show_where()
+            self.query_one(ApprovePanel).keys = self._keys()
+            self.refresh_bindings()
 
     def _follow(self, attempt_id: int) -> None:
         if self.query_one(AttemptView).follow(attempt_id):
@@ -239,15 +247,16 @@ class ReviewScreen(AttemptScreen):
 
     def _approved(self, job: Job) -> None:
         self.tell(f"{job.name} runs: {count(job.desired_workers, 'worker')}")
-        self.abp.open_progress(job.id, instead=True)
+        self.go(lambda: self.abp.open_progress(job.id, instead=True))
 
     def _rejected(self, job: Job) -> None:
         self.tell(f"{job.name} is rejected: nothing runs, the unit waits again")
-        self.app.pop_screen()
+        self.go(self.app.pop_screen)
 
     def _retested(self, job: Job) -> None:
         self._draft = ""
-        self.query_one(AttemptView).open("conversation", by_person=False)
+        if self.is_attached:
+            self.query_one(AttemptView).open("conversation", by_person=False)
         self.tell(f"{job.name}: testing with prompt version {job.recipe.version}")
 
     def _count_cost(self, focus: Focus) -> None:

@@ -8,7 +8,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from abp_tui.terminal import speaks_utf8
-from abp_tui.tui.widgets.glyphs import BOLD, DIM, WARN
+from abp_tui.tui.widgets.glyphs import BAD, BOLD, DIM, WARN
 from abp_tui.tui.widgets.text import fit, one_line
 
 LEAST = 5
@@ -18,7 +18,7 @@ Parts = tuple[tuple[str, str], ...]
 class TopBar(Widget):
     """`where` are the crumbs, `state` is shown on the right, before how many jobs need a person.
 
-    While it is `busy` with a command, that is said instead of the state.
+    While it is `busy` with a command, that is said instead of the state; `trouble` stands before all else.
     """
 
     DEFAULT_CSS = """
@@ -28,6 +28,7 @@ class TopBar(Widget):
     state: reactive[Parts] = reactive(())
     waiting: reactive[int] = reactive(0)
     busy: reactive[bool] = reactive(False)
+    trouble: reactive[str] = reactive("")
 
     def render(self) -> Content:
         """Crumbs left, state right; where it is narrow, the crumbs give way."""
@@ -59,6 +60,8 @@ class TopBar(Widget):
         return path, fit(last, min(room, cell_len(last)))
 
     def _right(self) -> Content:
+        if self.trouble:
+            return Content.styled(one_line(self.trouble, 60), f"bold {BAD}")
         parts: list[tuple[str, str]] = [("one moment", DIM)] if self.busy else list(self.state)
         if self.waiting:
             note = "1 needs you" if self.waiting == 1 else f"{self.waiting} need you"

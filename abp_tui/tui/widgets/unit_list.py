@@ -64,6 +64,11 @@ class UnitList(LineList):
         """The number of the unit under the cursor."""
         return self.rows.seq_at(self.cursor) if self.cursor < self.line_count else None
 
+    @property
+    def unit(self) -> UnitLine | None:
+        """The unit under the cursor, if it has been read."""
+        return self.rows.get(self.cursor) if self.cursor < self.line_count else None
+
     def titles(self) -> Content:
         """The line of column titles."""
         return header(lay_out(COLUMNS, self.line_width))
@@ -244,6 +249,7 @@ class UnitList(LineList):
         """Put the cursor on a unit, or on the next one shown, among rows that are others now."""
         self.cursor = self.rows.index_of(seq) if seq is not None else 0
         self.measure()
+        self.call_after_refresh(lambda: self.show_line(self.cursor))  # once the list has its new length
 
 
 def said(running: RunningUnit) -> str:
