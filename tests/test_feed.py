@@ -69,6 +69,25 @@ def test_there_is_a_snapshot_at_once_and_one_after_each_change(
     watched.until(lambda s: [job.name for job in s.jobs] == ["two", "one"])
 
 
+def test_a_database_that_can_not_be_read_for_a_while_is_told_of_and_tried_again(
+    repository: Repository, watched: Watched
+) -> None:
+    job = make_job(repository, 3, name="one")
+    watched.feed.look_at(job.id)
+    watched.until(lambda s: s.focus)
+    with repository.database.writing() as db:
+        db.execute_sql("ALTER TABLE attempt RENAME TO elsewhere")
+    repository.jobs.move(job.id, JobStatus.TESTING)
+    seen = watched.until(lambda s: s.trouble)[-1]
+    assert "no such table" in seen.trouble
+    assert [job.name for job in seen.jobs] == ["one"], "what was seen last is shown on"
+    with repository.database.writing() as db:
+        db.execute_sql("ALTER TABLE elsewhere RENAME TO attempt")
+    last = watched.until(lambda s: not s.trouble and s.focus)[-1].focus
+    assert last is not None and last.job.status is JobStatus.TESTING
+    assert last.changed is None, "what changed meanwhile is read anew"
+
+
 def test_the_job_in_focus_is_followed_to_its_end(repository: Repository, watched: Watched) -> None:
     job = make_job(repository, 40, status=JobStatus.RUNNING)
     watched.feed.look_at(job.id)

@@ -1,17 +1,25 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from textual.pilot import Pilot
 
+from abp_tui.domain.model import Denial, Outcome
 from abp_tui.domain.status import JobStatus
 from abp_tui.errors import InvalidInput
 from abp_tui.terminal import speaks_utf8
 from abp_tui.tui.app import AbpApp
 from abp_tui.tui.commands import COMMANDS, DIALOGS, SCOPES, Command
 from abp_tui.tui.keys import Keys
+from abp_tui.tui.screens.edit_prompt import EditPromptScreen
 from abp_tui.tui.screens.help import HelpScreen, HelpText
+from abp_tui.tui.screens.new_job import NewJobScreen
 from abp_tui.tui.widgets.glyphs import JOB_MARKS, MAP_MARKS, UNIT_MARKS
+from abp_tui.tui.widgets.unit_list import UnitList
+from abp_tui.workers.base import Sink, Task
+from abp_tui.workers.cancel import Cancel
 from tests.factories import make_job
 from tests.tui.screens import LARGE, SMALL, InProcess, running, shown, until, until_shown
 
@@ -134,3 +142,66 @@ def test_an_unknown_theme_is_refused_with_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="there is no theme 'high-contrst'") as caught:
         AbpApp(InProcess(tmp_path), theme="high-contrst")
     assert caught.value.hint == "did you mean 'high-contrast'?"
+
+
+def palette(pilot: Pilot[Any]) -> dict[str, Any]:
+    return {c.title: c.callback for c in pilot.app.get_system_commands(pilot.app.screen)}
+
+
+async def test_a_dialog_is_answered_before_anything_else_is_done(tmp_path: Path) -> None:
+    orchestrator = InProcess(tmp_path)
+    job = make_job(orchestrator.repository, 3)
+    orchestrator.test(job.id)
+    async with running(orchestrator, SMALL, job="words") as pilot:
+        await until_shown(pilot, "passed in")
+        assert "Let the whole batch run" in palette(pilot)
+        await pilot.press("e")
+        await until_shown(pilot, "Prompt, version 1")
+        await pilot.press("ctrl+p")
+        await pilot.pause()
+        assert isinstance(pilot.app.screen, EditPromptScreen)
+        assert palette(pilot).keys() == {"Theme"}
+
+
+async def test_what_the_palette_does_with_a_list_is_done_with_the_one_in_focus(tmp_path: Path) -> None:
+    orchestrator = InProcess(tmp_path)
+    make_job(orchestrator.repository, 50)
+    async with running(orchestrator, SMALL, job="words") as pilot:
+        await until_shown(pilot, "item-0")
+        await palette(pilot)["To the last line, and follow it"]()
+        assert pilot.app.screen.query_one(UnitList).cursor == 49
+        await pilot.press("ctrl+p", *"first line", "enter")
+        await until(pilot, lambda: pilot.app.screen.query_one(UnitList).cursor == 0)
+
+
+async def test_help_and_leaving_from_within_a_form(tmp_path: Path) -> None:
+    async with running(InProcess(tmp_path), SMALL) as pilot:
+        await pilot.press("n")
+        await until_shown(pilot, "f1 Help")
+        await pilot.press("question_mark", "q")
+        await until_shown(pilot, "?q")
+        await pilot.press("f1")
+        await until_shown(pilot, "Write the job and test its first unit")
+        await pilot.press("f1")
+        await until(pilot, lambda: isinstance(pilot.app.screen, NewJobScreen))
+        await pilot.press("tab", "tab", "q")
+        await pilot.pause()
+        assert pilot.app.is_running and isinstance(pilot.app.screen, NewJobScreen)
+        await pilot.press("ctrl+q")
+        await until(pilot, lambda: not pilot.app.is_running)
+
+
+async def test_permitting_is_offered_where_something_was_denied(tmp_path: Path) -> None:
+    def denied(task: Task, sink: Sink, cancel: Cancel) -> Outcome:
+        denials = (Denial(tool="Bash", detail="git log"),) if task.payload["n"] else ()
+        return Outcome(ok=True, output="done", denials=denials)
+
+    orchestrator = InProcess(tmp_path, denied)
+    job = make_job(orchestrator.repository, 3)
+    orchestrator.test(job.id)
+    async with running(orchestrator, job="words") as pilot:
+        await until_shown(pilot, "passed in", "p Pilot")
+        assert "Permit" not in shown(pilot)
+        await pilot.press("t")
+        await until_shown(pilot, "i Permit")
+    orchestrator.settle()

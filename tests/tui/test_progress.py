@@ -92,6 +92,78 @@ async def test_retry_runs_the_failed_ones_again(tmp_path: Path) -> None:
     assert len(orchestrator.agent.prompts) == 12
 
 
+async def test_a_unit_that_is_done_is_run_again_only_if_one_is_sure(tmp_path: Path) -> None:
+    orchestrator = finished(tmp_path)
+    orchestrator.agent._behaviour = answer
+    async with running(orchestrator, job="words") as pilot:
+        await until_shown(pilot, "6 done", "item-1")
+        await pilot.press("j", "r")
+        await until_shown(pilot, "Run unit 1 again?", "item-1 is done", "paid for again")
+        await pilot.press("n", "k", "r")
+        await until_shown(pilot, "words runs unit 0 again", "7 done")
+        await pilot.press("j", "r")
+        await until_shown(pilot, "Run unit 1 again?")
+        await pilot.press("y")
+        await until_shown(pilot, "words runs unit 1 again")
+    orchestrator.settle()
+    assert len(orchestrator.agent.prompts) == 11
+
+
+async def test_units_that_wait_or_run_are_not_run_again_and_only_running_ones_ended(tmp_path: Path) -> None:
+    orchestrator = InProcess(tmp_path, wait_for_cancel)
+    job = make_job(orchestrator.repository, 20)
+    orchestrator.skip_test(job.id)
+    async with running(orchestrator, job="words") as pilot:
+        await until_shown(pilot, "4 running", "item-0")
+        await pilot.press("r")
+        await until_shown(pilot, "unit 0 runs already")
+        await pilot.press("G", "r")
+        await until_shown(pilot, "unit 19 waits already")
+        await pilot.press("K")
+        await until_shown(pilot, "no agent works on unit 19")
+        await pilot.press("g", "K")
+        await until_shown(pilot, "End the agent of unit 0?")
+    orchestrator.stop("words")
+    orchestrator.settle()
+
+
+async def test_running_the_failed_ones_of_a_paused_job_says_that_the_others_run_too(tmp_path: Path) -> None:
+    orchestrator = InProcess(tmp_path, fail)
+    job = make_job(orchestrator.repository, 20, max_failures_in_row=3, max_retries=0)
+    orchestrator.skip_test(job.id)
+    orchestrator.settle()
+    assert orchestrator.status("words").status is JobStatus.PAUSED
+    waiting = orchestrator.status("words").pending_units
+    assert waiting
+    async with running(orchestrator, job="words") as pilot:
+        await until_shown(pilot, "paused")
+        await pilot.press("R")
+        await until_shown(pilot, "words is paused: it goes on", f"{waiting} units that wait")
+        await pilot.press("n")
+        await until(pilot, lambda: "that wait" not in shown(pilot))
+        assert orchestrator.status("words").status is JobStatus.PAUSED
+        orchestrator.agent._behaviour = answer
+        await pilot.press("R", "y")
+        await until_shown(pilot, "20 done")
+    orchestrator.settle()
+
+
+async def test_the_cursor_is_in_sight_after_another_filter(tmp_path: Path) -> None:
+    orchestrator = finished(tmp_path, 200)
+    async with running(orchestrator, SMALL, job="words") as pilot:
+        await until_shown(pilot, "item-0")
+        await pilot.press("G")
+        await until_shown(pilot, "item-199")
+        await pilot.press("f")
+        units = pilot.app.screen.query_one(UnitList)
+        await until(pilot, lambda: units.line_count == 67)
+        await until(
+            pilot, lambda: units.scroll_offset.y <= units.cursor < units.scroll_offset.y + units.size.height
+        )
+        await pilot.press("k")
+        await until_shown(pilot, "item-195")
+
+
 async def test_plus_and_minus_count_however_quickly_they_are_pressed(tmp_path: Path) -> None:
     orchestrator = InProcess(tmp_path, wait_for_cancel)
     job = make_job(orchestrator.repository, 20)

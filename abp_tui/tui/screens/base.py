@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from textual.app import ComposeResult
+from textual.app import App, ComposeResult
 from textual.screen import Screen
 from textual.worker import Worker
 
@@ -93,9 +93,9 @@ class AbpScreen(Screen[None]):
             self.notify("one moment: the last command is still at work", timeout=2)
             return
         self._at_work += 1
-        called = self._turns.submit(call)
+        called, app = self._turns.submit(call), self.app
         # Of the app, not of this screen: what came of it is told though a person has gone elsewhere.
-        self.app.run_worker(lambda: self._wait_for(called, then), group=ACT, thread=True, exit_on_error=False)
+        app.run_worker(lambda: self._wait_for(called, then, app), group=ACT, thread=True, exit_on_error=False)
         self.set_timer(SIGN_S, self._show_work)
 
     def go(self, step: Callable[[], object]) -> None:
@@ -115,14 +115,14 @@ class AbpScreen(Screen[None]):
         """From a thread of this screen: show what was found, unless the screen has been left."""
         self.app.call_from_thread(lambda: show(*found) if self.is_attached else None)
 
-    def _wait_for(self, called: Future[T], then: Callable[[T], Any] | None) -> None:
+    def _wait_for(self, called: Future[T], then: Callable[[T], Any] | None, app: App[Any]) -> None:
         """In a thread: go on with what a command has returned."""
         try:
             result = called.result()
         finally:
-            self.app.call_from_thread(self._ended)
+            app.call_from_thread(self._ended)
         if then is not None:
-            self.app.call_from_thread(then, result)
+            app.call_from_thread(then, result)
 
     def _ended(self) -> None:
         self._at_work -= 1
