@@ -110,7 +110,8 @@ class Feed:
             except StoreError as error:
                 log.warning("the feed tries again: %s", error)
                 self._last_change, self._asked = -1, True  # what the failed look has passed over is read anew
-                yield Snapshot(jobs, trouble=error.message)
+                why = error.message.rpartition(": ")[2]  # which database it is stands before that
+                yield Snapshot(jobs, trouble=f"can't read the store: {why}")
                 stop.wait(LOOK_S)
 
     def _while_it_can_be_read(self, stop: threading.Event, jobs: tuple[JobView, ...]) -> Iterator[Snapshot]:
