@@ -110,7 +110,7 @@ class Feed:
             except StoreError as error:
                 log.warning("the feed tries again: %s", error)
                 self._last_change, self._asked = -1, True  # what the failed look has passed over is read anew
-                why = error.message.rpartition(": ")[2]  # which database it is stands before that
+                why = error.message.removeprefix(f"database {self._repository.path}: ")
                 yield Snapshot(jobs, trouble=f"can't read the store: {why}")
                 stop.wait(LOOK_S)
 

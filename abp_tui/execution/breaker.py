@@ -26,7 +26,8 @@ class Breaker:
             if self._limit and len(self._failed) >= self._limit:
                 have = "has" if len(self._failed) == 1 else "have"
                 units = f"{counted(len(self._failed), 'unit')} in a row {have} failed"
-                return f"{units}, the last with: {end.outcome.error}"
+                limit = f"its max_failures_in_row is {self._limit}, 0 is no limit"
+                return f"{units} ({limit}), the last with: {end.outcome.error}"
         return None
 
 

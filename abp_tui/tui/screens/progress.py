@@ -11,7 +11,7 @@ from textual.widgets import Input, Static
 
 from abp_tui.domain.model import Cause, Job
 from abp_tui.domain.status import JobStatus, Phase, UnitStatus
-from abp_tui.feed import Focus, Snapshot
+from abp_tui.feed import Focus, RunningUnit, Snapshot
 from abp_tui.tui.commands import bindings
 from abp_tui.tui.screens.again import retry_all, retry_unit
 from abp_tui.tui.screens.attempt import free_path
@@ -101,7 +101,7 @@ class ProgressScreen(AbpScreen):
         units = self.query_one(UnitList)
         units.set_total(focus.job.total_units, synthesis=focus.job.synthesis is not None)
         units.take(focus.changed)
-        units.set_running(focus.running)
+        units.set_running(_at_work(focus))
         self._show_found()
         self._show_head(focus)
         self._show_filters(focus.job)
@@ -351,7 +351,7 @@ class ProgressScreen(AbpScreen):
         cells = self.query_one(UnitMap)
         cells.buckets, cells.units_per_bucket = focus.buckets, focus.bucket_width
         strip = self.query_one(RunningStrip)
-        strip.running, strip.quiet = focus.running, _quiet(focus.job)
+        strip.running, strip.quiet = _at_work(focus), _quiet(focus.job)
         self.call_after_refresh(self._give_room)
 
     def _give_room(self) -> None:
@@ -393,8 +393,15 @@ class ProgressScreen(AbpScreen):
         self._give_room()
 
 
+def _at_work(focus: Focus) -> tuple[RunningUnit, ...]:
+    """The units that agents work on: what a dead executor has left is none of them."""
+    return () if focus.job.phase is Phase.INTERRUPTED else focus.running
+
+
 def _quiet(job: JobView) -> str:
     """What the workers' place says while none works."""
+    if job.phase is Phase.INTERRUPTED:
+        return f"nobody works: {count(job.processing_units, 'unit')} ran, and will start over"
     if job.phase is Phase.REVIEW:
         return "the test waits for you: v opens it"
     if job.phase is Phase.GATED:

@@ -12,6 +12,7 @@ from abp_tui.tui.widgets.glyphs import BAD, BOLD, DIM, WARN
 from abp_tui.tui.widgets.text import fit, one_line
 
 LEAST = 5
+MOST_KEPT = 36  # cells that crumbs are given at the cost of the state
 Parts = tuple[tuple[str, str], ...]
 
 
@@ -31,10 +32,15 @@ class TopBar(Widget):
     trouble: reactive[str] = reactive("")
 
     def render(self) -> Content:
-        """Crumbs left, state right; where it is narrow, the crumbs give way."""
-        right = self._right()
+        """Crumbs left, state right; where it is narrow, the end of the state gives way, then the crumbs."""
         badge = Content.assemble((" abp ", "bold $background on $text-primary"), "  ")
-        room = self.content_size.width - badge.cell_length - right.cell_length - 1
+        state = list(self.state)
+        while True:
+            right = self._right(state)
+            room = self.content_size.width - badge.cell_length - right.cell_length - 1
+            if len(state) <= 1 or self._least() <= room:
+                break
+            state.pop()
         left = self._crumbs(max(room, 8))
         gap = max(1, room + 1 - left.cell_length)
         return Content.assemble(badge, left, " " * gap, right)
@@ -46,6 +52,11 @@ class TopBar(Widget):
         for part in path:
             parts += [(part, ""), (arrow, DIM)]
         return Content.assemble(*parts, (last, BOLD))
+
+    def _least(self) -> int:
+        """The cells of the first crumb and the last: which job it is, and where one is with it."""
+        ends = [one_line(part, 100) for part in dict.fromkeys((*self.where[:1], *self.where[-1:]))]
+        return min(MOST_KEPT, sum(cell_len(part) + 3 for part in ends) - 3)
 
     def _path(self, room: int) -> tuple[list[str], str]:
         """The crumbs that fit: those in the middle go first, then the last is cut."""
@@ -59,10 +70,10 @@ class TopBar(Widget):
                 path.clear()
         return path, fit(last, min(room, cell_len(last)))
 
-    def _right(self) -> Content:
+    def _right(self, state: list[tuple[str, str]]) -> Content:
         if self.trouble:
             return Content.styled(one_line(self.trouble, 60), f"bold {BAD}")
-        parts: list[tuple[str, str]] = [("one moment", DIM)] if self.busy else list(self.state)
+        parts: list[tuple[str, str]] = [("one moment", DIM)] if self.busy else list(state)
         if self.waiting:
             note = "1 needs you" if self.waiting == 1 else f"{self.waiting} need you"
             parts += [(" · ", DIM)] if parts else []
