@@ -17,7 +17,7 @@ from abp_tui.execution.executor import JobExecutor
 from abp_tui.liveness import Liveness, started_at
 from abp_tui.orchestrator import Orchestrator
 from abp_tui.store.repository import Repository
-from tests.factories import InProcessWorker, assert_counters_match, fail, wait_for_cancel
+from tests.factories import InProcessWorker, answer, assert_counters_match, fail, wait_for_cancel
 from tests.waiting import wait_until
 
 NAP = "import sys, time; time.sleep(float(sys.argv[1]))"
@@ -196,13 +196,36 @@ def test_reject_then_test_takes_the_same_unit_with_the_new_prompt(
     assert_counters_match(repository, job.id)
 
 
-def test_testing_another_unit_rejects_the_earlier_one(repository: Repository, notes: Path) -> None:
-    orchestrator = Orchestrator(repository, InProcessWorker())
+def test_testing_another_unit_keeps_what_is_good_and_paid_for(repository: Repository, notes: Path) -> None:
+    orchestrator = Orchestrator(repository, worker := InProcessWorker())
     job = create(orchestrator, notes)
     orchestrator.test(job.id)
     assert orchestrator.test(job.id, seq=4).unit.seq == 4
-    assert repository.units.get(job.id, 0).status is UnitStatus.PENDING
-    assert repository.jobs.get(job.id).counters.completed == 1
+    assert repository.units.get(job.id, 0).status is UnitStatus.COMPLETED
+    worker._behaviour = fail
+    orchestrator.test(job.id, seq=2)
+    worker._behaviour = answer
+    orchestrator.test(job.id, seq=3)
+    assert repository.units.get(job.id, 2).status is UnitStatus.PENDING
+    assert list(repository.units.seqs_in(job.id, "completed")) == [0, 3, 4]
+    assert_counters_match(repository, job.id)
+    orchestrator.approve(job.id)
+    JobExecutor(repository, job.id, worker).run()
+    tried = [len(repository.attempts.of_unit(job.id, seq)) for seq in range(5)]
+    assert tried == [1, 1, 2, 1, 1], "nothing good is paid for twice"
+
+
+def test_what_another_prompt_has_made_is_not_kept(repository: Repository, notes: Path) -> None:
+    orchestrator = Orchestrator(repository, InProcessWorker())
+    job = create(orchestrator, notes)
+    orchestrator.test(job.id)
+    orchestrator.set_prompt(job.id, "two {file_name}")
+    orchestrator.test(job.id, seq=4)
+    assert list(repository.units.seqs_in(job.id, "completed")) == [4]
+    orchestrator.test(job.id, seq=1)
+    orchestrator.reject(job.id)
+    assert list(repository.units.seqs_in(job.id, "completed")) == [], "a rejection is of all"
+    assert_counters_match(repository, job.id)
 
 
 def test_the_next_unit_to_test_is_the_next_that_waits_or_else_the_first(
@@ -220,7 +243,7 @@ def test_the_next_unit_to_test_is_the_next_that_waits_or_else_the_first(
         assert result is not None
         return result.unit.seq
 
-    assert [next_after(seq) for seq in (-1, 0, 1, 4, 4)] == [0, 1, 2, 0, 1]
+    assert [next_after(seq) for seq in (-1, 0, 1, 4)] == [0, 1, 2, 3]
 
 
 def test_where_no_other_unit_waits_the_next_test_is_refused(repository: Repository, tmp_path: Path) -> None:

@@ -153,6 +153,7 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "new.test", "ctrl+t", "Create and test", "Write the job and test its first unit", "create_and_test"
     ),
+    Command("new.stop", "escape", "Stop preview", "End the preview that runs", "stop_preview"),
     Command("new.create", "ctrl+s", "Create", "Write the job and start nothing", "create"),
     Command(
         "new.preview",
@@ -162,7 +163,6 @@ COMMANDS: tuple[Command, ...] = (
         "run_preview",
     ),
     Command("new.next_prompt", "ctrl+n", "Next prompt", "Show the prompt of the next item", "next_prompt"),
-    Command("new.stop", "escape", "Stop preview", "End the preview that runs", "stop_preview"),
     Command("review.approve", "a", "Approve", "Let the whole batch run", "approve", when=_in_review),
     Command("review.reject", "r", "Reject", "Put the unit back and run nothing", "reject", when=_in_review),
     Command(

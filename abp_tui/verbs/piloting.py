@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Container
 from typing import TYPE_CHECKING
 
 from abp_tui.domain.model import Job
@@ -172,10 +172,8 @@ class Piloting(Verbs):
         doubts = [unit.seq for unit in tried if unit.mark is Mark.DOUBTFUL and unit.status == "COMPLETED"]
         self.repository.units.doubt(job.id, doubts, IN_DOUBT)
 
-    def _put_tried_back(self, job: Job) -> None:
-        """Make all units of test and pilot wait again: nothing else of a job under test has ended."""
+    def _put_tried_back(self, job: Job, keep: Container[int] = ()) -> None:
+        """Make all other units of test and pilot wait again: nothing else of a job under test has ended."""
         states = ("completed", "suspect", "failed")
-        seqs: Sequence[int] = [
-            seq for state in states for seq in self.repository.units.seqs_in(job.id, state)
-        ]
-        self.repository.units.put_back(job.id, seqs)
+        tried = [seq for state in states for seq in self.repository.units.seqs_in(job.id, state)]
+        self.repository.units.put_back(job.id, [seq for seq in tried if seq not in keep])

@@ -105,7 +105,7 @@ async def test_t_tests_the_next_unit(tmp_path: Path) -> None:
         await pilot.press("t")
         await until_shown(pilot, "item-1", "passed in")
     assert orchestrator.agent.prompts[-1] == "Do 1 well"
-    assert orchestrator.repository.units.get(1, 0).status is UnitStatus.PENDING
+    assert orchestrator.repository.units.get(1, 0).status is UnitStatus.COMPLETED, "what is paid for stays"
 
 
 async def test_a_running_test_is_followed_live_and_can_be_cancelled(tmp_path: Path) -> None:

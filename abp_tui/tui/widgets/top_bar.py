@@ -54,21 +54,19 @@ class TopBar(Widget):
         return Content.assemble(*parts, (last, BOLD))
 
     def _least(self) -> int:
-        """The cells of the first crumb and the last: which job it is, and where one is with it."""
-        ends = [one_line(part, 100) for part in dict.fromkeys((*self.where[:1], *self.where[-1:]))]
-        return min(MOST_KEPT, sum(cell_len(part) + 3 for part in ends) - 3)
+        """The cells for which the end of the state is given up: which job it is, and a little of the rest."""
+        first = one_line(self.where[0], 100) if self.where else ""
+        return min(MOST_KEPT, cell_len(first)) + (3 + LEAST) * (len(self.where) > 1)
 
     def _path(self, room: int) -> tuple[list[str], str]:
-        """The crumbs that fit: those in the middle go first, then the last is cut."""
-        *path, last = [one_line(part, 100) for part in self.where] or [""]
-        while path and sum(cell_len(part) + 3 for part in (*path, last)) - 3 > room:
-            if len(path) > 1:
-                path.pop()
-            elif room - cell_len(last) - 3 >= LEAST:
-                path[0] = fit(path[0], room - cell_len(last) - 3)
-            else:
-                path.clear()
-        return path, fit(last, min(room, cell_len(last)))
+        """The crumbs that fit: those in the middle go first, then the last is cut; the first says which job."""
+        first, *rest = [one_line(part, 100) for part in self.where] or [""]
+        while len(rest) > 1 and sum(cell_len(part) + 3 for part in (first, *rest)) - 3 > room:
+            rest.pop(-2)
+        left = room - cell_len(first) - 3 - sum(cell_len(part) + 3 for part in rest[:-1])
+        if not rest or left < min(LEAST, cell_len(rest[-1])):
+            return [], fit(first, min(room, cell_len(first)))
+        return [first, *rest[:-1]], fit(rest[-1], min(left, cell_len(rest[-1])))
 
     def _right(self, state: list[tuple[str, str]]) -> Content:
         if self.trouble:
