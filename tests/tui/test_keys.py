@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from abp_tui.tui.app import AbpApp
 from abp_tui.tui.commands import COMMANDS, DIALOGS, SCOPES, Command
 from abp_tui.tui.keys import Keys
 from abp_tui.tui.screens.help import HelpScreen, HelpText
-from abp_tui.tui.widgets.glyphs import JOB_MARKS, MAP_MARKS, UNIT_MARKS
+from abp_tui.tui.widgets.glyphs import JOB_MARKS, MAP_MARKS, PERSON_MARKS, UNIT_MARKS, Mark
 from tests.factories import make_job
 from tests.tui.screens import LARGE, SMALL, InProcess, running, shown, until, until_shown
 
@@ -89,6 +90,24 @@ def test_the_locale_decides_about_glyphs(environment: dict[str, str], answer: bo
 
 def test_marks_have_an_ascii_form() -> None:
     assert all(m.ascii.isascii() for m in (*JOB_MARKS.values(), *UNIT_MARKS.values(), *MAP_MARKS.values()))
+
+
+@pytest.mark.parametrize("marks", [UNIT_MARKS, MAP_MARKS, PERSON_MARKS])
+def test_no_state_differs_from_another_by_colour_alone(marks: Mapping[str, Mark]) -> None:
+    assert len({mark.glyph for mark in marks.values()}) == len(marks)
+    assert len({mark.ascii for mark in marks.values()}) == len(marks)
+
+
+def test_jobs_that_share_a_sign_are_much_the_same_and_share_it_in_ascii_too() -> None:
+    alike = ["held asks", "enumerating created", "testing pilot running", "gated paused"]
+    alike += ["interrupted stalled", "review", "completed", "failed"]
+    groups = [{JOB_MARKS[name] for name in names.split()} for names in alike]
+    assert sum(map(len, groups)) == len(JOB_MARKS)
+    for signs in (
+        [{m.glyph for m in group} for group in groups],
+        [{m.ascii for m in group} for group in groups],
+    ):
+        assert sum(map(len, signs)) == len(set().union(*signs)) == len(groups)
 
 
 @pytest.mark.parametrize("theme", ["textual-light", "ansi-dark", "high-contrast"])
