@@ -116,7 +116,7 @@ async def test_other_themes_show_the_same_words(tmp_path: Path, theme: str) -> N
     make_job(orchestrator.repository, 3)
     app = AbpApp(orchestrator, "words", theme=theme)
     async with app.run_test(size=LARGE) as pilot:
-        await until_shown(pilot, "○ created", "· waiting", "All 3")
+        await until_shown(pilot, "○ created", "· waiting", "All 3", "▌     0  item-0", "      1  item-1")
         assert "Traceback" not in shown(pilot)
 
 

@@ -18,7 +18,6 @@ from abp_tui.tui.widgets.text import fit, one_line
 from abp_tui.views import JobView
 
 COLUMNS = (
-    Column("edge", "", 1),
     Column("name", "job", 12, grow=2, most=36),
     Column("status", "status", 13),
     Column("bar", "", 8, grow=1, most=26, drop=1),
@@ -115,7 +114,7 @@ class JobList(LineList):
         """A row with words in place of its figures: they are never cut short by a column."""
         between = [width for column, width in layout if column.name in BETWEEN]
         room = sum(between) + GAP * (len(between) - 1)
-        head = [(column, width) for column, width in layout if column.name in ("edge", "name", "status")]
+        head = [(column, width) for column, width in layout if column.name in ("name", "status")]
         tail = [(column, width) for column, width in layout if column.name == "cost"]
         middle = fit(words if cell_len(words) <= room else short, room)
         parts: list[Content] = [row(head, cells), Content.styled(middle, style)]
@@ -125,7 +124,6 @@ class JobList(LineList):
         mark, pace = job_mark(job), self._paces.get(job.id, Pace())
         done, filled = bar(job, bar_width)
         return {
-            "edge": ("▌" if marked and speaks_utf8() else ">" if marked else "", "$text-primary"),
             "name": (one_line(job.name), BOLD if marked else ""),
             "status": (str(mark), mark.style),
             "bar": (filled, mark.style if done else FAINT),
