@@ -415,6 +415,14 @@ async def test_the_checks_of_a_test_are_told_line_by_line(tmp_path: Path, size: 
         await until_shown(pilot, "The test is in doubt")
 
 
+async def test_a_sign_of_doubt_is_no_failed_check(tmp_path: Path) -> None:
+    orchestrator = InProcess(tmp_path, lambda *_: Outcome(ok=True, output="Should I go on with it?"))
+    orchestrator.test(make_job(orchestrator.repository, 5).id)
+    async with running(orchestrator, job="words") as pilot:
+        await until_shown(pilot, "? in doubt: the output", "ends in a question")
+        assert "✗" not in shown(pilot)
+
+
 async def test_what_was_denied_is_allowed_rule_by_rule_and_tested_again(tmp_path: Path) -> None:
     from tests.tui.test_failures import WithRules
 

@@ -5,7 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from abp_tui.domain.model import UnitLine
-from abp_tui.domain.status import JobStatus, Phase, UnitStatus, Verdict
+from abp_tui.domain.status import (
+    PAUSED_BY_A_PERSON,
+    STOPPED_BY_A_PERSON,
+    JobStatus,
+    Phase,
+    UnitStatus,
+    Verdict,
+)
 from abp_tui.domain.status import Mark as Judged
 from abp_tui.terminal import speaks_utf8
 from abp_tui.views import JobView
@@ -79,8 +86,6 @@ MAP_MARKS = {
     "pending": Mark("waiting", "·", ".", DIM),
 }
 
-_BY_A_PERSON = ("paused by a person", "stopped by a person")
-
 
 def job_mark(job: JobView) -> Mark:
     """The mark of a job: its phase, where there is one that says more than its status."""
@@ -96,7 +101,11 @@ def needs_person(job: JobView) -> bool:
     if job.phase in (Phase.HELD, Phase.REVIEW, Phase.INTERRUPTED) or job.question is not None:
         return True
     reason = job.pause_reason or ""
-    return job.status is JobStatus.PAUSED and bool(reason) and reason not in _BY_A_PERSON
+    return (
+        job.status is JobStatus.PAUSED
+        and bool(reason)
+        and reason not in (PAUSED_BY_A_PERSON, STOPPED_BY_A_PERSON)
+    )
 
 
 def unit_state(line: UnitLine) -> str:
