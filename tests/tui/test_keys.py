@@ -1,18 +1,27 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from importlib import import_module
+from itertools import combinations, product
 from pathlib import Path
+from pkgutil import iter_modules
 
 import pytest
 
-from abp_tui.domain.status import JobStatus
+from abp_tui.domain.model import Question
+from abp_tui.domain.status import GateState, JobStatus, Phase, UnitStatus
 from abp_tui.errors import InvalidInput
+from abp_tui.liveness import Liveness
 from abp_tui.terminal import speaks_utf8
+from abp_tui.tui import screens
 from abp_tui.tui.app import AbpApp
-from abp_tui.tui.commands import COMMANDS, DIALOGS, SCOPES, Command
+from abp_tui.tui.commands import COMMANDS, DIALOGS, SCOPES, commands
 from abp_tui.tui.keys import Keys
+from abp_tui.tui.screens.base import AbpScreen
 from abp_tui.tui.screens.help import HelpScreen, HelpText
 from abp_tui.tui.widgets.glyphs import JOB_MARKS, MAP_MARKS, PERSON_MARKS, UNIT_MARKS, Mark
+from abp_tui.views import ExecutorView, GateView, JobView
 from tests.factories import make_job
 from tests.tui.screens import LARGE, SMALL, InProcess, running, shown, until, until_shown
 
@@ -23,15 +32,64 @@ def test_every_command_has_an_id_of_its_own_and_a_help_line() -> None:
     assert {command.scope for command in COMMANDS} <= {*SCOPES, *DIALOGS}
 
 
-def test_no_key_means_two_things_on_one_screen_at_a_time() -> None:
-    for scope in ("jobs", "review", "progress", "unit"):
-        seen: dict[str, Command] = {}
-        for command in COMMANDS:
-            if command.scope in (scope, "lists", "app", "screen"):
-                for key in command.keys.split(","):
-                    other = seen.setdefault(key, command)
-                    in_turn = other.when is not None and command.when is not None
-                    assert other is command or in_turn, (other, command)
+NOW = datetime.now(UTC)
+
+
+def every_screen() -> list[type[AbpScreen]]:
+    for module in iter_modules(screens.__path__, f"{screens.__name__}."):
+        import_module(module.name)
+    found = [AbpScreen]
+    for screen in found:
+        found += screen.__subclasses__()
+    return [screen for screen in found if screen.SCOPES]
+
+
+def stages() -> Iterator[JobView]:
+    """Jobs in every state that any command is offered by; also in some that never come together."""
+    phases: dict[JobStatus, tuple[Phase | None, ...]] = {
+        JobStatus.CREATED: (None, Phase.HELD, Phase.ENUMERATING),
+        JobStatus.TESTING: (Phase.TESTING, Phase.PILOT, Phase.REVIEW, Phase.INTERRUPTED),
+        JobStatus.RUNNING: (Phase.RUNNING, Phase.GATED, Phase.INTERRUPTED),
+    }
+    asks = Question(id=1, attempt_id=1, text="May I?", options=("yes", "no"), asked_at=NOW)
+    gate = GateView(state=GateState.CLOSED, until=None, reason="usage limit", is_known=False)
+    executor = ExecutorView(pid=1, host="here", heartbeat_at=NOW, alive=True, state=Liveness.ALIVE)
+    for status in JobStatus:
+        for phase in phases.get(status, (None,)):
+            for question, pilot, units, synthesis, lives in product(
+                (None, asks), (None, 1), (0, 2), (None, *UnitStatus), (None, executor)
+            ):
+                yield JobView.model_construct(
+                    status=status,
+                    phase=phase,
+                    question=question,
+                    gate=gate if phase is Phase.GATED else None,
+                    pilot_id=pilot,
+                    failed_units=units,
+                    suspect_units=units,
+                    synthesis=synthesis,
+                    executor=lives,
+                )
+
+
+STAGES = tuple(stages())
+PLACES = {screen.SCOPES for screen in every_screen()} | {(scope, "lists") for scope in DIALOGS}
+SCREEN_DECIDES = {("new.stop", "screen.back")}  # esc ends the preview while there is one, and then goes back
+
+
+def test_the_stages_have_each_phase_and_each_command_is_offered_in_some() -> None:
+    assert {stage.phase for stage in STAGES} == {None, *Phase}
+    assert all(any(command.is_offered(stage) for stage in STAGES) for command in COMMANDS)
+    assert {scope for scopes in PLACES for scope in scopes} == {command.scope for command in COMMANDS}
+
+
+@pytest.mark.parametrize("scopes", sorted(PLACES), ids=" ".join)
+def test_no_key_means_two_things_at_a_time(scopes: tuple[str, ...]) -> None:
+    for one, other in combinations(commands(*scopes), 2):
+        shared = set(one.keys.split(",")) & set(other.keys.split(","))
+        if shared and (one.id, other.id) not in SCREEN_DECIDES:
+            both = [stage for stage in STAGES if one.is_offered(stage) and other.is_offered(stage)]
+            assert not both, f"{shared} means {one.id} and {other.id} in {both[0].status} {both[0].phase}"
 
 
 async def test_help_lists_every_key_and_sign_that_matters_here_first(tmp_path: Path) -> None:
