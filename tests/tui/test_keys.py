@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from importlib import import_module
@@ -185,6 +186,49 @@ def test_a_key_that_would_mean_two_things_is_refused_and_both_are_named() -> Non
         Keys({"unit.output": "j"})
     Keys({"confirm.yes": "j"})  # a dialog knows its own keys only
     Keys({"progress.stop": "R", "progress.retry": "T"})
+
+
+@pytest.mark.parametrize(
+    ("keys", "hint"),
+    [
+        ("banana", "write one, as in "),
+        ("ctlr+x", "did you mean 'ctrl+x'?"),
+        ("pagedwn", "did you mean 'pagedown'?"),
+        ("f5,spce", "did you mean 'space'?"),
+        ("ctrl+banana", ""),
+        (" ", "write one, as in "),
+    ],
+)
+def test_a_key_that_no_keyboard_has_is_refused_with_the_nearest(keys: str, hint: str) -> None:
+    with pytest.raises(InvalidInput, match=r"progress\.stop") as caught:
+        Keys({"progress.stop": keys})
+    assert str(caught.value.hint).startswith(hint)
+
+
+@pytest.mark.parametrize(
+    "keys", ["f5", "ctrl+y", "alt+x", "!", ",", "é", "slash", "shift+f3", "ctrl+shift+left", "B,f6"]
+)
+def test_keys_are_taken_by_name_and_as_characters(keys: str) -> None:
+    Keys({"new.create": keys})
+
+
+@pytest.mark.parametrize("key", ["ctrl+p", "ctrl+q", "ctrl+c", "tab", "shift+tab", "f1"])
+@pytest.mark.parametrize("name", ["progress.stop", "jobs.new", "confirm.yes"])
+def test_keys_that_the_app_itself_needs_are_refused(key: str, name: str) -> None:
+    with pytest.raises(InvalidInput, match=re.escape(f"{name}: {key} ")):
+        Keys({name: key})
+
+
+def test_what_is_wrong_with_a_key_is_told_with_its_file_and_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text('[keys]\n"jobs.new" = "f5"\n"progress.stop" = "R"\n')
+    monkeypatch.setenv("ABP_CONFIG", str(file))
+    for key in ("banana", "tab", "R"):
+        with pytest.raises(InvalidInput) as caught:
+            Keys({"jobs.new": "f5", "progress.stop": key})
+        assert str(caught.value).startswith(f"{file}, line 3: ")
 
 
 def test_an_unknown_command_is_refused_with_the_nearest() -> None:
