@@ -11,7 +11,16 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from abp_tui.domain.failure import FailureKind
 from abp_tui.domain.model import Attempt, Event, EventKind, Gate, Job, Lease, Question, WorkUnit
-from abp_tui.domain.status import AttemptStatus, GateState, JobStatus, Phase, Purpose, UnitStatus, Verdict
+from abp_tui.domain.status import (
+    AttemptStatus,
+    GateState,
+    JobStatus,
+    Mark,
+    Phase,
+    Purpose,
+    UnitStatus,
+    Verdict,
+)
 from abp_tui.errors import AbpError
 from abp_tui.liveness import Liveness, judge
 from abp_tui.store.records import dump, load
@@ -129,6 +138,20 @@ class JobView(View):
     def retryable(self) -> bool:
         """Whether something has failed, or is doubtful, that could be run again."""
         return self.failed_units + self.suspect_units > 0 or self.synthesis is UnitStatus.FAILED
+
+    @property
+    def rest_units(self) -> int:
+        """Units that an approval lets run: what completed in a test or a pilot stays as a result."""
+        return self.total_units - self.completed_units - self.suspect_units
+
+    @property
+    def trial(self) -> Mark | None:
+        """What its test or pilot came to while that waits for a person: the worst of its units decides."""
+        if self.phase is not Phase.REVIEW:
+            return None
+        if self.failed_units:
+            return Mark.FAIL
+        return Mark.DOUBTFUL if self.suspect_units else Mark.PASS
 
     @property
     def ended_units(self) -> int:

@@ -66,6 +66,16 @@ def test_a_cluster_is_measured_beside_bare_calls(tmp_path: Path) -> None:
     assert "bare submit: " in lines[0] and "its scheduler: " in lines[1]
 
 
+@pytest.mark.slow
+def test_a_million_units_are_judged_by_all_but_the_first_time_which_is_told(tmp_path: Path) -> None:
+    lines = run_quickly(tmp_path, "tui million")[3:]
+    rows = {line.split("  ")[0].split(" units, ")[1]: line for line in lines if " units, " in line}
+    acts = ("open", "to the end", "show failed")
+    told = [*(f"{act}, the first time" for act in acts), "10 pages, first paint"]
+    assert set(rows) == {*told, *acts, "10 pages", "memory"}
+    assert [name for name, line in rows.items() if not line.endswith(("ok", "short"))] == told
+
+
 def test_a_process_of_a_row_says_how_to_get_the_table() -> None:
     command = [sys.executable, "-m", "tests.bench.creating"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
@@ -79,7 +89,9 @@ def test_a_process_of_a_row_says_how_to_get_the_table() -> None:
         (Goal(">=", 0.9), 0.9, "ok"),
         (Goal(">=", 0.9), 0.89, "short"),
         (Goal("<=", 2), 2.01, "short"),
-        (Goal("<", 80, " MB"), 79.0, "ok"),
+        (Goal("<", 80, " MB"), 79.999, "ok"),
+        (Goal("<", 80, " MB"), 80.0, "short"),
+        (Goal("<=", 80, " MB"), 80.0, "ok"),
     ],
 )
 def test_a_goal_is_met_or_missed(goal: Goal, value: float, verdict: str) -> None:

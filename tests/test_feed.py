@@ -11,7 +11,7 @@ from abp_tui.domain.model import Event, EventKind, Outcome
 from abp_tui.domain.status import JobStatus, Phase, Purpose
 from abp_tui.execution.executor import JobExecutor
 from abp_tui.execution.lease import take_lease
-from abp_tui.feed import Feed, Snapshot
+from abp_tui.feed import MIN_GAP_S, Feed, Snapshot
 from abp_tui.store.claims import Started
 from abp_tui.store.repository import Repository
 from abp_tui.tui.widgets.unit_list import said
@@ -130,6 +130,36 @@ def test_a_followed_attempt_brings_each_event_once_and_in_order(
     bodies = [e.body for s in seen if s.focus for e in s.focus.events if e.kind is EventKind.TEXT]
     assert bodies == [str(n) for n in range(101)]
     executor.join(SECONDS)
+
+
+class Waits(threading.Event):
+    """Never set; remembers how long it was to be waited for, and waits not at all."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[float | None] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.asked.append(timeout)
+        return False
+
+
+def test_between_two_looks_there_is_a_rest_however_quickly_things_change(repository: Repository) -> None:
+    feed, stop = Feed(repository), Waits()
+    snapshots = feed.snapshots(stop)
+    next(snapshots)
+    rests: list[float] = []
+    for n in range(10):  # one of them comes at once, however busy the machine is
+        writer = threading.Thread(target=lambda n=n: make_job(repository, 1, name=f"job-{n}"))
+        writer.start()  # a connection sees no change of its own
+        writer.join()
+        feed.wake()
+        before = len(stop.asked)
+        assert len(next(snapshots).jobs) == n + 1
+        rests += [rest for rest in stop.asked[before:] if rest]
+    stop.set()
+    snapshots.close()
+    assert max(rests, default=0) > 0.5 * MIN_GAP_S > 0.05
 
 
 def test_the_death_of_an_executor_is_seen_without_a_write(repository: Repository, watched: Watched) -> None:

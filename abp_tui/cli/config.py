@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -17,13 +16,13 @@ if TYPE_CHECKING:
     from abp_tui.settings import Origin
 
 
-def _check_keys(found: list[Origin], file: Path) -> None:
-    """Raise `InvalidInput` where keys are set for a command that there is not, as the app would."""
-    from abp_tui.settings import line_of
-    from abp_tui.tui.commands import check_names
-
+def _check_keys(found: list[Origin]) -> None:
+    """Raise `InvalidInput` where keys are set that the app would not start with."""
     keys = next(origin for origin in found if origin.name == "keys")
-    check_names(keys.value, lambda name: f"{file}{line_of(file, 'keys', name)}")
+    if keys.value:
+        from abp_tui.tui.keys import Keys
+
+        Keys(keys.value)
 
 
 @click.command()
@@ -44,7 +43,7 @@ def config(ctx: click.Context, as_json: bool) -> None:
     from abp_tui.settings import origins
 
     found = origins(ctx.meta.get(BY_FLAG, {}))
-    _check_keys(found, paths.config_path())
+    _check_keys(found)
     if as_json:
         put_json([asdict(origin) for origin in found])
         return

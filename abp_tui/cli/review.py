@@ -308,15 +308,19 @@ def _report(result: TestResult, as_json: bool) -> None:
 
 def _document(result: TestResult) -> dict[str, Any]:
     from abp_tui.domain.change import changes_of
+    from abp_tui.domain.projection import project
     from abp_tui.views import view_job, view_unit
 
-    changes = changes_of(result.events)
+    changes, job = changes_of(result.events), view_job(result.job)
+    seconds = result.attempt.duration_s
+    rest = project(rest=job.rest_units, workers=job.max_workers, cost_usd=result.cost_usd, seconds=seconds)
     return {
         "passed": result.passed,
         "output": result.output,
         "error": result.error,
         "cost_usd": result.cost_usd,
-        "job": view_job(result.job).model_dump(mode="json"),
+        "projection": rest.model_dump(mode="json"),
+        "job": job.model_dump(mode="json"),
         "unit": view_unit(result.unit).model_dump(mode="json"),
         "changes": changes and changes.model_dump(mode="json"),
         "attempt": result.attempt.model_dump(mode="json"),

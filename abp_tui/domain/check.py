@@ -19,7 +19,7 @@ from abp_tui.plugins import explain
 
 REGEX_S = 1.0  # seconds that one expression may take on one output
 COMMAND_S = 120.0
-PASSED, FAILED = "passed", "failed"
+PASSED, FAILED, IN_DOUBT = "passed", "failed", "in doubt"  # of a check, the last one of a sign of doubt
 CHECK = "check"  # the title of the events that tell of checks
 FAILS = "check failed: "
 

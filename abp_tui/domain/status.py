@@ -78,7 +78,7 @@ class Purpose(StrEnum):
 
 
 class Mark(StrEnum):
-    """What a person thinks of what came of a unit of a pilot."""
+    """What came of a unit, as a person thinks of it; or of a whole test or pilot, as it ended."""
 
     PASS = "pass"
     DOUBTFUL = "doubtful"

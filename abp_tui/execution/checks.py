@@ -13,6 +13,7 @@ from abp_tui.domain.check import (
     CHECK,
     FAILED,
     FAILS,
+    IN_DOUBT,
     PASSED,
     ChangedCheck,
     Check,
@@ -99,11 +100,11 @@ class Checks:
                 why = f"the check {check.words} can't be run: {failure}"
                 hold = why if failure.kind is FailureKind.REFUSED_TO_START else None
                 return Judged(Doubt(FAILS + why, FAILS + check.words), hold)
-            _tell(ran.sink, check.words, fault)
+            _tell(ran.sink, check.words, PASSED if fault is None else FAILED, fault)
             faults += [fault] if fault else []
         for tell, words in tells_in(ran.outcome, self._tells):
             faults.append(Doubt(words, tell))
-            _tell(ran.sink, tell.words, faults[-1])
+            _tell(ran.sink, tell.words, IN_DOUBT, faults[-1])
         same = sameness(ran.outcome, SAME_FROM) if Tell.SAME in self._tells and not faults else None
         return Judged(doubt_of(faults), sameness=same)
 
@@ -192,8 +193,7 @@ def _of(check: CommandCheck, end: ProcessEnd, last_line: str) -> Doubt:
     return Doubt(words, f"{check.words}: {how}")
 
 
-def _tell(sink: Sink, words: str, fault: Doubt | None) -> None:
-    state = PASSED if fault is None else FAILED
+def _tell(sink: Sink, words: str, state: str, fault: Doubt | None) -> None:
     body = f"{state}: {words}" + (f": {fault.words}" if fault and fault.words != words else "")
     sink.event(Event(kind=EventKind.NOTICE, title=CHECK, body=body, is_error=fault is not None))
 

@@ -25,6 +25,7 @@ from abp_tui.terminal import attention, speaks_utf8
 from abp_tui.tui.ascii import Ascii
 from abp_tui.tui.bell import Bell
 from abp_tui.tui.collecting import REST_S, Collecting
+from abp_tui.tui.colourless import Colourless
 from abp_tui.tui.commands import COMMANDS, Command, bindings
 from abp_tui.tui.frugal import Sent
 from abp_tui.tui.keys import Keys
@@ -112,7 +113,9 @@ class AbpApp(App[None]):
     def get_line_filters(self) -> Sequence[LineFilter]:
         """What lines go through before they are drawn."""
         filters = [*super().get_line_filters(), Printable()]
-        return filters if speaks_utf8() else [*filters, Ascii()]
+        filters += [Colourless()] if self.no_color else []
+        filters += [] if speaks_utf8() else [Ascii()]
+        return filters
 
     def get_default_screen(self) -> Screen[None]:
         """The jobs."""

@@ -2,27 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+from functools import cache
 from itertools import combinations
 
+from textual.keys import Keys as Named
 from textual.keys import _character_to_key
 
 from abp_tui.errors import InvalidInput
-from abp_tui.tui.commands import COMMANDS, DIALOGS, SHARED, Command, check_names
+from abp_tui.paths import config_path
+from abp_tui.settings import line_of
+from abp_tui.tui.commands import COMMANDS, DIALOGS, SHARED, Command, check_names, command
+
+MODIFIERS = frozenset({"ctrl", "shift", "alt", "super", "hyper", "meta"})
+TAKEN = {
+    "ctrl+p": "opens the palette",
+    "ctrl+q": "leaves at once",
+    "ctrl+c": "copies what is selected",
+    "tab": "goes to the next field",
+    "shift+tab": "goes to the field before",
+    "f1": "is for help",
+}
+"""What the keys do that no command of the table may take."""
+AS_IN = 'write one, as in "ctrl+n"'
+
+Place = Callable[[str], str]  # where a setting stands, by the name of its command
+
+
+def in_config(name: str) -> str:
+    """The file that sets the keys, and the line of this command's."""
+    file = config_path()
+    return f"{file}{line_of(file, 'keys', name)}"
 
 
 class Keys:
     """The table's keys with a person's own in their place.
 
-    Raises `InvalidInput` for a command that there is not, and where one key would mean two things.
+    Raises `InvalidInput` for a command or a key that there is not, and where one key would mean two things.
     """
 
-    def __init__(self, own: Mapping[str, str]) -> None:
-        check_names(own)
-        self.own = {name: ",".join(_names(keys)) for name, keys in own.items()}
-        for name, keys in self.own.items():
-            if not keys:
-                raise InvalidInput(f"[keys]: {name} has no key", 'write one, as in "ctrl+n"')
+    def __init__(self, own: Mapping[str, str], place: Place = in_config) -> None:
+        check_names(own, place)
+        self._place = place
+        self.own = {name: ",".join(self._names(name, keys)) for name, keys in own.items()}
         if self.own:
             self._check_clashes()
 
@@ -39,6 +62,20 @@ class Keys:
         kept = {c.id: c.keys for c in COMMANDS if moved & set(c.keys.split(","))}
         return {**kept, **self.own}
 
+    def _names(self, name: str, keys: str) -> list[str]:
+        """Textual's names of a command's keys, which may be written as the characters themselves."""
+        parts = [keys] if keys == "," else [part for text in keys.split(",") if (part := text.strip())]
+        if not parts:
+            raise InvalidInput(f"{self._place(name)}: {name} has no key", AS_IN)
+        for part in parts:
+            if not _is_key(part):
+                raise InvalidInput(f"{self._place(name)}: {name}: there is no key {part!r}", _nearest(part))
+            if part in TAKEN and part not in command(name).keys.split(","):
+                raise InvalidInput(
+                    f"{self._place(name)}: {name}: {part} {TAKEN[part]}", "give it another key"
+                )
+        return [_character_to_key(part) if len(part) == 1 else part for part in parts]
+
     def _check_clashes(self) -> None:
         for one, other in combinations(COMMANDS, 2):
             if not _meet(one, other):
@@ -46,16 +83,28 @@ class Keys:
             both = set(self.of(one).split(",")) & set(self.of(other).split(","))
             both -= set(one.keys.split(",")) & set(other.keys.split(","))  # the table's own: one at a time
             if both:
-                key = sorted(both)[0]
+                key, where = sorted(both)[0], self._place(one.id if one.id in self.own else other.id)
                 raise InvalidInput(
-                    f"[keys]: {key} would mean {one.id} and {other.id} on one screen", "give one another key"
+                    f"{where}: {key} would mean {one.id} and {other.id} on one screen", "give one another key"
                 )
 
 
-def _names(keys: str) -> Iterable[str]:
-    """Textual's names of keys that may be written as the character itself."""
-    parts = [keys] if keys == "," else [part.strip() for part in keys.split(",")]
-    return [_character_to_key(part) if len(part) == 1 else part for part in parts if part]
+def _is_key(part: str) -> bool:
+    """Whether it is a character, or a key by Textual's name, with any modifiers before it."""
+    *modifiers, base = part.split("+") if len(part) > 1 else [part]
+    return set(modifiers) <= MODIFIERS and (len(base) == 1 or base in _known() or part in _known())
+
+
+def _nearest(part: str) -> str:
+    near = get_close_matches(part, _known(), n=1)
+    return f"did you mean {near[0]!r}?" if near else AS_IN
+
+
+@cache
+def _known() -> list[str]:
+    """The names of all keys that a keyboard has."""
+    special = [key.value for key in Named if not key.value.startswith("<")]
+    return sorted({*special, *(_character_to_key(chr(code)) for code in range(0x21, 0x7F))})
 
 
 def _meet(one: Command, other: Command) -> bool:

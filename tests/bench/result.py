@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import ge, le, lt
 from statistics import median
 from textwrap import wrap
 
 NOTE_WIDTH = 110
+COMPARE = {"<": lt, "<=": le, ">=": ge}
 HEAD = ("row", "measured", "baseline", "value", "pairs", "goal", "")
 
 
@@ -40,10 +42,13 @@ class Goal:
 
     def met_by(self, value: float) -> bool:
         """Whether the value lies there."""
-        return value >= self.bound if self.sign == ">=" else value <= self.bound
+        return COMPARE[self.sign](value, self.bound)
 
     def __str__(self) -> str:
         return f"{self.sign} {self.bound:g}{self.unit}"
+
+
+MEMORY = Goal("<", 120, " MB")  # of the terminal interface with a million units
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,28 +6,29 @@ import time
 from collections.abc import Iterator
 
 from tests.bench.machine import memory_mb
-from tests.bench.result import Goal, Result, millis
+from tests.bench.result import MEMORY, Result, millis
 from tests.bench.screen import Screen, abp_shown
 from tests.bench.setting import Setting
 from tests.bench.watched import WAITING_FIRST
 
-ROUNDS, PAGES = 5, 100
+ROUNDS = 21  # the first of them, before anything is in memory, is told apart
+PAGED, PAGES = 5, 100  # rounds with pages, and how many
 
 
 def measure(setting: Setting) -> Iterator[Result]:
     """Open it, jump to the end, show what failed, page through that; then the memory."""
-    made, rounds = setting.watched(), setting.size(ROUNDS, 1)
+    made, rounds = setting.watched(), setting.size(ROUNDS, 2)
     total = made.job.counters.total
     opened, jumped, filtered, paged, drawn = [], [], [], [], []
     with abp_shown(made) as screen:
-        for _ in range(rounds):
+        for n in range(rounds):
             opened.append(screen.react(b"\r", "item-0 "))
             screen.rest()
             jumped.append(screen.react(b"G", f"item-{total - 1} "))
             screen.rest()
             filtered.append(screen.react(b"f", f"item-{_last_failed(total)} "))
             screen.rest()
-            for seq in _pages(screen, setting.size(PAGES, 5)):
+            for seq in _pages(screen, setting.size(PAGES, 5)) if n < PAGED else ():
                 began = time.monotonic()
                 paged.append(screen.repaint(b"\x04"))
                 drawn.append(screen.see(f"item-{seq} ", since=began))
@@ -35,12 +36,16 @@ def measure(setting: Setting) -> Iterator[Result]:
             screen.rest()
         peak_mb = memory_mb(screen.pid, "VmHWM")
     row = f"{total:,} units"
-    yield millis(f"{row}, open", opened, 200)
-    yield millis(f"{row}, to the end", jumped, 50)
-    yield millis(f"{row}, show failed", filtered, 200)
-    yield millis(f"{row}, {len(paged)} pages", paged, 50, share=1)
-    yield millis(f"{row}, pages read", drawn)
-    yield Result(f"{row}, memory", f"{peak_mb:.0f} MB at its peak", "", peak_mb, Goal("<", 120, " MB"))
+    for act, times, bound in (
+        ("open", opened, 200),
+        ("to the end", jumped, 50),
+        ("show failed", filtered, 200),
+    ):
+        yield millis(f"{row}, {act}, the first time", times[:1])
+        yield millis(f"{row}, {act}", times[1:], bound, share=0.95)
+    yield millis(f"{row}, {len(drawn)} pages", drawn, 50, share=1)
+    yield millis(f"{row}, {len(paged)} pages, first paint", paged)
+    yield Result(f"{row}, memory", f"{peak_mb:.0f} MB at its peak", "", peak_mb, MEMORY)
 
 
 def _failed(index: int) -> int:

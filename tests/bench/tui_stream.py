@@ -1,7 +1,8 @@
 """The progress screen while eight agents say twenty things a second each, and while nobody says anything.
 
 The executor and its agents are real. Counted are the bytes that reach the terminal, the paints that they
-make, the processor time of the terminal interface alone, and how soon the cursor follows a key meanwhile.
+make, the processor time of the terminal interface alone, its memory, and how soon the cursor
+follows a key meanwhile.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ import time
 from collections.abc import Iterator
 
 from abp_tui.domain.status import JobStatus
-from tests.bench.machine import cpu_seconds
-from tests.bench.result import Goal, Result, millis
+from tests.bench.machine import cpu_seconds, memory_mb
+from tests.bench.result import MEMORY, Goal, Result, millis
 from tests.bench.screen import SIZE, Screen, abp_shown
 from tests.bench.setting import MadeJob, Setting, executor
 from tests.bench.watched import PER_S, WORKERS
@@ -36,7 +37,10 @@ def measure(setting: Setting) -> Iterator[Result]:
             wait_until(lambda: _said(made) > 2 * WORKERS * PER_S, what="all agents at work")
             yield from _stream(made, screen, seconds)
             yield from _keys(screen, setting.size(KEYS, 6))
+            peak_mb = memory_mb(screen.pid, "VmHWM")
             running.stop()
+    row, measured = f"{WORKERS} agents talk, memory", f"{peak_mb:.0f} MB at its peak"
+    yield Result(row, measured, f"{made.job.counters.total:,} units", peak_mb, MEMORY)
 
 
 def _said(made: MadeJob) -> int:

@@ -69,6 +69,7 @@ def test_the_files_that_the_test_changed_are_counted(abp: Abp) -> None:
 def test_the_test_as_json_is_one_document_with_the_conversation(abp: Abp) -> None:
     result = abp.json("test", "docs")
     assert result["passed"] is True
+    assert result["projection"]["rest"] == result["job"]["pending_units"]
     assert result["output"].startswith("You said: Sum it up")
     assert result["cost_usd"] == 0.01
     assert (result["job"]["phase"], result["unit"]["seq"], result["attempt"]["number"]) == ("review", 0, 1)

@@ -169,6 +169,8 @@ def test_an_agent_that_stops_with_a_question_is_suspect_without_being_asked_for(
     run(repository, says("I have read it. Should I go on?"))
     assert only(repository).verdict is Verdict.SUSPECT
     assert only(repository).error == "check failed: it ends in a question: Should I go on?"
+    ((words, _),) = told(repository)
+    assert words.startswith("in doubt: the output ends in a question to you: ")
 
 
 @pytest.mark.parametrize("off", [{}, {"off": ["question"]}])

@@ -65,6 +65,10 @@ class Terminal:
     def screen(self) -> str:
         return self.tmux("capture-pane", "-p")
 
+    def styled(self) -> str:
+        """What stands there with the sequences that style it."""
+        return self.tmux("capture-pane", "-p", "-e")
+
     def wait_for(self, *any_of: str, seconds: float = 40.0) -> str:
         """What stands there once one of the texts does; fails with what stands there instead."""
         deadline = time.monotonic() + seconds

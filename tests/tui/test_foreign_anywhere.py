@@ -13,13 +13,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from textual.pilot import Pilot
-from textual.widgets import TextArea
+from textual.widgets import Input, TextArea
 
 from abp_tui.domain.failure import FailureKind
 from abp_tui.domain.model import Denial, Event, EventKind, Outcome, Usage
 from abp_tui.store.records import dump
 from abp_tui.tui.screens.approve_code import ApproveCodeScreen
 from abp_tui.tui.screens.jobs import JobsScreen
+from abp_tui.tui.screens.permit import PermitScreen
+from abp_tui.verbs.permits import Proposal
 from abp_tui.workers.base import Sink, Task
 from abp_tui.workers.cancel import Cancel
 from tests.factories import make_job
@@ -55,7 +57,7 @@ texts = st.lists(st.one_of(st.sampled_from(PIECES), letters), min_size=1, max_si
 
 
 def speaks(text: str) -> Any:
-    """An agent that says it in all its words; the second unit fails with it."""
+    """An agent that says it in all its words; the second unit fails with it, the third is in doubt."""
 
     def speak(task: Task, sink: Sink, cancel: Cancel) -> Outcome:
         for kind in EventKind:
@@ -64,6 +66,8 @@ def speaks(text: str) -> Any:
         if task.payload["n"] == 1:
             denials = (Denial(tool=text[:SOME], detail=text[:SOME]),)
             return Outcome.failed(FailureKind.AGENT_ERROR, text, denials=denials)
+        if task.payload["n"] == 2:
+            return Outcome(ok=True, output=f"{text[:SOME]}\n\nShould I go on?")
         return Outcome(ok=True, output=text, result={text[:SOME]: [text]}, usage=Usage(cost_usd=1))
 
     return speak
@@ -75,7 +79,7 @@ def make(folder: Path, text: str) -> InProcess:
     name = "j" + text[:50].replace("/", "|").replace("\0", "")
     make_job(
         orchestrator.repository,
-        payloads=[{"n": n, "text": text if n == 0 else text[:SOME]} for n in range(3)],
+        payloads=[{"n": n, "text": text if n == 0 else text[:SOME]} for n in range(4)],
         name=name,
         intent=text,
         template="Do {text}",
@@ -97,9 +101,19 @@ def look(pilot: Pilot[Any]) -> None:
         assert written.isprintable(), repr(written)
 
 
+async def give(pilot: Pilot[Any], field: str, text: str) -> None:
+    """What a person pastes into a field of one line."""
+    pilot.app.screen.query_one(field, Input).value = text[:PASTED]
+    await pilot.pause()
+    look(pilot)
+
+
 async def walk(folder: Path, text: str, size: tuple[int, int]) -> None:
     """Through all screens."""
     orchestrator = make(folder, text)
+    orchestrator.test(1)
+    orchestrator.reject(1)
+    orchestrator.set_prompt(1, "Do {text} better")
     orchestrator.test(1)
     rows, file = [["id", "text"], ["7", text.replace("\0", "")]], folder / "m.csv"
     with file.open("w", newline="", encoding="utf-8", errors="replace") as to:
@@ -108,7 +122,7 @@ async def walk(folder: Path, text: str, size: tuple[int, int]) -> None:
 
         async def at(*keys: str, sees: tuple[str, ...] = ()) -> None:
             await pilot.press(*keys)
-            await until(pilot, lambda: all(words in shown(pilot) for words in sees), 60)
+            await until(pilot, lambda: all(words in shown(pilot) for words in sees), 30)
             look(pilot)
 
         await at(sees=("approve?",))
@@ -120,21 +134,37 @@ async def walk(folder: Path, text: str, size: tuple[int, int]) -> None:
             await at(tab)
         await at("2", "O", "g")
         await at("G")
-        await at("e", sees=("Prompt, version 1",))
-        await at("escape", "a", sees=("2 done", "1 failed"))
+        await at("e", sees=("Prompt, version 2",))
+        await at("escape", "p", sees=("how many units",))
+        await at("enter", sees=("3 of 3 run", "1 failed"))
+        await at("j", "f", sees=("✗ fail",))
+        await at("v", sees=("version 1", "version 2 (current)"))
+        await at("d", sees=("Do {text} better",))
+        await at("escape", sees=("3 of 3 run",))
+        await at("a", sees=("2 done", "1 failed", "1 suspect"))
         await at("right", "left")
-        await at("j", "enter", sees=("try 1 of 1",))
+        await at("slash")
+        await give(pilot, "#sought", text)
+        await at("escape")
+        await at("j", "enter", sees=("try 2 of 2",))
         for tab in "12345":
             await at(tab)
         await at("escape", "l")
         await at("escape", "F", sees=("1 unit",))
         await at("escape", "question_mark", sees=("Progress",))
         await at("escape")
+        rules = [Proposal(rule=text[:SOME], units=1, denied=text[:SOME])]
+        pilot.app.push_screen(PermitScreen(rules))
+        await at("1", sees=("1 allow",))
+        await at("escape")
         pilot.app.screen.tell(text)  # type: ignore[attr-defined]
         await pilot.pause()
         look(pilot)
         await at("escape")
         await until(pilot, lambda: isinstance(pilot.app.screen, JobsScreen))
+        await at("slash")
+        await give(pilot, "#filter", text)
+        await at("escape")
         await fill(pilot, folder, worker="sample", intent="Buy {text}", settings="none", name=text[:100])
         await choose(pilot, "csv", file_path=str(file))
         await until_shown(pilot, "m.csv")

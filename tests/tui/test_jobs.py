@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from abp_tui.domain.model import Client
+from abp_tui.domain.model import Client, Denial, Outcome
 from abp_tui.domain.status import JobStatus
 from abp_tui.orchestrator import Orchestrator
 from abp_tui.store.records import dump
@@ -13,7 +13,9 @@ from abp_tui.tui.screens.new_job import NewJobScreen
 from abp_tui.tui.screens.progress import ProgressScreen
 from abp_tui.tui.screens.review import ReviewScreen
 from abp_tui.tui.widgets.job_list import JobList
-from tests.factories import make_job, wait_for_cancel
+from abp_tui.workers.base import Sink, Task
+from abp_tui.workers.cancel import Cancel
+from tests.factories import answer, fail, make_job, wait_for_cancel
 from tests.tui.screens import BOTH, SMALL, InProcess, lines, running, shown, until, until_shown
 
 
@@ -94,6 +96,52 @@ async def test_a_test_that_waits_is_where_the_cursor_stands(tmp_path: Path, size
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, ReviewScreen))
         await until_shown(pilot, "passed in")
+
+
+def refuses(task: Task, sink: Sink, cancel: Cancel) -> Outcome:
+    """Fail, ask, be denied something, or do well, as the item says."""
+    if task.payload["n"] % 4 == 0:
+        return fail(task, sink, cancel)
+    if task.payload["n"] % 4 == 1:
+        return Outcome(ok=True, output="Should I go on with it?")
+    if task.payload["n"] % 4 == 2:
+        return Outcome(ok=True, output="done", denials=(Denial(tool="Bash", detail="ls"),))
+    return answer(task, sink, cancel)
+
+
+@pytest.mark.parametrize(
+    ("seq", "in_list", "in_review"),
+    [
+        (0, "test failed: look at it", "✗ failed in"),
+        (1, "test in doubt: look at it", "? in doubt"),
+        (2, "test in doubt: look at it", "? in doubt"),
+        (3, "test passed: approve?", "✓ passed in"),
+    ],
+)
+async def test_the_list_judges_a_test_as_its_review_does(
+    tmp_path: Path, seq: int, in_list: str, in_review: str
+) -> None:
+    orchestrator = InProcess(tmp_path, refuses)
+    orchestrator.test(make_job(orchestrator.repository, 4).id, seq)
+    async with running(orchestrator, SMALL) as pilot:
+        await until_shown(pilot, in_list)
+        await pilot.press("enter")
+        await until_shown(pilot, in_review)
+
+
+@pytest.mark.parametrize(
+    ("tested", "units", "words"),
+    [(3, [0, 1], "pilot: 1 of 3 failed"), (3, [1, 2], "pilot: 2 of 3 in doubt"), (3, [7], "pilot passed")],
+)
+async def test_the_list_judges_a_pilot_by_its_worst_unit(
+    tmp_path: Path, tested: int, units: list[int], words: str
+) -> None:
+    orchestrator = InProcess(tmp_path, refuses)
+    payloads = [{"n": n} for n in (tested, *units)]
+    orchestrator.test(make_job(orchestrator.repository, payloads=payloads).id, 0)
+    orchestrator.pilot("words", len(units))
+    async with running(orchestrator) as pilot:
+        await until_shown(pilot, words)
 
 
 async def test_t_tests_one_unit_and_opens_its_review(tmp_path: Path) -> None:

@@ -41,14 +41,14 @@ class Person:
         self.terminal.start()
         return self.terminal
 
-    def shell(self, arguments: str) -> None:
+    def shell(self, arguments: str, **environment: str) -> None:
         """A verb, outside of the terminal."""
         command = [sys.executable, "-m", "abp_tui", *shlex.split(arguments)]
         storage = {"ABP_STORAGE_PATH": str(self.folder / "data" / "abp.db"), "PYTHONPATH": str(ROOT)}
         subprocess.run(
             command,
             cwd=self.folder,
-            env={**os.environ, **storage},
+            env={**os.environ, **storage, **environment},
             check=True,
             capture_output=True,
             timeout=60,
@@ -73,11 +73,11 @@ def write(folder: Path, names: str, text: str = "some words\n") -> None:
 
 
 def test_j1_the_first_job_on_files(person: Person) -> None:
-    """From an empty screen to a batch that has done its work; the prompt is edited once.
+    """From an empty screen to a batch that has done its work: a test, the prompt edited, a pilot, its quote.
 
-    Left out: a preset of permissions in one key, a pilot of five, a quote to confirm.
+    Left out: a preset of permissions in one key.
     """
-    write(person.folder, "a.md b.md c.md d.md e.md skip.txt")
+    write(person.folder, " ".join(f"{letter}.md" for letter in "abcdefghijklmno") + " skip.txt")
     terminal = person.terminal
     terminal.abp()
     terminal.wait_for("n makes your first job")
@@ -87,7 +87,7 @@ def test_j1_the_first_job_on_files(person: Person) -> None:
     terminal.text("Summarise {file_path} as {{json}}")
     terminal.keys("Tab", "Tab", "Tab")
     terminal.text("*.md")
-    terminal.wait_for("5 items")
+    terminal.wait_for("15 items")
     terminal.wait_for("Prompt for a.md")
     terminal.keys("C-n")
     terminal.wait_for("Prompt for b.md")
@@ -100,40 +100,65 @@ def test_j1_the_first_job_on_files(person: Person) -> None:
     terminal.wait_for("testing with prompt version 2")
     terminal.wait_for("You said: In three bullets.")
     terminal.wait_for("a Approve")
+    terminal.keys("p")
+    terminal.wait_for("Run a pilot before the rest")
+    terminal.keys("Enter")
+    terminal.wait_for("10 of 10 run")
+    terminal.wait_for("up to 26 %")
+    assert "$0.04" in terminal.wait_for("a Approve"), "four are left, of a cent each"
     terminal.keys("a")
-    terminal.wait_for("5 done")
+    terminal.wait_for("15 done")
     terminal.wait_for("completed")
     assert terminal.pressed <= 12
     job = person.job("summaries")
-    assert (job.completed_units, job.failed_units, job.prompt_version) == (5, 0, 2)
+    assert (job.completed_units, job.failed_units, job.prompt_version) == (15, 0, 2)
 
 
 def test_j2_the_line_drops(person: Person) -> None:
-    """The terminal dies while agents work; another one is at the live state with one key, and steers.
+    """The terminal dies during the test, and again while agents work: each time the next one is at the live
+    state with one key. There a unit is followed, and the job steered.
 
-    Left out: `t` on a running unit, a usage limit (its own tests have that).
+    Left out: a usage limit (its own tests have that).
     """
     gate = person.folder / "gate"
     write(person.folder, " ".join(f"n/{number}.md" for number in range(12)))
     wait = f"until [ -e {gate} ]; do sleep 0.05; done; wc -w $1"
     person.shell(f"new notes --intent Count --files n --max-workers 2 -- sh -c '{wait}' wc {{file_path}}")
     terminal = person.terminal
-    terminal.abp("start notes --skip-test")
-    terminal.wait_for("notes")
-    wait_until(lambda: person.job("notes").processing_units == 2)
     terminal.abp()
-    terminal.wait_for("0/12")
+    terminal.wait_for("created")
+    terminal.keys("t")
+    terminal.wait_for("● testing")
+    terminal.end()
+    wait_until(lambda: person.job("notes").phase == "testing")
+
+    terminal = person.log_in()
+    terminal.abp()
+    terminal.wait_for("● testing")
+    terminal.keys("Enter")
+    terminal.wait_for("c Cancel")
+    assert terminal.pressed == 1
+    gate.touch()
+    terminal.wait_for("passed in")
+    gate.unlink()
+    terminal.keys("a")
+    terminal.wait_for("Running 2")
     terminal.end()
     assert person.job("notes").executor is not None
 
     terminal = person.log_in()
     terminal.abp()
-    terminal.wait_for("0/12")
+    terminal.wait_for("1/12")
     terminal.keys("Enter")
     terminal.wait_for("running")
     terminal.wait_for("Running 2")
     assert terminal.pressed == 1
 
+    terminal.wait_for("workers 1 1.md")  # the strip names who works
+    terminal.keys("t")
+    terminal.wait_for("try 1 of 1")
+    terminal.keys("t")
+    terminal.wait_for("Running 2")
     terminal.keys("+")
     terminal.wait_for("works with 3 workers")
     terminal.wait_for("Running 3")
@@ -146,7 +171,7 @@ def test_j2_the_line_drops(person: Person) -> None:
     gate.unlink()
     terminal.wait_for("Running 0")
     done = person.job("notes").completed_units
-    assert 2 <= done <= 4
+    assert 3 <= done <= 5
     terminal.keys("Space")
     terminal.wait_for("goes on")
     terminal.wait_for("Running 2")
@@ -208,7 +233,7 @@ def test_j3_csv_in_columns_out(person: Person) -> None:
 def test_j4_the_morning_after(person: Person) -> None:
     """Units failed for three causes; those of the largest group run again, and pass.
 
-    Left out: changing permissions, time limits or the prompt for one group.
+    Left out: time limits for one group.
     """
     fixed = person.folder / "fixed"
     write(person.folder, " ".join(f"n/{kind}{number}.md" for kind, most in (("a", 4), ("b", 2), ("c", 1))
@@ -240,11 +265,44 @@ def test_j4_the_morning_after(person: Person) -> None:
     assert person.job("night").failed_units == 2
 
 
+def test_j4_permission_and_prompt_are_changed_for_a_group(person: Person) -> None:
+    """All agents were denied something: it is allowed, and when that does not do, the prompt edited."""
+    write(person.folder, "n/a.md n/b.md n/c.md")
+    path = {"PATH": os.pathsep.join([str(STANDINS), os.environ["PATH"]])}
+    person.shell("new night --intent 'Please @@deny@@ {file_path}' --files n", **path)
+    person.shell("start night --skip-test --wait", **path)
+    terminal = person.terminal
+    terminal.abp()
+    terminal.wait_for("completed")
+    terminal.keys("Enter", "F")
+    terminal.wait_for("in doubt")
+    terminal.keys("i")
+    terminal.wait_for("What was denied")
+    terminal.keys("1")
+    terminal.wait_for("1 allow")
+    terminal.keys("Enter")
+    terminal.wait_for("version 2 is saved")
+    terminal.keys("r")
+    wait_until(lambda: (person.job("night").cost_usd or 0) > 0.05)
+    wait_until(lambda: person.job("night").suspect_units == 3, what="to be allowed it is not enough")
+    terminal.wait_for("3 in doubt permission denied")
+    terminal.keys("e")
+    terminal.wait_for("Prompt, version 2")
+    terminal.keys(*["DC"] * len("Please @@deny@@ "), "C-s")
+    terminal.wait_for("version 3")
+    terminal.keys("r")
+    terminal.wait_for("runs 3 units again")
+    wait_until(lambda: person.job("night").completed_units == 3)
+    job = person.job("night")
+    assert (job.prompt_version, job.suspect_units) == (3, 0)
+    assert job.worker_options["allowed_tools"]
+
+
 @needs_git
 def test_j5_a_change_across_a_repository(person: Person) -> None:
-    """An agent edits files; the review shows its change as a diff, and the rest is approved.
+    """An agent edits files, a check looks at them; the review shows both, and the rest is approved.
 
-    Left out: a worktree of its own for each agent, a check, the queue of reviews, applying and undoing.
+    Left out: a worktree of its own for each agent, the queue of reviews, applying and undoing.
     """
     source = person.folder / "repo"
     write(source, "src/one.py src/two.py src/deep/three.py", "x = 1\n")
@@ -260,7 +318,9 @@ def test_j5_a_change_across_a_repository(person: Person) -> None:
     terminal.wait_for("n makes your first job")
     terminal.keys("n")
     terminal.text("hints")
-    terminal.keys("Tab")
+    terminal.keys("BTab", "BTab")  # the preview, the checks
+    terminal.text("command grep -q added {file_path}")
+    terminal.keys("Tab", "Tab", "Tab")
     terminal.text("Add type hints to {file_path}")
     terminal.keys("Tab", "Tab", "Tab")
     terminal.text("src/**/*.py")
@@ -272,6 +332,7 @@ def test_j5_a_change_across_a_repository(person: Person) -> None:
     terminal.keys("3")
     terminal.wait_for("+added: int = 1", "+ added: int = 1")
     assert "three.py" in terminal.screen()
+    terminal.wait_for("✓ passed: `grep -q added")
     terminal.keys("a")
     terminal.wait_for("3 done")
     changed = subprocess.run(

@@ -1,23 +1,33 @@
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from importlib import import_module
+from itertools import combinations, product
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import Any
 
 import pytest
 from textual.pilot import Pilot
 
-from abp_tui.domain.model import Denial, Outcome
-from abp_tui.domain.status import JobStatus
+from abp_tui.domain.model import Denial, Outcome, Question
+from abp_tui.domain.status import GateState, JobStatus, Phase, UnitStatus
 from abp_tui.errors import InvalidInput
+from abp_tui.liveness import Liveness
 from abp_tui.terminal import speaks_utf8
+from abp_tui.tui import screens
 from abp_tui.tui.app import AbpApp
-from abp_tui.tui.commands import COMMANDS, DIALOGS, SCOPES, Command
+from abp_tui.tui.commands import COMMANDS, DIALOGS, SCOPES, commands
 from abp_tui.tui.keys import Keys
+from abp_tui.tui.screens.base import AbpScreen
 from abp_tui.tui.screens.edit_prompt import EditPromptScreen
 from abp_tui.tui.screens.help import HelpScreen, HelpText
 from abp_tui.tui.screens.new_job import NewJobScreen
-from abp_tui.tui.widgets.glyphs import JOB_MARKS, MAP_MARKS, UNIT_MARKS
+from abp_tui.tui.widgets.glyphs import JOB_MARKS, MAP_MARKS, PERSON_MARKS, UNIT_MARKS, Mark
 from abp_tui.tui.widgets.unit_list import UnitList
+from abp_tui.views import ExecutorView, GateView, JobView
 from abp_tui.workers.base import Sink, Task
 from abp_tui.workers.cancel import Cancel
 from tests.factories import make_job
@@ -30,15 +40,64 @@ def test_every_command_has_an_id_of_its_own_and_a_help_line() -> None:
     assert {command.scope for command in COMMANDS} <= {*SCOPES, *DIALOGS}
 
 
-def test_no_key_means_two_things_on_one_screen_at_a_time() -> None:
-    for scope in ("jobs", "review", "progress", "unit"):
-        seen: dict[str, Command] = {}
-        for command in COMMANDS:
-            if command.scope in (scope, "lists", "app", "screen"):
-                for key in command.keys.split(","):
-                    other = seen.setdefault(key, command)
-                    in_turn = other.when is not None and command.when is not None
-                    assert other is command or in_turn, (other, command)
+NOW = datetime.now(UTC)
+
+
+def every_screen() -> list[type[AbpScreen]]:
+    for module in iter_modules(screens.__path__, f"{screens.__name__}."):
+        import_module(module.name)
+    found = [AbpScreen]
+    for screen in found:
+        found += screen.__subclasses__()
+    return [screen for screen in found if screen.SCOPES]
+
+
+def stages() -> Iterator[JobView]:
+    """Jobs in every state that any command is offered by; also in some that never come together."""
+    phases: dict[JobStatus, tuple[Phase | None, ...]] = {
+        JobStatus.CREATED: (None, Phase.HELD, Phase.ENUMERATING),
+        JobStatus.TESTING: (Phase.TESTING, Phase.PILOT, Phase.REVIEW, Phase.INTERRUPTED),
+        JobStatus.RUNNING: (Phase.RUNNING, Phase.GATED, Phase.INTERRUPTED),
+    }
+    asks = Question(id=1, attempt_id=1, text="May I?", options=("yes", "no"), asked_at=NOW)
+    gate = GateView(state=GateState.CLOSED, until=None, reason="usage limit", is_known=False)
+    executor = ExecutorView(pid=1, host="here", heartbeat_at=NOW, alive=True, state=Liveness.ALIVE)
+    for status in JobStatus:
+        for phase in phases.get(status, (None,)):
+            for question, pilot, units, synthesis, lives in product(
+                (None, asks), (None, 1), (0, 2), (None, *UnitStatus), (None, executor)
+            ):
+                yield JobView.model_construct(
+                    status=status,
+                    phase=phase,
+                    question=question,
+                    gate=gate if phase is Phase.GATED else None,
+                    pilot_id=pilot,
+                    failed_units=units,
+                    suspect_units=units,
+                    synthesis=synthesis,
+                    executor=lives,
+                )
+
+
+STAGES = tuple(stages())
+PLACES = {screen.SCOPES for screen in every_screen()} | {(scope, "lists") for scope in DIALOGS}
+SCREEN_DECIDES = {("new.stop", "screen.back")}  # esc ends the preview while there is one, and then goes back
+
+
+def test_the_stages_have_each_phase_and_each_command_is_offered_in_some() -> None:
+    assert {stage.phase for stage in STAGES} == {None, *Phase}
+    assert all(any(command.is_offered(stage) for stage in STAGES) for command in COMMANDS)
+    assert {scope for scopes in PLACES for scope in scopes} == {command.scope for command in COMMANDS}
+
+
+@pytest.mark.parametrize("scopes", sorted(PLACES), ids=" ".join)
+def test_no_key_means_two_things_at_a_time(scopes: tuple[str, ...]) -> None:
+    for one, other in combinations(commands(*scopes), 2):
+        shared = set(one.keys.split(",")) & set(other.keys.split(","))
+        if shared and (one.id, other.id) not in SCREEN_DECIDES:
+            both = [stage for stage in STAGES if one.is_offered(stage) and other.is_offered(stage)]
+            assert not both, f"{shared} means {one.id} and {other.id} in {both[0].status} {both[0].phase}"
 
 
 async def test_help_lists_every_key_and_sign_that_matters_here_first(tmp_path: Path) -> None:
@@ -99,13 +158,31 @@ def test_marks_have_an_ascii_form() -> None:
     assert all(m.ascii.isascii() for m in (*JOB_MARKS.values(), *UNIT_MARKS.values(), *MAP_MARKS.values()))
 
 
+@pytest.mark.parametrize("marks", [UNIT_MARKS, MAP_MARKS, PERSON_MARKS])
+def test_no_state_differs_from_another_by_colour_alone(marks: Mapping[str, Mark]) -> None:
+    assert len({mark.glyph for mark in marks.values()}) == len(marks)
+    assert len({mark.ascii for mark in marks.values()}) == len(marks)
+
+
+def test_jobs_that_share_a_sign_are_much_the_same_and_share_it_in_ascii_too() -> None:
+    alike = ["held asks", "enumerating created", "testing pilot running", "gated paused"]
+    alike += ["interrupted stalled", "review", "completed", "failed"]
+    groups = [{JOB_MARKS[name] for name in names.split()} for names in alike]
+    assert sum(map(len, groups)) == len(JOB_MARKS)
+    for signs in (
+        [{m.glyph for m in group} for group in groups],
+        [{m.ascii for m in group} for group in groups],
+    ):
+        assert sum(map(len, signs)) == len(set().union(*signs)) == len(groups)
+
+
 @pytest.mark.parametrize("theme", ["textual-light", "ansi-dark", "high-contrast"])
 async def test_other_themes_show_the_same_words(tmp_path: Path, theme: str) -> None:
     orchestrator = InProcess(tmp_path)
     make_job(orchestrator.repository, 3)
     app = AbpApp(orchestrator, "words", theme=theme)
     async with app.run_test(size=LARGE) as pilot:
-        await until_shown(pilot, "○ created", "· waiting", "All 3")
+        await until_shown(pilot, "○ created", "· waiting", "All 3", "▌     0  item-0", "      1  item-1")
         assert "Traceback" not in shown(pilot)
 
 
@@ -116,6 +193,49 @@ def test_a_key_that_would_mean_two_things_is_refused_and_both_are_named() -> Non
         Keys({"unit.output": "j"})
     Keys({"confirm.yes": "j"})  # a dialog knows its own keys only
     Keys({"progress.stop": "R", "progress.retry": "T"})
+
+
+@pytest.mark.parametrize(
+    ("keys", "hint"),
+    [
+        ("banana", "write one, as in "),
+        ("ctlr+x", "did you mean 'ctrl+x'?"),
+        ("pagedwn", "did you mean 'pagedown'?"),
+        ("f5,spce", "did you mean 'space'?"),
+        ("ctrl+banana", ""),
+        (" ", "write one, as in "),
+    ],
+)
+def test_a_key_that_no_keyboard_has_is_refused_with_the_nearest(keys: str, hint: str) -> None:
+    with pytest.raises(InvalidInput, match=r"progress\.stop") as caught:
+        Keys({"progress.stop": keys})
+    assert str(caught.value.hint).startswith(hint)
+
+
+@pytest.mark.parametrize(
+    "keys", ["f5", "ctrl+y", "alt+x", "!", ",", "é", "slash", "shift+f3", "ctrl+shift+left", "B,f6"]
+)
+def test_keys_are_taken_by_name_and_as_characters(keys: str) -> None:
+    Keys({"new.create": keys})
+
+
+@pytest.mark.parametrize("key", ["ctrl+p", "ctrl+q", "ctrl+c", "tab", "shift+tab", "f1"])
+@pytest.mark.parametrize("name", ["progress.stop", "jobs.new", "confirm.yes"])
+def test_keys_that_the_app_itself_needs_are_refused(key: str, name: str) -> None:
+    with pytest.raises(InvalidInput, match=re.escape(f"{name}: {key} ")):
+        Keys({name: key})
+
+
+def test_what_is_wrong_with_a_key_is_told_with_its_file_and_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text('[keys]\n"jobs.new" = "f5"\n"progress.stop" = "R"\n')
+    monkeypatch.setenv("ABP_CONFIG", str(file))
+    for key in ("banana", "tab", "R"):
+        with pytest.raises(InvalidInput) as caught:
+            Keys({"jobs.new": "f5", "progress.stop": key})
+        assert str(caught.value).startswith(f"{file}, line 3: ")
 
 
 def test_an_unknown_command_is_refused_with_the_nearest() -> None:

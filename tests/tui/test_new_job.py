@@ -229,7 +229,7 @@ async def test_the_cursor_is_on_the_job_that_was_made(tmp_path: Path) -> None:
             if key == "ctrl+t":
                 await until_shown(pilot, "passed in")
                 await pilot.press("escape")
-            marked = f"\N{LEFT HALF BLOCK}  {name}"
+            marked = f"\N{LEFT HALF BLOCK}{name}"
             await until(pilot, lambda marked=marked: marked in " ".join(lines(pilot)))
 
 

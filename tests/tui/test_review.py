@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,11 @@ from textual.widgets import TextArea
 
 from abp_tui.domain.model import Denial, Event, EventKind, Outcome, Usage
 from abp_tui.domain.status import JobStatus, UnitStatus
+from abp_tui.feed import RunningUnit
 from abp_tui.tui.screens.edit_prompt import EditPromptScreen
 from abp_tui.tui.screens.jobs import JobsScreen
 from abp_tui.tui.screens.progress import ProgressScreen
-from abp_tui.tui.screens.review import ReviewScreen
+from abp_tui.tui.screens.review import ReviewScreen, _going
 from abp_tui.tui.widgets.attempt_view import AttemptView
 from abp_tui.tui.widgets.output_view import OutputView
 from abp_tui.workers.base import Sink, Task
@@ -160,6 +162,16 @@ async def test_a_failed_test_says_why(tmp_path: Path) -> None:
         await until_shown(pilot, "test failed: look at it")
         await pilot.press("enter")
         await until_shown(pilot, "✗ failed in", "it did not work", "agent_error")
+
+
+@pytest.mark.parametrize(("quiet_s", "said"), [(0.0, False), (42.0, True)])
+def test_a_running_test_says_how_long_its_agent_has_said_nothing(quiet_s: float, said: bool) -> None:
+    now = datetime.now(UTC)
+    last = Event(kind=EventKind.TEXT, body="I begin", at=now - timedelta(seconds=quiet_s))
+    unit = RunningUnit(1, 0, "item-0", now - timedelta(seconds=100), last)
+    words = "".join(text for text, _ in _going(unit, 0.25))
+    assert "testing 1:40" in words and "$0.25 so far" in words
+    assert ("idle 42 s" in words) is said
 
 
 async def test_a_burst_of_events_leaves_nothing_out(tmp_path: Path) -> None:
@@ -440,6 +452,14 @@ async def test_the_checks_of_a_test_are_told_line_by_line(tmp_path: Path, size: 
     async with running(orchestrator, size, job="words") as pilot:
         await until_shown(pilot, "? in doubt", "✓ passed: the", "✗ failed: the")
         await until_shown(pilot, "The test is in doubt")
+
+
+async def test_a_sign_of_doubt_is_no_failed_check(tmp_path: Path) -> None:
+    orchestrator = InProcess(tmp_path, lambda *_: Outcome(ok=True, output="Should I go on with it?"))
+    orchestrator.test(make_job(orchestrator.repository, 5).id)
+    async with running(orchestrator, job="words") as pilot:
+        await until_shown(pilot, "? in doubt: the output", "ends in a question")
+        assert "✗" not in shown(pilot)
 
 
 async def test_what_was_denied_is_allowed_rule_by_rule_and_tested_again(tmp_path: Path) -> None:

@@ -1,15 +1,19 @@
-"""The real program in a real terminal: make a job, test it, approve it, watch it, leave, come back."""
+"""The real program in a real terminal: make a job, test it, approve it, watch it, leave, come back; copy."""
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from abp_tui.store.repository import Repository
+from tests.factories import make_job
 from tests.programs import needs_tmux
+from tests.tui.screens import InProcess
 from tests.tui.terminal import Terminal
+from tests.waiting import wait_until
 
 pytestmark = [needs_tmux, pytest.mark.slow]
 
@@ -62,3 +66,18 @@ def test_a_job_from_its_making_to_its_results(terminal: Terminal, tmp_path: Path
     terminal.keys("q")
     units = Repository(tmp_path / "data" / "abp.db").units.page(1)
     assert [int((unit.output or "").split()[0]) for unit in units] == [1, 2, 3, 4, 5, 6]
+
+
+def test_y_has_the_terminal_copy_what_a_tab_shows(terminal: Terminal, tmp_path: Path) -> None:
+    orchestrator = InProcess(tmp_path)
+    orchestrator.test(make_job(orchestrator.repository, 3, cwd=tmp_path, template="Grüße {n}").id)
+    sent = tmp_path / "sent"
+    terminal.abp()
+    terminal.wait_for("test passed: approve?")
+    terminal.keys("Enter", "1")
+    terminal.wait_for("Grüße 0")
+    terminal.tmux("pipe-pane", f"cat >> {sent}")
+    terminal.keys("y")
+    terminal.wait_for("copied")
+    copied = base64.b64encode("Grüße 0".encode())
+    wait_until(lambda: b"\x1b]52;c;" + copied + b"\a" in sent.read_bytes())

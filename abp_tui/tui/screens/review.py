@@ -299,6 +299,6 @@ def _gone(result: TestResult) -> Parts:
 def _verdict(result: TestResult) -> tuple[str, Mark]:
     if result.attempt.status is AttemptStatus.INTERRUPTED:
         return "cancelled", JOB_MARKS["paused"]
-    if result.is_suspect:
+    if result.unit.is_in_doubt:
         return "in doubt", UNIT_MARKS["suspect"]
     return ("passed", UNIT_MARKS["completed"]) if result.passed else ("failed", UNIT_MARKS["failed"])

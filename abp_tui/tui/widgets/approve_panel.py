@@ -7,20 +7,19 @@ from textual.geometry import Size
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from abp_tui.domain.check import CHECK, check_words
-from abp_tui.domain.model import EventKind, Question, TestResult
+from abp_tui.domain.check import CHECK, IN_DOUBT, check_words
+from abp_tui.domain.model import Event, EventKind, Question, TestResult
+from abp_tui.domain.projection import Projection, project
 from abp_tui.domain.statistics import share_at_most
-from abp_tui.domain.status import UnitStatus
 from abp_tui.tui.widgets.facts import Fact, facts, fitted, paragraph
 from abp_tui.tui.widgets.figures import money, roughly, span
-from abp_tui.tui.widgets.glyphs import BAD, BOLD, UNIT_MARKS, WARN
+from abp_tui.tui.widgets.glyphs import BAD, BOLD, UNIT_MARKS, WARN, Mark
 from abp_tui.tui.widgets.text import one_line
 from abp_tui.views import JobView
 from abp_tui.workers.base import is_warning
 
 WIDE = 50  # cells: wider than a panel beside something
 SHOWN = 4000  # characters of a change
-SPREAD = 2.0  # one unit says no more than the order of magnitude
 LONG = ("retries", "folder")  # facts that only the full form has room for
 
 
@@ -95,12 +94,19 @@ def checks_told(job: JobView, result: TestResult | None, width: int) -> list[Con
     if result is None:
         return [line for words in check_words(job.checks) for line in paragraph(one_line(words), width, "")]
     told = [event for event in result.events if event.kind is EventKind.NOTICE and event.title == CHECK]
-    marks = [(UNIT_MARKS["failed" if event.is_error else "completed"], event.body) for event in told]
+    marks = [(check_mark(event), event.body) for event in told]
     return [
         line
         for mark, body in marks
         for line in paragraph(f"{mark.sign} {one_line(body, 300)}", width, mark.style)
     ]
+
+
+def check_mark(event: Event) -> Mark:
+    """The mark of what a check came to, or of a sign of doubt."""
+    if not event.is_error:
+        return UNIT_MARKS["completed"]
+    return UNIT_MARKS["suspect" if event.body.startswith(IN_DOUBT) else "failed"]
 
 
 def denied_told(result: TestResult | None, width: int) -> list[Content]:
@@ -112,30 +118,25 @@ def denied_told(result: TestResult | None, width: int) -> list[Content]:
     return paragraph(f"It was denied {denied}. Allow it rule by rule: Permit", width, WARN)
 
 
-def units_left(job: JobView, result: TestResult | None) -> int:
-    """How many units an approval lets run: a test unit that completed stays as a result."""
-    if job.pilot_id is not None:
-        return job.total_units - job.completed_units - job.suspect_units
-    stays = result is not None and result.unit.status is UnitStatus.COMPLETED
-    return job.total_units - (1 if stays else 0)
-
-
-def projected_cost(job: JobView, result: TestResult | None) -> str:
-    """A range for the whole rest, from the one unit there is."""
-    cost = result.cost_usd if result is not None else None
-    if not cost:
-        return "not known" if cost is None else "nothing, as this test"
-    whole = units_left(job, result) * cost
-    return roughly(whole / SPREAD, whole * SPREAD, "$")
-
-
-def projected_time(job: JobView, result: TestResult | None) -> str:
-    """A range for how long the rest may take."""
+def projected(job: JobView, result: TestResult | None) -> Projection:
+    """What the rest may cost and take, by the one unit there is."""
+    cost_usd = result.cost_usd if result is not None else None
     seconds = result.attempt.duration_s if result is not None else None
-    if not seconds:
-        return ""
-    rounds = -(-units_left(job, result) // job.max_workers)
-    return f"{span(rounds * seconds / SPREAD)} to {span(rounds * seconds * SPREAD)}"
+    return project(rest=job.rest_units, workers=job.max_workers, cost_usd=cost_usd, seconds=seconds)
+
+
+def cost_words(projection: Projection) -> str:
+    """The cost of the rest as a range."""
+    cost = projection.cost_usd
+    if cost is None:
+        return "not known"
+    return roughly(cost.low, cost.high, "$") if cost.high else "nothing, as this test"
+
+
+def time_words(projection: Projection) -> str:
+    """The time of the rest as a range."""
+    seconds = projection.seconds
+    return f"{span(seconds.low)} to {span(seconds.high)}" if seconds else ""
 
 
 def could_fail(passed: int) -> float:
@@ -152,7 +153,7 @@ def caution(job: JobView, result: TestResult | None) -> str:
         return "A pilot says more than this test: p shows it, and its quote."
     if result is None:
         return "The test still runs. What it costs and takes will be shown here."
-    if result.is_suspect:
+    if result.unit.is_in_doubt:
         return "The test is in doubt. If you approve, its result stays and counts as suspect."
     if not result.passed:
         return "The test did not pass. If you approve, its unit runs again with all the others."
@@ -160,12 +161,13 @@ def caution(job: JobView, result: TestResult | None) -> str:
 
 
 def _rows(job: JobView, result: TestResult | None) -> list[Fact]:
+    rest = projected(job, result)
     return [
-        ("units left", f"{units_left(job, result):,}"),
+        ("units left", f"{rest.rest:,}"),
         ("workers", f"{job.max_workers} \N{MULTIPLICATION SIGN} {one_line(job.worker, 40)}"),
-        ("time", projected_time(job, result)),
-        ("cost", projected_cost(job, result) if result is not None else ""),
-        _budget(job, result),
+        ("time", time_words(rest)),
+        ("cost", cost_words(rest) if result is not None else ""),
+        _budget(job, rest),
         ("retries", f"up to {job.max_retries} for each unit" if job.max_retries else "none"),
         ("folder", one_line(job.cwd)),
     ]
@@ -180,13 +182,11 @@ def _question(question: Question, width: int) -> list[Content]:
     return [*lines, *paragraph(more[:SHOWN], width)]
 
 
-def _budget(job: JobView, result: TestResult | None) -> Fact:
+def _budget(job: JobView, rest: Projection) -> Fact:
     """The budget, and whether it may end the batch early."""
     if job.budget_usd is None:
         return ("budget", "none: it stops at no sum")
-    spent, cost = job.cost_usd or 0.0, result.cost_usd if result is not None else None
-    highest = spent + units_left(job, result) * (cost or 0.0) * SPREAD
-    if highest > job.budget_usd:
+    if rest.may_exceed(job.budget_usd, spent=job.cost_usd or 0.0):
         return ("budget", f"{money(job.budget_usd)}: may stop before the end", WARN)
     return ("budget", money(job.budget_usd))
 

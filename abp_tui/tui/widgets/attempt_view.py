@@ -39,7 +39,8 @@ class AttemptView(Vertical):
     DEFAULT_CSS = """
     AttemptView {
         & > TabLine { margin: 0 1 1 1; }
-        & ContentSwitcher { height: 1fr; padding: 0 0 0 2; }
+        & ContentSwitcher { height: 1fr; padding: 0 0 0 1; }
+        & OutputView, & TextView { padding-left: 1; }
     }
     """
 

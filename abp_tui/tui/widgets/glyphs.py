@@ -46,7 +46,7 @@ JOB_MARKS = {
     "testing": Mark("testing", "●", "*", PRIMARY),
     "pilot": Mark("pilot", "●", "*", PRIMARY),
     "asks": Mark("asks you", "?", "?", WARN),
-    "review": Mark("review", "◐", "?", WARN),
+    "review": Mark("review", "◐", "%", WARN),
     "running": Mark("running", "●", "*", PRIMARY),
     "gated": Mark("limit", "‖", "=", LIMIT),
     "interrupted": Mark("interrupted", "!", "!", WARN),
@@ -72,7 +72,7 @@ PERSON_MARKS = {
 
 MAP_MARKS = {
     "failed": Mark("a failed unit among them", "✗", "x", BAD),
-    "suspect": Mark("a suspect unit among them", "■", "?", WARN),
+    "suspect": Mark("a suspect unit among them", "?", "?", WARN),
     "processing": Mark("one runs", "●", "*", PRIMARY),
     "partly": Mark("some done, some waiting", "▪", "-", GOOD),
     "completed": Mark("done", "■", "#", GOOD),

@@ -8,7 +8,7 @@ from rich.cells import cell_len
 from textual.content import Content
 
 from abp_tui.domain.pace import Pace
-from abp_tui.domain.status import Phase
+from abp_tui.domain.status import Mark, Phase
 from abp_tui.terminal import speaks_utf8
 from abp_tui.tui.widgets.columns import GAP, Cell, Column, header, lay_out, row
 from abp_tui.tui.widgets.figures import countdown, money, rate, span
@@ -18,7 +18,6 @@ from abp_tui.tui.widgets.text import fit, one_line
 from abp_tui.views import JobView
 
 COLUMNS = (
-    Column("edge", "", 1),
     Column("name", "job", 12, grow=2, most=36),
     Column("status", "status", 13),
     Column("bar", "", 8, grow=1, most=26, drop=1),
@@ -95,8 +94,9 @@ class JobList(LineList):
         if job.warnings:
             name = fit(one_line(job.name), widths["name"] - len(UNCHECKED)).rstrip()
             cells["name"] = (f"{name}{UNCHECKED}", f"bold {BAD}")
-        if job.phase is Phase.REVIEW:
-            return self._with_words(layout, cells, f"italic {WARN}", _verdict(job), "approve?")
+        if job.trial is not None:
+            came_to, then = trial_words(job, job.trial)
+            return self._with_words(layout, cells, f"italic {WARN}", f"{came_to}: {then}", then)
         if job.phase is Phase.GATED and job.gate:
             done, words = f"{job.completed_units:,}/{job.total_units:,}", job.gate.words(countdown)
             short = words.removeprefix(f"{job.gate.reason}, ")
@@ -115,7 +115,7 @@ class JobList(LineList):
         """A row with words in place of its figures: they are never cut short by a column."""
         between = [width for column, width in layout if column.name in BETWEEN]
         room = sum(between) + GAP * (len(between) - 1)
-        head = [(column, width) for column, width in layout if column.name in ("edge", "name", "status")]
+        head = [(column, width) for column, width in layout if column.name in ("name", "status")]
         tail = [(column, width) for column, width in layout if column.name == "cost"]
         middle = fit(words if cell_len(words) <= room else short, room)
         parts: list[Content] = [row(head, cells), Content.styled(middle, style)]
@@ -125,7 +125,6 @@ class JobList(LineList):
         mark, pace = job_mark(job), self._paces.get(job.id, Pace())
         done, filled = bar(job, bar_width)
         return {
-            "edge": ("▌" if marked and speaks_utf8() else ">" if marked else "", "$text-primary"),
             "name": (one_line(job.name), BOLD if marked else ""),
             "status": (str(mark), mark.style),
             "bar": (filled, mark.style if done else FAINT),
@@ -144,5 +143,10 @@ def bar(job: JobView, width: int) -> tuple[int, str]:
     return done, thick * done + thin * (width - done)
 
 
-def _verdict(job: JobView) -> str:
-    return "test passed: approve?" if job.completed_units else "test failed: look at it"
+def trial_words(job: JobView, trial: Mark) -> tuple[str, str]:
+    """What the test or pilot of a job came to, and what a person does about it."""
+    if trial is Mark.PASS:
+        return f"{'test' if job.pilot_id is None else 'pilot'} passed", "approve?"
+    word, units = ("failed", job.failed_units) if trial is Mark.FAIL else ("in doubt", job.suspect_units)
+    came_to = f"test {word}" if job.pilot_id is None else f"pilot: {units:,} of {job.ended_units:,} {word}"
+    return came_to, "look at it"

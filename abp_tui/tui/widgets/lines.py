@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import ClassVar
 
+from rich.segment import Segment
 from textual import events
 from textual.content import Content
 from textual.geometry import Region, Size
@@ -12,8 +14,10 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.selection import Selection
 from textual.strip import Strip
+from textual.style import Style
 from textual.visual import Visual
 
+from abp_tui.terminal import speaks_utf8
 from abp_tui.tui.commands import bindings
 
 
@@ -21,7 +25,8 @@ class LineView(ScrollView, can_focus=True):
     """Base of everything that is drawn line by line."""
 
     BINDINGS = bindings("lists")
-    COMPONENT_CLASSES = {"lines--cursor"}
+    COMPONENT_CLASSES = {"lines--cursor", "lines--edge"}
+    EDGE: ClassVar[int] = 0  # cells before each line, for a mark
     DEFAULT_CSS = """
     LineView {
         overflow-x: hidden;
@@ -30,6 +35,7 @@ class LineView(ScrollView, can_focus=True):
         scrollbar-gutter: stable;
         text-wrap: nowrap;
         & > .lines--cursor { background: $primary 20%; }
+        & > .lines--edge { color: $text-primary; text-style: bold; }
     }
     """
 
@@ -49,7 +55,7 @@ class LineView(ScrollView, can_focus=True):
     @property
     def line_width(self) -> int:
         """The cells a line has."""
-        return self.scrollable_content_region.width
+        return self.scrollable_content_region.width - self.EDGE
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Nothing is scrolled sideways: screens may have a use for these keys."""
@@ -65,13 +71,21 @@ class LineView(ScrollView, can_focus=True):
         width, index = self.line_width, y + self.scroll_offset.y
         if index >= self.line_count or width <= 0:
             return Strip.blank(self.size.width, self.rich_style)
-        style = self.visual_style
-        if self.is_marked(index):
+        style, marked = self.visual_style, self.is_marked(index)
+        if marked:
             style += self.get_visual_style("lines--cursor", partial=True)
         line = self.line(index, width).truncate(width, ellipsis=True)
         strips = Visual.to_strips(self, line, width, 1, style, apply_selection=False, pad=True)
-        strip = strips[0] if strips else Strip.blank(width, style.rich_style)
-        return strip.apply_offsets(0, index)
+        strip = (strips[0] if strips else Strip.blank(width, style.rich_style)).apply_offsets(0, index)
+        return Strip.join([self._edge(style, marked=marked), strip]) if self.EDGE else strip
+
+    def _edge(self, style: Style, *, marked: bool) -> Strip:
+        """What stands before a line: a sign at the cursor, which not every terminal shows by a colour."""
+        if not marked:
+            return Strip.blank(self.EDGE, style.rich_style)
+        style += self.get_visual_style("lines--edge", partial=True)
+        sign = "▌" if speaks_utf8() else ">"
+        return Strip([Segment(sign.ljust(self.EDGE), style.rich_style)], self.EDGE)
 
     def redraw(self, index: int) -> None:
         """Draw one line anew, if it is visible."""
@@ -112,8 +126,9 @@ class LineView(ScrollView, can_focus=True):
 
 
 class LineList(LineView):
-    """A list with a cursor. Enter and a click on the line under the cursor open it."""
+    """A list with a cursor, marked at the edge. Enter and a click on the line under the cursor open it."""
 
+    EDGE = 1
     cursor: reactive[int] = reactive(0, repaint=False)
 
     class Moved(Message):

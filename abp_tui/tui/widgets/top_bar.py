@@ -59,7 +59,7 @@ class TopBar(Widget):
         return min(MOST_KEPT, cell_len(first)) + (3 + LEAST) * (len(self.where) > 1)
 
     def _path(self, room: int) -> tuple[list[str], str]:
-        """The crumbs that fit: those in the middle go first, then the last is cut; the first says which job."""
+        """The crumbs that fit: those in the middle go first, then the last is cut; the first is the job."""
         first, *rest = [one_line(part, 100) for part in self.where] or [""]
         while len(rest) > 1 and sum(cell_len(part) + 3 for part in (first, *rest)) - 3 > room:
             rest.pop(-2)

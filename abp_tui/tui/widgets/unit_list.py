@@ -142,7 +142,7 @@ class UnitList(LineList):
         words = self.nothing() if y == 1 and not self.line_count else ""
         if not words or self.line_width <= 0:
             return super().render_line(y)
-        line = Content.styled(words, DIM).truncate(self.line_width, ellipsis=True)
+        line = Content.styled(" " * self.EDGE + words, DIM).truncate(self.line_width, ellipsis=True)
         return Visual.to_strips(self, line, self.line_width, 1, self.visual_style, pad=True)[0]
 
     def go_to(self, seq: int) -> None:
