@@ -24,7 +24,9 @@ from abp_tui.tui.widgets.checks_field import Problem
 from abp_tui.tui.widgets.source_form import config_from
 from abp_tui.workers.base import registry
 from tests.factories import make_job, make_repository
-from tests.tui.screens import BOTH, SMALL, lines, running, shown, until, until_shown
+from tests.tui.screens import ALL, BOTH, SMALL, lines, running, shown, until, until_shown
+
+UNATTENDED = "This is one item of a batch"
 
 
 def real(folder: Path) -> Orchestrator:
@@ -60,6 +62,22 @@ async def test_count_items_and_prompt_appear_while_typing(tmp_path: Path, size: 
         await until_shown(pilot, "Prompt for t1.txt")
         pilot.app.screen.query_one("#set-pattern", Input).value = "*.md"
         await until_shown(pilot, "1 item", "Prompt for skip.md")
+
+
+@ALL
+async def test_the_prompt_itself_is_in_sight_and_steps_with_the_count(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    async with running(real(tmp_path), size) as pilot:
+        await fill(pilot, tmp_path, command="wc -w {file_path}", intent="Say {file_name} aloud")
+        await until_shown(pilot, "7 items", "Say t0.txt aloud")
+        await pilot.press("ctrl+n")
+        await until_shown(pilot, "Prompt for t1.txt", "Say t1.txt aloud", UNATTENDED, "7 items")
+        pilot.app.screen.query_one("#workers", Input).value = "0"
+        pilot.app.screen.query_one("#intent", TextArea).text = "Sing {file_name}"
+        await until_shown(pilot, "max_workers is 0", "7 items", "Sing t1.txt")
+        await pilot.press("ctrl+n")
+        await until_shown(pilot, "Prompt for t2.txt", "Sing t2.txt", UNATTENDED, "7 items")
 
 
 async def test_what_is_wrong_is_said_before_anything_is_written(tmp_path: Path) -> None:
