@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.console import RenderableType
 from textual import work
@@ -35,6 +35,9 @@ from abp_tui.tui.type_ahead import Follower, TypeAhead
 from abp_tui.tui.widgets.figures import count
 from abp_tui.tui.widgets.text import one_line
 from abp_tui.views import JobView
+
+if TYPE_CHECKING:
+    from abp_tui.tui.screens.draft import Draft
 
 DIFFERENCE_SHOWN = 12  # lines of what somebody else has edited
 
@@ -78,6 +81,7 @@ class AbpApp(App[None]):
         self._bell = Bell(bell, self.snapshot.jobs)
         self._start_job = start_job
         self.collecting = Collecting()
+        self.drafts: dict[str, Draft] = {}
         self._sent = Sent()
         self._type_ahead = TypeAhead(self, super().on_event)
         self._stop = threading.Event()

@@ -157,6 +157,9 @@ COMMANDS: tuple[Command, ...] = (
         "run_preview",
     ),
     Command("new.next_prompt", "ctrl+n", "Next prompt", "Show the prompt of the next item", "next_prompt"),
+    Command(
+        "new.swap", "ctrl+l", "Empty", "From what was typed before to an empty form, and back", "swap", False
+    ),
     Command("new.stop", "escape", "Stop preview", "End the preview that runs", "stop_preview"),
     Command("review.approve", "a", "Approve", "Let the whole batch run", "approve", when=_in_review),
     Command("review.reject", "r", "Reject", "Put the unit back and run nothing", "reject", when=_in_review),
@@ -423,9 +426,27 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "edit.save", "ctrl+s", "Save and test", "Save a new version and test with it", "save", priority=True
     ),
-    Command("edit.cancel", "escape", "Cancel", "Leave the prompt as it is", "dismiss", priority=True),
+    Command("edit.cancel", "escape", "Cancel", "Leave the prompt as it is", "leave", priority=True),
+    Command(
+        "edit.swap",
+        "ctrl+l",
+        "Swap",
+        "From what was typed before to what is saved, and back",
+        "swap",
+        False,
+        priority=True,
+    ),
     Command("version.save", "ctrl+s", "Save", "Save a new version of the prompt", "save", priority=True),
-    Command("version.cancel", "escape", "Cancel", "Leave the prompt as it is", "dismiss", priority=True),
+    Command("version.cancel", "escape", "Cancel", "Leave the prompt as it is", "leave", priority=True),
+    Command(
+        "version.swap",
+        "ctrl+l",
+        "Swap",
+        "From what was typed before to what is saved, and back",
+        "swap",
+        False,
+        priority=True,
+    ),
     Command("ask.give", "enter", "Do it", "Take what is written", "give"),
     Command("ask.cancel", "escape", "Leave it", "Change nothing", "dismiss", priority=True),
     Command("nudge.all", "enter", "All of them", "Go on with all units of the cause", "give(False)"),
