@@ -279,6 +279,9 @@ COMMANDS: tuple[Command, ...] = (
     Command("sample.run", "enter", "Run", "Run the sample", "run"),
     Command("sample.no", "escape", "Cancel", "Run nothing", "dismiss", priority=True),
     Command(
+        "progress.end_export", "c", "Cancel export", "End the export; no file is left of it", "end_export"
+    ),
+    Command(
         "progress.pause", "space", "Pause", "Let running units finish, start no more", "pause", when=_runs
     ),
     Command("progress.resume", "space", "Resume", "Go on with the job", "resume", when=_rests),

@@ -132,7 +132,9 @@ class NewJobScreen(AbpScreen):
 
         def call() -> T | Unapproved | Unwanted:
             try:
-                return look.run(self.orchestrator, make)
+                made = look.run(self.orchestrator, make)
+                drafts.pop(NEW_JOB, None)
+                return made
             except (Unapproved, Unwanted) as otherwise:
                 return otherwise
             finally:
@@ -143,10 +145,8 @@ class NewJobScreen(AbpScreen):
                 self._ask(made.wanted, lambda: self._make(make, then, made.wanted.sha256))
             elif isinstance(made, Unwanted):
                 self.tell(f"ended after {count(look.seen, 'item')}: no job was made")
-            else:
-                drafts.pop(NEW_JOB, None)
-                if self.is_attached:
-                    then(made)
+            elif self.is_attached:
+                then(made)
 
         if not preview.is_making:
             preview.attend(look)
