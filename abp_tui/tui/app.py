@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.console import RenderableType
@@ -24,7 +26,7 @@ from abp_tui.terminal import attention, speaks_utf8
 from abp_tui.tui.ascii import Ascii
 from abp_tui.tui.bell import Bell
 from abp_tui.tui.collecting import REST_S, Collecting
-from abp_tui.tui.commands import COMMANDS, Command, bindings
+from abp_tui.tui.commands import COMMANDS, Command, bindings, command
 from abp_tui.tui.frugal import Sent
 from abp_tui.tui.keys import Keys
 from abp_tui.tui.printable import Printable
@@ -38,8 +40,10 @@ from abp_tui.views import JobView
 
 if TYPE_CHECKING:
     from abp_tui.tui.screens.draft import Draft
+    from abp_tui.tui.screens.errors import Wrong
 
 DIFFERENCE_SHOWN = 12  # lines of what somebody else has edited
+MOST_ERRORS = 20  # that are kept
 
 
 class AbpApp(App[None]):
@@ -82,6 +86,7 @@ class AbpApp(App[None]):
         self._start_job = start_job
         self.collecting = Collecting()
         self.drafts: dict[str, Draft] = {}
+        self._wrong: deque[Wrong] = deque(maxlen=MOST_ERRORS)
         self._sent = Sent()
         self._type_ahead = TypeAhead(self, super().on_event)
         self._stop = threading.Event()
@@ -163,26 +168,40 @@ class AbpApp(App[None]):
         self.report(event)
 
     def report(self, event: Worker.StateChanged) -> None:
-        """Say what went wrong in a thread: in a person's words where it is one of our errors."""
+        """Say what went wrong in a thread."""
         error = event.worker.error
-        if event.state is not WorkerState.ERROR or error is None:
-            return
+        if event.state is WorkerState.ERROR and error is not None:
+            self.tell_of(error)
+
+    def tell_of(self, error: BaseException, before: str = "") -> None:
+        """Say in a toast what went wrong, in a person's words where it is one of our errors, and keep it."""
+        from abp_tui.tui.screens.errors import Wrong
+        from abp_tui.tui.screens.help import key_words
+
+        wrong = Wrong(datetime.now(), error)
+        self._wrong.append(wrong)
+        more = f"{key_words(self.keys.of(command('app.errors')))} shows all of it"
+        shown = [one_line(f"{before}{wrong.line}", 300)]
         if isinstance(error, EditConflict):
-            shown = [one_line(line, 100) for line in (str(error), *error.difference[:DIFFERENCE_SHOWN])]
-            self.notify("\n".join(shown), severity="error", markup=False, timeout=20)
-        elif isinstance(error, AbpError):
-            self.notify(one_line(str(error)), severity="error", markup=False, timeout=8)
-        else:
-            words = one_line(f"unexpected {type(error).__name__}: {error}")
-            self.notify(words, severity="error", markup=False, timeout=20)
+            shown += [one_line(line, 100) for line in error.difference[:DIFFERENCE_SHOWN]]
+        elif not isinstance(error, AbpError):
             self.log.error(error)
+        seconds = 8 if len(shown) == 1 and isinstance(error, AbpError) else 20
+        self.notify("\n".join([*shown, more]), severity="error", markup=False, timeout=seconds)
+
+    def action_errors(self) -> None:
+        """All that went wrong since it was opened."""
+        from abp_tui.tui.screens.errors import ErrorsScreen
+
+        self.clear_notifications()  # they would hide some of it
+        self.push_screen(ErrorsScreen(self._wrong))
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The palette: what can be done here, then the theme."""
         target = next((s for s in reversed(self.screen_stack) if isinstance(s, AbpScreen)), None)
-        for command in COMMANDS:
-            if target is not None and self._offers(target, command):
-                yield SystemCommand(command.help, command.label, _runner(self, target, command))
+        for each in COMMANDS:
+            if target is not None and self._offers(target, each):
+                yield SystemCommand(each.help, each.label, _runner(self, target, each))
         yield SystemCommand("Theme", "Change the colours", self.action_change_theme)
 
     def _offers(self, target: AbpScreen, command: Command) -> bool:

@@ -468,6 +468,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("approval.yes", "y", "Run it", "Let exactly this code run", "answer(True)"),
     Command("approval.no", "n,escape,q", "Don't run it", "Run nothing of it", "answer(False)"),
     Command("help.close", "escape,q,question_mark", "Close", "Close this help", "dismiss"),
+    Command("errors.close", "escape,q,ctrl+o", "Close", "Close the errors", "dismiss"),
     Command("lists.down", "j,down", "Down", "One line down", "cursor_down", False),
     Command("lists.up", "k,up", "Up", "One line up", "cursor_up", False),
     Command("lists.top", "g,home", "First", "To the first line", "to_top", False),
@@ -475,6 +476,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("lists.page_down", "ctrl+d,pagedown", "Page down", "A page down", "page_down", False),
     Command("lists.page_up", "ctrl+u,pageup", "Page up", "A page up", "page_up", False),
     Command("app.help", "question_mark", "Help", "All keys and signs", "help"),
+    Command("app.errors", "ctrl+o", "Errors", "What went wrong since abp was opened, whole", "errors", False),
     Command("screen.back", "escape", "Back", "Back to where you came from", "back"),
     Command("app.leave", "q", "Leave", "Leave; the jobs run on", "leave"),
 )
@@ -497,7 +499,9 @@ SCOPES = {
     "screen": "Everywhere",
     "app": "Everywhere",
 }
-DIALOGS = frozenset({"edit", "version", "ask", "nudge", "sample", "permit", "confirm", "approval", "help"})
+DIALOGS = frozenset(
+    {"edit", "version", "ask", "nudge", "sample", "permit", "confirm", "approval", "errors", "help"}
+)
 SHARED = frozenset({"lists", "screen", "app"})
 """Scopes whose commands are at hand on every screen, beside the screen's own."""
 

@@ -226,9 +226,7 @@ class NewJobScreen(AbpScreen):
         job, error = made
         self.abp.point_at(job.id)
         if error is not None:
-            self.notify(
-                f"{job.name} is made, but its test did not start: {error}", severity="error", markup=False
-            )
+            self.abp.tell_of(error, f"{job.name} is made, but its test did not start: ")
             self.app.pop_screen()
             return
         self.abp.open_review(job.id, instead=True)
