@@ -124,6 +124,21 @@ async def test_a_prompt_that_was_left_half_written_is_there_again_until_it_is_sa
     assert orchestrator.agent.prompts[-1].startswith("Half Do 0")
 
 
+@BOTH
+async def test_the_review_of_a_job_without_a_test_says_what_to_do(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    orchestrator = InProcess(tmp_path)
+    make_job(orchestrator.repository, 3)
+    async with running(orchestrator, size, job="words") as pilot:
+        await until_shown(pilot, "All 3")
+        await pilot.press("v")
+        await until(pilot, lambda: "Nothing is tested yet: t tests a unit" in " ".join(shown(pilot).split()))
+        assert "still runs" not in shown(pilot)
+        await pilot.press("t")
+        await until_shown(pilot, "passed in")
+
+
 async def test_t_tests_the_next_unit(tmp_path: Path) -> None:
     orchestrator = with_a_test(tmp_path)
     async with running(orchestrator, job="words") as pilot:

@@ -31,8 +31,9 @@ class EditPromptScreen(Dialog[str | None]):
         with Vertical(classes="box wide"):
             yield Static(f"Prompt, version {version}", classes="question", markup=False)
             yield DraftLine(name, typed, saved, f"{self.SCOPE}.swap", self._fill)
-            named = ", ".join(f"{{{one_line(name, 40)}}}" for name in self._fields)
-            yield Static(f"fields: {named}", classes="detail", markup=False)
+            if self._fields:
+                named = ", ".join(f"{{{one_line(name, 40)}}}" for name in self._fields)
+                yield Static(f"fields: {named}", classes="detail", markup=False)
             yield TextArea(
                 clean(self._job.prompt_template),
                 id="prompt",

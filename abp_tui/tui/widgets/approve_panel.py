@@ -10,7 +10,7 @@ from textual.widget import Widget
 from abp_tui.domain.check import CHECK, check_words
 from abp_tui.domain.model import EventKind, Question, TestResult
 from abp_tui.domain.statistics import share_at_most
-from abp_tui.domain.status import UnitStatus
+from abp_tui.domain.status import JobStatus, UnitStatus
 from abp_tui.tui.widgets.facts import Fact, facts, fitted, paragraph
 from abp_tui.tui.widgets.figures import money, roughly, span
 from abp_tui.tui.widgets.glyphs import BAD, BOLD, UNIT_MARKS, WARN
@@ -150,6 +150,8 @@ def caution(job: JobView, result: TestResult | None) -> str:
     """How much the figures are worth."""
     if job.pilot_id is not None:
         return "A pilot says more than this test: p shows it, and its quote."
+    if job.status is JobStatus.CREATED and result is None:
+        return "Nothing is tested yet: t tests a unit, and shows it here."
     if result is None:
         return "The test still runs. What it costs and takes will be shown here."
     if result.is_suspect:
