@@ -74,6 +74,7 @@ async def tour(folder: Path, repository: Repository, size: tuple[int, int]) -> N
         await until(pilot, lambda: isinstance(app.screen, NewJobScreen))
         await fill(pilot, name)
         await until(pilot, lambda: "Prompt for 01-" in shown(app) and "Create and test" in shown(app))
+        await until(pilot, lambda: "Stop preview" not in shown(app))
         picture("new-job")
         await pilot.press("escape")
         job = orchestrator.create_job(name, INTENT, "file", ITEMS, worker="sample", worker_options=PACE)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Any, ClassVar
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.console import RenderableType
 from textual import work
@@ -26,7 +28,7 @@ from abp_tui.tui.ascii import Ascii
 from abp_tui.tui.bell import Bell
 from abp_tui.tui.collecting import REST_S, Collecting
 from abp_tui.tui.colourless import Colourless
-from abp_tui.tui.commands import COMMANDS, Command, bindings
+from abp_tui.tui.commands import COMMANDS, Command, bindings, command
 from abp_tui.tui.frugal import Sent
 from abp_tui.tui.keys import Keys
 from abp_tui.tui.printable import Printable
@@ -39,7 +41,12 @@ from abp_tui.tui.widgets.lines import LineView
 from abp_tui.tui.widgets.text import one_line
 from abp_tui.views import JobView
 
+if TYPE_CHECKING:
+    from abp_tui.tui.screens.draft import Draft
+    from abp_tui.tui.screens.errors import Wrong
+
 DIFFERENCE_SHOWN = 12  # lines of what somebody else has edited
+MOST_ERRORS = 20  # that are kept
 
 
 class AbpApp(App[None]):
@@ -80,6 +87,8 @@ class AbpApp(App[None]):
         self._bell = Bell(bell, self.snapshot.jobs)
         self._start_job = start_job
         self.collecting = Collecting()
+        self.drafts: dict[str, Draft] = {}
+        self._wrong: deque[Wrong] = deque(maxlen=MOST_ERRORS)
         self._sent = Sent()
         self._type_ahead = TypeAhead(self, super().on_event)
         self._stop = threading.Event()
@@ -163,27 +172,41 @@ class AbpApp(App[None]):
         self.report(event)
 
     def report(self, event: Worker.StateChanged) -> None:
-        """Say what went wrong in a thread: in a person's words where it is one of our errors."""
+        """Say what went wrong in a thread."""
         error = event.worker.error
-        if event.state is not WorkerState.ERROR or error is None:
-            return
+        if event.state is WorkerState.ERROR and error is not None:
+            self.tell_of(error)
+
+    def tell_of(self, error: BaseException, before: str = "") -> None:
+        """Say in a toast what went wrong, in a person's words where it is one of our errors, and keep it."""
+        from abp_tui.tui.screens.errors import Wrong
+        from abp_tui.tui.screens.help import key_words
+
+        wrong = Wrong(datetime.now(), error)
+        self._wrong.append(wrong)
+        more = f"{key_words(self.keys.of(command('app.errors')))} shows all of it"
+        shown = [one_line(f"{before}{wrong.line}", 300)]
         if isinstance(error, EditConflict):
-            shown = [one_line(line, 100) for line in (str(error), *error.difference[:DIFFERENCE_SHOWN])]
-            self.notify("\n".join(shown), severity="error", markup=False, timeout=20)
-        elif isinstance(error, AbpError):
-            self.notify(one_line(str(error)), severity="error", markup=False, timeout=8)
-        else:
-            words = one_line(f"unexpected {type(error).__name__}: {error}")
-            self.notify(words, severity="error", markup=False, timeout=20)
+            shown += [one_line(line, 100) for line in error.difference[:DIFFERENCE_SHOWN]]
+        elif not isinstance(error, AbpError):
             self.log.error(error)
+        seconds = 8 if len(shown) == 1 and isinstance(error, AbpError) else 20
+        self.notify("\n".join([*shown, more]), severity="error", markup=False, timeout=seconds)
+
+    def action_errors(self) -> None:
+        """All that went wrong since it was opened."""
+        from abp_tui.tui.screens.errors import ErrorsScreen
+
+        self.clear_notifications()  # they would hide some of it
+        self.push_screen(ErrorsScreen(self._wrong))
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The palette: what can be done here, then the theme."""
         if isinstance(screen, AbpScreen):
-            for command in COMMANDS:
-                place = self._place_of(command, screen)
-                if place is not None and command.id != "app.palette":
-                    yield SystemCommand(command.help, command.label, _runner(self, place, command))
+            for each in COMMANDS:
+                place = self._place_of(each, screen)
+                if place is not None and each.id != "app.palette":
+                    yield SystemCommand(each.help, each.label, _runner(self, place, each))
         yield SystemCommand("Theme", "Change the colours", self.action_change_theme)
 
     def _place_of(self, command: Command, screen: AbpScreen) -> DOMNode | None:

@@ -163,6 +163,9 @@ COMMANDS: tuple[Command, ...] = (
         "run_preview",
     ),
     Command("new.next_prompt", "ctrl+n", "Next prompt", "Show the prompt of the next item", "next_prompt"),
+    Command(
+        "new.swap", "ctrl+l", "Empty", "From what was typed before to an empty form, and back", "swap", False
+    ),
     Command("review.approve", "a", "Approve", "Let the whole batch run", "approve", when=_in_review),
     Command("review.reject", "r", "Reject", "Put the unit back and run nothing", "reject", when=_in_review),
     Command(
@@ -280,6 +283,9 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command("sample.run", "enter", "Run", "Run the sample", "run"),
     Command("sample.no", "escape", "Cancel", "Run nothing", "dismiss", priority=True),
+    Command(
+        "progress.end_export", "c", "Cancel export", "End the export; no file is left of it", "end_export"
+    ),
     Command(
         "progress.pause", "space", "Pause", "Let running units finish, start no more", "pause", when=_runs
     ),
@@ -428,9 +434,27 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "edit.save", "ctrl+s", "Save and test", "Save a new version and test with it", "save", priority=True
     ),
-    Command("edit.cancel", "escape", "Cancel", "Leave the prompt as it is", "dismiss", priority=True),
+    Command("edit.cancel", "escape", "Cancel", "Leave the prompt as it is", "leave", priority=True),
+    Command(
+        "edit.swap",
+        "ctrl+l",
+        "Swap",
+        "From what was typed before to what is saved, and back",
+        "swap",
+        False,
+        priority=True,
+    ),
     Command("version.save", "ctrl+s", "Save", "Save a new version of the prompt", "save", priority=True),
-    Command("version.cancel", "escape", "Cancel", "Leave the prompt as it is", "dismiss", priority=True),
+    Command("version.cancel", "escape", "Cancel", "Leave the prompt as it is", "leave", priority=True),
+    Command(
+        "version.swap",
+        "ctrl+l",
+        "Swap",
+        "From what was typed before to what is saved, and back",
+        "swap",
+        False,
+        priority=True,
+    ),
     Command("ask.give", "enter", "Do it", "Take what is written", "give"),
     Command("ask.cancel", "escape", "Leave it", "Change nothing", "dismiss", priority=True),
     Command("nudge.all", "enter", "All of them", "Go on with all units of the cause", "give(False)"),
@@ -449,6 +473,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("approval.yes", "y", "Run it", "Let exactly this code run", "answer(True)"),
     Command("approval.no", "n,escape,q", "Don't run it", "Run nothing of it", "answer(False)"),
     Command("help.close", "escape,q,question_mark,f1", "Close", "Close this help", "dismiss"),
+    Command("errors.close", "escape,q,ctrl+o", "Close", "Close the errors", "dismiss"),
     Command("lists.down", "j,down", "Down", "One line down", "cursor_down", False),
     Command("lists.up", "k,up", "Up", "One line up", "cursor_up", False),
     Command("lists.top", "g,home", "First", "To the first line", "to_top", False),
@@ -456,6 +481,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("lists.page_down", "ctrl+d,pagedown", "Page down", "A page down", "page_down", False),
     Command("lists.page_up", "ctrl+u,pageup", "Page up", "A page up", "page_up", False),
     Command("app.help", "question_mark,f1", "Help", "All keys and signs", "help"),
+    Command("app.errors", "ctrl+o", "Errors", "What went wrong since abp was opened, whole", "errors", False),
     Command("screen.back", "escape", "Back", "Back to where you came from", "back"),
     Command("app.leave", "q", "Leave", "Leave; the jobs run on", "leave"),
     Command(
@@ -495,7 +521,9 @@ SCOPES = {
     "screen": "Everywhere",
     "app": "Everywhere",
 }
-DIALOGS = frozenset({"edit", "version", "ask", "nudge", "sample", "permit", "confirm", "approval", "help"})
+DIALOGS = frozenset(
+    {"edit", "version", "ask", "nudge", "sample", "permit", "confirm", "approval", "errors", "help"}
+)
 SHARED = frozenset({"lists", "screen", "app"})
 """Scopes whose commands are at hand on every screen, beside the screen's own."""
 

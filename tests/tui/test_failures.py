@@ -85,7 +85,10 @@ async def test_the_prompt_is_edited_and_one_unit_is_tried_before_the_others(tmp_
         await until_shown(pilot, "6  agent error")
         await pilot.press("e")
         await until_shown(pilot, "Prompt, version 1")
-        await pilot.press(*"Better", "space", "ctrl+s")
+        assert "fields:" not in shown(pilot), "there is none to name"
+        await pilot.press(*"Better", "space", "escape", "e")
+        await until_shown(pilot, "what you typed over version 1 is here again", "Better Do")
+        await pilot.press("ctrl+s")
         await until_shown(pilot, "version 2 is saved")
         before = len(orchestrator.agent.prompts)
         await pilot.press("t")

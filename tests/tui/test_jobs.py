@@ -75,6 +75,24 @@ async def test_the_code_of_a_program_is_shown_in_full(tmp_path: Path) -> None:
         await until(pilot, lambda: orchestrator.repository.jobs.get(job.id).counters.total == 1)
 
 
+@BOTH
+async def test_a_filter_without_a_hit_says_so_and_offers_nothing_to_open(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    orchestrator = InProcess(tmp_path)
+    make_job(orchestrator.repository, 3)
+    async with running(orchestrator, size) as pilot:
+        await until_shown(pilot, "words", "Open")
+        await pilot.press("slash", *"zz")
+        await until_shown(pilot, "No job is called so", "esc shows all jobs")
+        assert "Open" not in shown(pilot)
+        await pilot.press("escape")
+        await until_shown(pilot, "words", "Open")
+        assert "No job is called so" not in shown(pilot)
+        await pilot.press("enter")
+        await until_shown(pilot, "All 3")
+
+
 async def test_the_panel_goes_where_there_is_no_room(tmp_path: Path) -> None:
     orchestrator = InProcess(tmp_path)
     make_job(orchestrator.repository, 3)

@@ -91,6 +91,7 @@ def test_j1_the_first_job_on_files(person: Person) -> None:
     terminal.wait_for("Prompt for a.md")
     terminal.keys("C-n")
     terminal.wait_for("Prompt for b.md")
+    terminal.wait_for(" {json}")  # the form has it in two pairs of braces
     terminal.keys("C-t")
     terminal.wait_for("passed in")
     terminal.keys("e")

@@ -24,7 +24,10 @@ from abp_tui.tui.widgets.checks_field import Problem
 from abp_tui.tui.widgets.source_form import config_from
 from abp_tui.workers.base import registry
 from tests.factories import make_job, make_repository
-from tests.tui.screens import BOTH, SMALL, lines, running, shown, until, until_shown
+from tests.tui.screens import ALL, BOTH, SMALL, lines, running, shown, until, until_shown
+
+HERE_AGAIN = "what you typed is here again"
+UNATTENDED = "This is one item of a batch"
 
 
 def real(folder: Path) -> Orchestrator:
@@ -60,6 +63,22 @@ async def test_count_items_and_prompt_appear_while_typing(tmp_path: Path, size: 
         await until_shown(pilot, "Prompt for t1.txt")
         pilot.app.screen.query_one("#set-pattern", Input).value = "*.md"
         await until_shown(pilot, "1 item", "Prompt for skip.md")
+
+
+@ALL
+async def test_the_prompt_itself_is_in_sight_and_steps_with_the_count(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    async with running(real(tmp_path), size) as pilot:
+        await fill(pilot, tmp_path, command="wc -w {file_path}", intent="Say {file_name} aloud")
+        await until_shown(pilot, "7 items", "Say t0.txt aloud")
+        await pilot.press("ctrl+n")
+        await until_shown(pilot, "Prompt for t1.txt", "Say t1.txt aloud", UNATTENDED, "7 items")
+        pilot.app.screen.query_one("#workers", Input).value = "0"
+        pilot.app.screen.query_one("#intent", TextArea).text = "Sing {file_name}"
+        await until_shown(pilot, "max_workers is 0", "7 items", "Sing t1.txt")
+        await pilot.press("ctrl+n")
+        await until_shown(pilot, "Prompt for t2.txt", "Sing t2.txt", UNATTENDED, "7 items")
 
 
 async def test_what_is_wrong_is_said_before_anything_is_written(tmp_path: Path) -> None:
@@ -326,6 +345,43 @@ async def test_a_form_that_was_left_looks_at_nothing_any_more(tmp_path: Path) ->
         await until(pilot, lambda: not form.query("#worker"))
         form._settle()
         assert isinstance(pilot.app.screen, JobsScreen)
+
+
+@ALL
+async def test_what_was_typed_is_there_again_until_a_job_is_made_of_it(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    (tmp_path / "m.csv").write_text("id,text\n1,word\n")
+    orchestrator = real(tmp_path)
+    async with running(orchestrator, size) as pilot:
+        await fill(pilot, tmp_path, worker="sample", intent="Say {text}", settings="none")
+        assert HERE_AGAIN not in shown(pilot)
+        await choose(pilot, "csv", file_path=str(tmp_path / "m.csv"))
+        await until_shown(pilot, "1 item")
+        await pilot.press("escape", "n")
+        await until_shown(pilot, HERE_AGAIN, "ctrl+l empties the form", "counted", "Say {text}", "1 item")
+        await pilot.press("ctrl+l")
+        await until_shown(pilot, "ctrl+l brings back what you typed", "a name for the job", "file: Files")
+        await pilot.press("ctrl+l")
+        await until_shown(pilot, HERE_AGAIN, "counted", "Say {text}", "csv: ", "1 item")
+        await pilot.press("ctrl+s")
+        await until_shown(pilot, "created")
+        await pilot.press("n")
+        await until_shown(pilot, "a name for the job")
+        assert HERE_AGAIN not in shown(pilot)
+    made = orchestrator.repository.jobs.find("counted")
+    assert (made.worker, made.intent) == ("sample", "Say {text}")
+
+
+async def test_an_emptied_form_is_left_empty(tmp_path: Path) -> None:
+    async with running(real(tmp_path), SMALL) as pilot:
+        await pilot.press("n", *"typed", "escape", "n")
+        await until_shown(pilot, HERE_AGAIN, "typed")
+        await pilot.press("ctrl+l")
+        await until_shown(pilot, "brings back")
+        await pilot.press("escape", "n")
+        await until_shown(pilot, "a name for the job")
+        assert HERE_AGAIN not in shown(pilot)
 
 
 @pytest.mark.slow

@@ -2,13 +2,17 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
 from abp_tui.domain.model import Bucket, Event, EventKind, Outcome
 from abp_tui.domain.status import JobStatus
+from abp_tui.export.table import Wanted
 from abp_tui.tui.screens.confirm import ConfirmScreen
+from abp_tui.tui.screens.jobs import JobsScreen
 from abp_tui.tui.screens.log import LogScreen
 from abp_tui.tui.screens.unit import UnitScreen
 from abp_tui.tui.widgets.figures import sparkline
@@ -219,6 +223,84 @@ async def test_export_writes_a_file_and_says_where(tmp_path: Path, monkeypatch: 
         await until(pilot, lambda: (tmp_path / "words-2.jsonl").exists())
     exported = [json.loads(line) for line in (tmp_path / "words.jsonl").read_text().splitlines()]
     assert [unit["seq"] for unit in exported] == list(range(9))
+
+
+class Exporting(InProcess):
+    """Stands still in an export of 1,000 units once 200 rows are written, until it is let go on."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.go_on = threading.Event()
+        make_job(self.repository, 1000)
+
+    def export(
+        self,
+        job_id: int | str,
+        target: Path | BinaryIO,
+        form: str | None = None,
+        wanted: Wanted | None = None,
+        told: Callable[[int], None] | None = None,
+    ) -> int:
+        def tell(rows: int) -> None:
+            assert told is not None
+            told(rows)
+            self.go_on.wait(20)
+
+        return super().export(job_id, target, form, wanted, tell)
+
+
+@BOTH
+async def test_an_export_says_how_far_it_is_and_can_be_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
+) -> None:
+    orchestrator = Exporting(tmp_path)
+    (folder := tmp_path / "out").mkdir()
+    monkeypatch.chdir(folder)
+    async with running(orchestrator, size, job="words") as pilot:
+        await until_shown(pilot, "All 1,000")
+        await pilot.press("x")
+        await until_shown(pilot, "writing words.jsonl", "━", "20%  200 of 1,000", "c Cancel export")
+        await pilot.press("l")
+        await until(pilot, lambda: isinstance(pilot.app.screen, LogScreen))
+        await pilot.press("escape")
+        await until_shown(pilot, "200 of 1,000")
+        await pilot.press("plus")
+        await until_shown(pilot, "works with 5 workers")
+        await pilot.press("c")
+        orchestrator.go_on.set()
+        await until_shown(pilot, "the export is ended: nothing is written", "x Export")
+        assert list(folder.iterdir()) == []
+        assert "writing words.jsonl" not in shown(pilot)
+        await pilot.press("x")
+        await until_shown(pilot, "1,000 units in", "x Export")
+    assert [file.name for file in folder.iterdir()] == ["words.jsonl"]
+
+
+async def test_an_export_whose_screen_is_left_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    orchestrator = Exporting(tmp_path)
+    (folder := tmp_path / "out").mkdir()
+    monkeypatch.chdir(folder)
+    async with running(orchestrator, SMALL, job="words") as pilot:
+        await until_shown(pilot, "All 1,000")
+        await pilot.press("x")
+        await until_shown(pilot, "200 of 1,000")
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(pilot.app.screen, JobsScreen))
+        orchestrator.go_on.set()
+        await until_shown(pilot, "the export is ended: nothing is written")
+    assert list(folder.iterdir()) == []
+
+
+async def test_an_export_that_fails_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    orchestrator = finished(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    async with running(orchestrator, SMALL, job="words") as pilot:
+        await until_shown(pilot, "3 failed")
+        monkeypatch.setattr(Path, "cwd", lambda: tmp_path / "gone")
+        await pilot.press("x")
+        await until_shown(pilot, "can't write", "x Export")
 
 
 async def test_enter_opens_the_unit_and_l_the_log(tmp_path: Path) -> None:

@@ -100,6 +100,47 @@ async def test_an_edit_with_an_unknown_field_is_refused_and_nothing_changes(tmp_
     assert len(orchestrator.agent.prompts) == 1
 
 
+@BOTH
+async def test_a_prompt_that_was_left_half_written_is_there_again_until_it_is_saved(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    orchestrator = with_a_test(tmp_path)
+    async with running(orchestrator, size, job="words") as pilot:
+        await until_shown(pilot, "passed in")
+        await pilot.press("e", *"Half", "space", "escape", "e")
+        await until_shown(pilot, "what you typed over version 1 is here again", "Half Do {n}")
+        await pilot.press("ctrl+l")
+        await until(pilot, lambda: "Half" not in shown(pilot))
+        await pilot.press("ctrl+l")
+        await until_shown(pilot, "Half Do {n}")
+        orchestrator.set_prompt("words", "Do {n} otherwise")
+        await pilot.press("escape")
+        await until(pilot, lambda: pilot.app.screen.job.prompt_version == 2)
+        await pilot.press("e")
+        await until_shown(pilot, "over version 1 is here again: ctrl+l shows version 2", "Half Do {n}")
+        await pilot.press("ctrl+s")
+        await until_shown(pilot, "prompt version 3", "passed in")
+        await pilot.press("e")
+        await until_shown(pilot, "Prompt, version 3", "Half Do {n}")
+        assert "here again" not in shown(pilot)
+    assert orchestrator.agent.prompts[-1].startswith("Half Do 0")
+
+
+@BOTH
+async def test_the_review_of_a_job_without_a_test_says_what_to_do(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    orchestrator = InProcess(tmp_path)
+    make_job(orchestrator.repository, 3)
+    async with running(orchestrator, size, job="words") as pilot:
+        await until_shown(pilot, "All 3")
+        await pilot.press("v")
+        await until(pilot, lambda: "Nothing is tested yet: t tests a unit" in " ".join(shown(pilot).split()))
+        assert "still runs" not in shown(pilot)
+        await pilot.press("t")
+        await until_shown(pilot, "passed in")
+
+
 async def test_t_tests_the_next_unit(tmp_path: Path) -> None:
     orchestrator = with_a_test(tmp_path)
     async with running(orchestrator, job="words") as pilot:

@@ -28,7 +28,7 @@ class Dialog(ModalScreen[T]):
         """The keys of this dialog, in words."""
         parts: list[tuple[str, str]] = []
         for command in commands(self.SCOPE):
-            if command.action.startswith("allow("):
+            if command.action.startswith("allow(") or not command.footer:
                 continue  # what its keys are about stands above
             key = cast("AbpApp", self.app).keys.of(command).split(",")[0]
             shown = "esc" if key == "escape" else key_to_character(key) or key.replace("ctrl+", "^")

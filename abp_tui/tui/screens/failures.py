@@ -16,6 +16,7 @@ from abp_tui.tui.screens.again import retry_all, run_again
 from abp_tui.tui.screens.ask_text import AskTextScreen
 from abp_tui.tui.screens.base import AbpScreen
 from abp_tui.tui.screens.confirm import ConfirmScreen
+from abp_tui.tui.screens.draft import prompt_of
 from abp_tui.tui.screens.edit_prompt import EditVersionScreen
 from abp_tui.tui.screens.nudge import NUDGE, Nudge, NudgeScreen
 from abp_tui.tui.screens.permit import PermitScreen
@@ -157,9 +158,9 @@ class FailuresScreen(AbpScreen):
                 if text is not None:
                     version = job.prompt_version
                     call = partial(self.orchestrator.set_prompt, self._number, text, based_on=version)
-                    self.act(call, self._saved)
+                    self.act(call, self._edited)
 
-            self.app.push_screen(EditVersionScreen(job.prompt_template, job.prompt_version, ()), save)
+            self.app.push_screen(EditVersionScreen(job, ()), save)
 
     def action_set(self) -> None:
         """Change timers or the worker's options; the units that are run again take the new version."""
@@ -192,6 +193,10 @@ class FailuresScreen(AbpScreen):
 
     def _set(self, line: str, version: int) -> Recipe:
         return self.orchestrator.edit_recipe(self._number, **typed_edits(line), based_on=version)
+
+    def _edited(self, recipe: Recipe) -> None:
+        self.abp.drafts.pop(prompt_of(f"j{self._number}"), None)
+        self._saved(recipe)
 
     def _saved(self, recipe: Recipe) -> None:
         self.tell(f"version {recipe.version} is saved: r runs these again with it, t one of them first")

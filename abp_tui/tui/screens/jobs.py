@@ -23,6 +23,8 @@ from abp_tui.views import JobView
 
 EMPTY = "No jobs yet.\n\nn makes your first job: say what is to be done, and with which files."
 
+NO_HIT = "No job is called so.\n\nesc shows all jobs."
+
 
 class JobsScreen(AbpScreen):
     """The first screen."""
@@ -83,7 +85,6 @@ class JobsScreen(AbpScreen):
         jobs.take(snapshot.jobs)
         if snapshot.focus:
             jobs.set_pace(snapshot.focus.job.id, snapshot.focus.pace)
-        self.set_class(not snapshot.jobs, "-empty")
         self.query_one("#titles", Static).update(jobs.titles(), layout=False)
         if first:
             self._begin(jobs, snapshot)
@@ -116,6 +117,7 @@ class JobsScreen(AbpScreen):
     def on_input_changed(self, event: Input.Changed) -> None:
         """Filter while typing."""
         self.query_one(JobList).filter(event.value)
+        self._show_highlighted()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Keep the filter and go to the list."""
@@ -204,6 +206,8 @@ class JobsScreen(AbpScreen):
         """There is nothing to go back to but all jobs, from those that a filter left."""
         if action == "back":
             return self.has_class("-filtering")
+        if action == "open":
+            return self.job is not None
         return super().check_action(action, parameters)
 
     def action_back(self) -> None:
@@ -224,6 +228,10 @@ class JobsScreen(AbpScreen):
 
     def _show_highlighted(self) -> None:
         self.job = self.query_one(JobList).job
+        jobs = self._snapshot.jobs if self._snapshot else ()
+        self.set_class(not jobs, "-empty")
+        self.set_class(bool(jobs) and self.job is None, "-no-hit")
+        self.query_one("#empty", Static).update(NO_HIT if jobs else EMPTY, layout=False)
         panel = self.query_one(JobPanel)
         panel.job = self.job
         focus = self._snapshot.focus if self._snapshot else None

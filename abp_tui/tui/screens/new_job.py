@@ -17,6 +17,7 @@ from abp_tui.errors import AbpError
 from abp_tui.tui.commands import bindings
 from abp_tui.tui.screens.approve_code import ApproveCodeScreen
 from abp_tui.tui.screens.base import AbpScreen
+from abp_tui.tui.screens.draft import NEW_JOB, DraftLine, Fields, fill
 from abp_tui.tui.screens.new_job_form import EDITS, READS, NewJobForm
 from abp_tui.tui.screens.new_job_look import Look, Unapproved, Unwanted
 from abp_tui.tui.screens.new_job_preview import NewJobPreview
@@ -48,6 +49,7 @@ class NewJobScreen(AbpScreen):
         """The form, and what it would make."""
         with Horizontal(id="sides"):
             with VerticalScroll(id="form", can_focus=False):
+                yield DraftLine(NEW_JOB, "what you typed", "empties the form", "new.swap", self._fill)
                 yield from self._fields()
             yield NewJobPreview(id="preview")
 
@@ -72,7 +74,7 @@ class NewJobScreen(AbpScreen):
     async def on_select_changed(self, event: Select.Changed) -> None:
         """Another source or worker has other settings; a command is asked for at once."""
         if event.select.id == "source":
-            await self.query_one(SourceForm).choose(str(event.value))  # keys behind it find its fields
+            await self.query_one(SourceForm).choose(self._source)  # keys behind it find its fields
         elif event.select.id == "worker":
             self._show_worker()
             if runs_any_program(self._worker):
@@ -87,7 +89,18 @@ class NewJobScreen(AbpScreen):
         """A preview can be ended while one runs."""
         if action == "stop_preview":
             return self._preview.is_at_work
+        if action == "swap":
+            return self.query_one(DraftLine).is_needed
         return super().check_action(action, parameters)
+
+    async def action_swap(self) -> None:
+        """From what was typed before to an empty form, and back."""
+        await self.query_one(DraftLine).swap()
+
+    def action_back(self) -> None:
+        """Keep what was typed, and go back."""
+        self.query_one(DraftLine).keep()
+        super().action_back()
 
     def on_input_submitted(self) -> None:
         """Enter goes to the next field."""
@@ -116,10 +129,13 @@ class NewJobScreen(AbpScreen):
     def _make(self, make: Callable[[Plan], T], then: Callable[[T], None], sha256: str | None = None) -> None:
         """Make something of the plan, after a person has approved the code in it, if there is any."""
         look, preview = Look(self._form(), making=True, approved=sha256), self._preview
+        drafts = self.abp.drafts
 
         def call() -> T | Unapproved | Unwanted:
             try:
-                return look.run(self.orchestrator, make)
+                made = look.run(self.orchestrator, make)
+                drafts.pop(NEW_JOB, None)
+                return made
             except (Unapproved, Unwanted) as otherwise:
                 return otherwise
             finally:
@@ -166,6 +182,14 @@ class NewJobScreen(AbpScreen):
         )
         yield ChecksField()
 
+    async def _fill(self, fields: Fields) -> None:
+        """Have these fields; those of another source are made first."""
+        await self.query_one(SourceForm).choose(str(fields["source"]))
+        with self.prevent(Select.Changed):
+            fill(self, fields)
+        self._show_worker()
+        self._settle_soon()
+
     def _show_worker(self) -> None:
         """The fields of this worker, and whether it is here."""
         self.query_one("#field-command").display = runs_any_program(self._worker)
@@ -203,9 +227,7 @@ class NewJobScreen(AbpScreen):
         job, error = made
         self.abp.point_at(job.id)
         if error is not None:
-            self.notify(
-                f"{job.name} is made, but its test did not start: {error}", severity="error", markup=False
-            )
+            self.abp.tell_of(error, f"{job.name} is made, but its test did not start: ")
             self.app.pop_screen()
             return
         self.abp.open_review(job.id, instead=True)
@@ -224,6 +246,11 @@ class NewJobScreen(AbpScreen):
             worker=self._worker,
             permission=str(self.query_one("#permission", Select).value),
         )
+
+    @property
+    def _source(self) -> str:
+        """As it is by now: what a select tells of may be over."""
+        return str(self.query_one("#source", Select).value)
 
     @property
     def _worker(self) -> str:

@@ -31,6 +31,7 @@ from abp_tui.tui.widgets.top_bar import Parts
 from abp_tui.tui.widgets.unit_list import UnitList
 from abp_tui.tui.widgets.unit_map import UnitMap
 from abp_tui.tui.widgets.unit_rows import UnitRows
+from abp_tui.tui.widgets.work_line import WorkLine
 from abp_tui.views import JobView
 
 FILTERS = {
@@ -72,6 +73,7 @@ class ProgressScreen(AbpScreen):
                 yield Static(id="found", markup=False)
             yield Static(id="titles", markup=False)
             yield UnitList(UnitRows(self.orchestrator.repository.units, self._number))
+        yield WorkLine()
 
     def where(self) -> tuple[str, ...]:
         """The crumbs."""
@@ -171,6 +173,8 @@ class ProgressScreen(AbpScreen):
         """While a text is typed there is only a way back: all other keys are letters of it."""
         if isinstance(self.focused, Input):
             return action == "back"
+        if action in ("export", "end_export"):
+            return self.query_one(WorkLine).is_at_work is (action == "end_export")
         return super().check_action(action, parameters)
 
     def action_search(self) -> None:
@@ -306,10 +310,21 @@ class ProgressScreen(AbpScreen):
         if job is None:
             return
         target = free_path(Path.cwd(), job.name, ".jsonl")
-        self.act(
-            lambda: self.orchestrator.export(self._number, target),
-            lambda number: self.tell(f"{count(number, 'unit')} in {target}"),
+        self.query_one(WorkLine).begin(
+            f"writing {target.name}",
+            job.total_units,
+            lambda told: self.orchestrator.export(self._number, target, told=told),
+            lambda rows: self._exported(rows, target),
         )
+
+    def action_end_export(self) -> None:
+        """Write no more results."""
+        self.query_one(WorkLine).end()
+
+    def _exported(self, rows: int | None, target: Path) -> None:
+        ended = "the export is ended: nothing is written"
+        words = ended if rows is None else f"{count(rows, 'unit')} in {target}"
+        self.notify(one_line(words), markup=False, timeout=8)
 
     def action_log(self) -> None:
         """What happened to this job."""

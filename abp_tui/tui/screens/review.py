@@ -17,6 +17,7 @@ from abp_tui.feed import Focus, RunningUnit, Snapshot
 from abp_tui.tui.commands import Command, bindings, commands
 from abp_tui.tui.screens.ask_pilot import AskPilotScreen, PilotWish
 from abp_tui.tui.screens.attempt import AttemptScreen
+from abp_tui.tui.screens.draft import prompt_of
 from abp_tui.tui.screens.edit_prompt import EditPromptScreen
 from abp_tui.tui.screens.permit import PermitScreen
 from abp_tui.tui.screens.pilot import PilotScreen
@@ -46,7 +47,6 @@ class ReviewScreen(AttemptScreen):
         self._result: TestResult | None = None
         self._seen: tuple[Phase | None, JobStatus] | None = None
         self._attempt_id: int | None = None
-        self._draft = ""
         self._worker: Worker[Any] | None = None
         self._cost: float | None = None
 
@@ -169,14 +169,12 @@ class ReviewScreen(AttemptScreen):
         def save(text: str | None) -> None:
             if text is None:
                 return
-            self._draft = text  # kept until it is saved: it may be refused
             if text == job.prompt_template:
                 self.tell("the prompt is as it was: nothing is tested")
                 return
-            self.act(lambda: self._save_and_test(text, job.prompt_version, seq), self._retested)
+            self.act(lambda: self._save_and_test(text, job.prompt_version, seq), self._edited)
 
-        template = self._draft or job.prompt_template
-        self.app.push_screen(EditPromptScreen(template, job.prompt_version, fields), save)
+        self.app.push_screen(EditPromptScreen(job, fields), save)
 
     def action_permit(self) -> None:
         """Allow what the agent was denied, rule by rule, and test the same unit again."""
@@ -253,8 +251,11 @@ class ReviewScreen(AttemptScreen):
         self.tell(f"{job.name} is rejected: nothing runs, the unit waits again")
         self.go(self.app.pop_screen)
 
+    def _edited(self, job: Job) -> None:
+        self.abp.drafts.pop(prompt_of(f"j{job.id}"), None)
+        self._retested(job)
+
     def _retested(self, job: Job) -> None:
-        self._draft = ""
         if self.is_attached:
             self.query_one(AttemptView).open("conversation", by_person=False)
         self.tell(f"{job.name}: testing with prompt version {job.recipe.version}")

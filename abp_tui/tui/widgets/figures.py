@@ -63,6 +63,12 @@ def sparkline(numbers: Sequence[int]) -> str:
     return "".join(levels[-(-number * (len(levels) - 1) // most)] for number in numbers)
 
 
+def bar_of(done: int, width: int) -> str:
+    """A bar of so many cells: thick where done, thin where not."""
+    thick, thin = ("━", "─") if speaks_utf8() else ("#", "-")
+    return thick * done + thin * (width - done)
+
+
 def roughly(low: float, high: float, unit: str = "") -> str:
     """A range in two figures: `$0.37 to $1.50`, `$37 to $150`; more would seem to know more than it does."""
     return f"{unit}{_two_figures(low)} to {unit}{_two_figures(high)}"

@@ -9,9 +9,8 @@ from textual.content import Content
 
 from abp_tui.domain.pace import Pace
 from abp_tui.domain.status import Mark, Phase
-from abp_tui.terminal import speaks_utf8
 from abp_tui.tui.widgets.columns import GAP, Cell, Column, header, lay_out, row
-from abp_tui.tui.widgets.figures import countdown, money, rate, span
+from abp_tui.tui.widgets.figures import bar_of, countdown, money, rate, span
 from abp_tui.tui.widgets.glyphs import BAD, BOLD, DIM, FAINT, LIMIT, WARN, job_mark
 from abp_tui.tui.widgets.lines import LineList
 from abp_tui.tui.widgets.text import fit, one_line
@@ -139,8 +138,7 @@ class JobList(LineList):
 def bar(job: JobView, width: int) -> tuple[int, str]:
     """How many cells of a bar are filled, and the bar: thick where done, thin where not."""
     done = width * job.ended_units // job.total_units if job.total_units else 0
-    thick, thin = ("━", "─") if speaks_utf8() else ("#", "-")
-    return done, thick * done + thin * (width - done)
+    return done, bar_of(done, width)
 
 
 def trial_words(job: JobView, trial: Mark) -> tuple[str, str]:

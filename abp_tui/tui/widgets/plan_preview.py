@@ -17,7 +17,8 @@ from abp_tui.tui.widgets.glyphs import BAD, BOLD, DIM, PRIMARY, WARN
 from abp_tui.tui.widgets.text import one_line
 from abp_tui.tui.widgets.wrapped import Text, TextView
 
-SHOWN, SHOWN_IF_SHORT, SHORT = 5, 3, 14
+SHOWN = 5
+SHORT = 14  # lines: with fewer, the prompt is what they are for
 FIELDS = 20
 VALUE = 60  # characters of a field that are shown beside the others
 
@@ -45,12 +46,16 @@ class PlanPreview(TextView):
         if self._outlook is not None:
             self._at = (self._at + 1) % len(self._outlook.found.items)
             self._draw(self._outlook)
+            if self._is_short:
+                self.scroll_to(y=self._line_of_prompt, animate=False, immediate=True, force=True)
 
     def show_outlook(self, outlook: Outlook) -> None:
         """Show what would be made."""
         self._outlook = outlook
         self._at = min(self._at, len(outlook.found.items) - 1)
         self._draw(outlook)
+        if outlook.problem is not None:
+            self.scroll_home(animate=False, immediate=True)
 
     def show_problem(self, error: AbpError) -> None:
         """Show why there are no items, and what to do."""
@@ -63,27 +68,48 @@ class PlanPreview(TextView):
         self.show((what, ""), (hint, DIM))
 
     def _draw(self, outlook: Outlook) -> None:
+        """All of it; where there are few lines, the items are one, so that the prompt is in sight."""
+        gap: list[Text] = [] if self._is_short else [("", "")]
         texts: list[Text] = []
         if outlook.problem is not None:
-            texts += [(outlook.problem.message, WARN), (outlook.problem.hint, DIM), ("", "")]
+            texts += [(outlook.problem.message, WARN), (outlook.problem.hint, DIM), *gap]
         texts += self._items(outlook)
         texts += [(one_line(warning), BAD) for warning in outlook.found.warnings]
         if outlook.template is not None:
-            item = outlook.found.items[self._at]
-            prompt = outlook.template.render(item.payload)
-            texts += [("", ""), (f"Prompt for {one_line(item.key)}", BOLD), (prompt, "")]
+            texts += [*gap, *self._prompt(outlook.template, outlook.found)]
         self.show(*texts)
+
+    @property
+    def _is_short(self) -> bool:
+        return self.size.height < SHORT
+
+    @property
+    def _line_of_prompt(self) -> int:
+        """The line of its heading, if there is a prompt: the last block but one."""
+        has_one = self._outlook is not None and self._outlook.template is not None
+        return self.lines_of_block(len(self.blocks) - 2)[0] if has_one else 0
 
     def _items(self, outlook: Outlook) -> Iterator[Text]:
         found = outlook.found
-        first = found.items[: SHOWN_IF_SHORT if self.size.height < SHORT else SHOWN]
         yield count(found.count, "item"), f"bold {PRIMARY}"
         yield _fields(found.fields), DIM
-        for item in first:
-            beside = "" if outlook.source in FILE_SOURCES else _values(item)
-            yield Content.assemble(f"  {one_line(item.key)}", (f"  {beside}", DIM))
-        if (more := found.count - len(first)) > 0:
-            yield f"  and {more:,} more", DIM
+        shown = [_item(item, outlook.source) for item in found.items[:SHOWN]]
+        more = found.count - len(shown)
+        if more > 0:
+            shown.append(Content.styled(f"  and {more:,} more", DIM))
+        yield from [Content.assemble(*shown)] if self._is_short else shown
+
+    def _prompt(self, template: PromptTemplate, found: Found) -> Iterator[Text]:
+        item = found.items[self._at]
+        of = f"  {self._at + 1:,} of {count(found.count, 'item')}"
+        yield Content.assemble((f"Prompt for {one_line(item.key, 40)}", BOLD), (of, DIM))
+        yield template.render(item.payload), ""
+
+
+def _item(item: Item, source: str) -> Content:
+    """Its key, and what it has beside it where that does not stand in files."""
+    beside = "" if source in FILE_SOURCES else f"  {_values(item)}"
+    return Content.assemble(f"  {one_line(item.key)}", (beside, DIM))
 
 
 def _fields(names: tuple[str, ...]) -> str:
