@@ -186,6 +186,7 @@ async def test_what_was_shown_before_its_words_came_is_wrapped_to_its_width(
         for tab in "142":
             await pilot.press(tab)
             await pilot.pause()
+            assert tab == "2" or "it still runs: 2 shows its conversation" in shown(pilot)
         go.set()
         await until_shown(pilot, "passed in")
         for tab in "14":

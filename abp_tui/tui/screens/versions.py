@@ -177,7 +177,8 @@ class VersionsScreen(AbpScreen):
         self.query_one("#difference", TextView).show(*texts)
 
     def _show_titles(self) -> None:
-        self.query_one("#titles", Static).update(self.query_one(PairList).titles(), layout=False)
+        titles = self.query_one(PairList).titles() if self._comparison else ""
+        self.query_one("#titles", Static).update(titles, layout=False)
 
     def _used(self, chosen: int, recipe: Recipe) -> None:
         self._picked = None

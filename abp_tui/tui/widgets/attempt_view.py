@@ -30,6 +30,7 @@ TABS = {
     "cost": "5 Cost",
 }
 SHORT = {"conversation": "2 Talk"}
+STILL_RUNS = "it still runs: 2 shows its conversation"
 ROOMY = 74  # cells: with fewer, the short labels
 
 
@@ -107,10 +108,10 @@ class AttemptView(Vertical):
         self._attempt_id = attempt_id
         self._recorded = []
         self.conversation.clear()
-        self.query_one(OutputView).show()
+        self.query_one(OutputView).show([Piece(STILL_RUNS, DIM)])
         self.query_one(FilesView).show(None, "the files are compared when the test has ended")
         for name in ("prompt", "cost"):
-            self.query_one(f"#{name}", TextView).show()
+            self.query_one(f"#{name}", TextView).show((STILL_RUNS, DIM))
         self._label()
         return True
 
@@ -166,7 +167,7 @@ def output_of(attempt: Attempt, unit: WorkUnit) -> list[Piece]:
     outcome = attempt.outcome
     if outcome is None:
         ended = attempt.status is not AttemptStatus.RUNNING
-        return [Piece("it was broken off" if ended else "it still runs: 2 shows its conversation", DIM)]
+        return [Piece("it was broken off" if ended else STILL_RUNS, DIM)]
     pieces = []
     if unit.is_accepted and attempt.number == unit.attempts:
         pieces.append(Piece(f"{unit.error}\n", GOOD))
