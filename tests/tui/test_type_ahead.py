@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from textual.events import Key
 from textual.pilot import Pilot
-from textual.widgets import Input, Select, TextArea
+from textual.widgets import Input, Select
 
 from abp_tui.tui.screens.jobs import JobsScreen
 from tests.factories import make_job
@@ -32,7 +32,7 @@ async def test_letters_behind_a_tab_are_of_the_next_field(tmp_path: Path) -> Non
     async with running(real(tmp_path)) as pilot:
         rush(pilot, "n", "words", "tab", "Count them", "shift+tab", "tab", "!")
         await until(
-            pilot, lambda: [field.text for field in pilot.app.screen.query(TextArea)] == ["Count them!"]
+            pilot, lambda: [field.text for field in pilot.app.screen.query("#intent")] == ["Count them!"]
         )
         assert pilot.app.screen.query_one("#name", Input).value == "words"
 
@@ -50,7 +50,7 @@ async def test_a_whole_form_is_filled_without_a_pause(tmp_path: Path, size: tupl
         screen = pilot.app.screen
         assert screen.query_one("#source", Select).value == "csv"
         assert screen.query_one("#set-file_path", Input).value == str(tmp_path / "m.csv")
-        rush(pilot, "enter", "comm", "enter", "echo {text}", "tab", "ctrl+u", "2", "ctrl+s")
+        rush(pilot, "enter", "comm", "enter", "echo {text}", "tab", "tab", "ctrl+u", "2", "ctrl+s")
         await until(pilot, lambda: isinstance(pilot.app.screen, JobsScreen), 60)
     job = orchestrator.status("shop")
     assert (job.intent, job.total_units, job.max_workers) == ("Buy {text}", 1, 2)

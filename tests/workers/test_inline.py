@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from abp_tui.cli.common import setting
 from abp_tui.errors import InvalidInput
+from abp_tui.verbs.typed import key_value
 from abp_tui.workers.base import make_worker
 from abp_tui.workers.value import LONGEST
 
@@ -57,7 +57,7 @@ def test_what_names_no_key_is_taken(name: str, options: dict[str, Any]) -> None:
 
 def test_an_object_becomes_its_text() -> None:
     texts = ['settings={"env":{}}', 'mcp_config={"mcpServers":{}}']
-    options = make_worker("claude", dict(setting(text, "--worker-option") for text in texts)).options
+    options = make_worker("claude", dict(key_value(text, "--worker-option") for text in texts)).options
     assert (options.settings, options.mcp_config) == ('{"env": {}}', ('{"mcpServers": {}}',))
     assert make_worker("claude", options.model_dump(mode="json")).options == options
 
