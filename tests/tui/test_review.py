@@ -119,7 +119,7 @@ async def test_a_prompt_that_was_left_half_written_is_there_again_until_it_is_sa
         await pilot.press("e")
         await until_shown(pilot, "over version 1 is here again: ctrl+l shows version 2", "Half Do {n}")
         await pilot.press("ctrl+s")
-        await until_shown(pilot, "prompt version 3", "passed in")
+        await until_shown(pilot, "Prompt v3", "passed in")
         await pilot.press("e")
         await until_shown(pilot, "Prompt, version 3", "Half Do {n}")
         assert "here again" not in shown(pilot)
