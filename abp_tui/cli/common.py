@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from abp_tui.cli.text import one_line
-from abp_tui.errors import InvalidInput
+from abp_tui.errors import AbpError, InvalidInput
 from abp_tui.terminal import harmless
 from abp_tui.verbs.typed import read_text
 
@@ -64,12 +64,21 @@ def engine_options(function: F) -> F:
     return function
 
 
-def place(
+@contextmanager
+def placing(
     orchestrator: Orchestrator, job: str, engine: str | None, scheduler: str | None, ship_files: bool | None
-) -> None:
-    """Keep where the job's units are to run, if that was said."""
-    if engine is not None or scheduler is not None or ship_files is not None:
-        orchestrator.place(job, engine, scheduler, ship_files=ship_files)
+) -> Iterator[None]:
+    """Keep where the job's units are to run, if that was said, unless what is done within is refused."""
+    if engine is None and scheduler is None and ship_files is None:
+        yield
+        return
+    before = orchestrator.repository.jobs.find(job)
+    orchestrator.place(job, engine, scheduler, ship_files=ship_files)
+    try:
+        yield
+    except AbpError:
+        orchestrator.place(before.id, back_to=before.placement)
+        raise
 
 
 def open_repository() -> Repository:

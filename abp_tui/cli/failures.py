@@ -24,7 +24,7 @@ def failures(job: str, as_json: bool) -> None:
 
     Errors that differ only in numbers, paths and ids are one cause.
 
-    \\b
+    \b
     abp failures docs
     abp retry docs --cause 5f0c31a2b7d4
     """

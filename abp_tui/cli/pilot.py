@@ -10,6 +10,7 @@ import click
 from abp_tui.cli.common import LEFT, job_argument, json_option, open_orchestrator, put, put_json, say
 from abp_tui.cli.layout import bold, money, pairs, span, table
 from abp_tui.cli.text import one_line
+from abp_tui.domain.status import Phase
 from abp_tui.words import counted
 
 if TYPE_CHECKING:
@@ -92,9 +93,9 @@ def quote(job: str, as_json: bool) -> int:
     else:
         _put_units(review.units)
         _put_quote(review.quote)
-        if not review.quote.no_quote:
-            name = orchestrator.repository.jobs.get(review.pilot.job_id).name
-            _say_next(review.quote, name)
+        view = orchestrator.status(review.pilot.job_id)
+        if not review.quote.no_quote and view.phase is Phase.REVIEW:
+            _say_next(review.quote, view.name)
     return 1 if review.quote.no_quote else 0
 
 
@@ -158,5 +159,8 @@ def _facts(quote: Quote) -> Iterator[tuple[str, str]]:
 
 
 def _say_next(quote: Quote, name: str) -> None:
+    if quote.is_of_another_version:
+        say(f"Next: abp reject {name}, then abp test {name}: this pilot was of another version")
+        return
     budget = " --budget quote" if quote.budget_usd else ""
     say(f"Next: abp mark {name} SEQ {'|'.join(MARKS)}, then abp approve {name}{budget}, or abp reject {name}")

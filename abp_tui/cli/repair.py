@@ -154,7 +154,7 @@ def _try_first(orchestrator: Orchestrator, ref: str, cause: str, nudge: str | No
     if not left:
         say(f"{job.name}: no other unit is left of this cause")
         return 0 if _is_good(unit) else NOT_GOOD
-    others = f"abp retry {job.name} --cause {cause}"
+    others = f"abp retry {job.name} --cause {cause}" + (f" --nudge {shlex.quote(nudge)}" if nudge else "")
     if yes or not sys.stdin.isatty():
         if _is_good(unit) and yes:
             return None

@@ -16,7 +16,7 @@ from abp_tui.cli.common import (
     number,
     open_orchestrator,
     open_repository,
-    place,
+    placing,
     put,
     put_json,
     put_text,
@@ -105,8 +105,8 @@ def approve(
     held = orchestrator.status(job)
     if held.held:
         read_before(held, yes)
-    place(orchestrator, job, engine, scheduler, ship_files)
-    approved = orchestrator.approve(job, budget=amount)
+    with placing(orchestrator, job, engine, scheduler, ship_files):
+        approved = orchestrator.approve(job, budget=amount)
     if budget is not None:
         say(f"{approved.name}: a budget of {money(approved.budget_usd)}")
     if not held.held:

@@ -11,7 +11,7 @@ from abp_tui.cli.common import (
     job_argument,
     open_orchestrator,
     open_repository,
-    place,
+    placing,
     say,
     wait_option,
 )
@@ -48,13 +48,14 @@ def start(
     from abp_tui.settings import load_settings
 
     orchestrator = open_orchestrator()
-    place(orchestrator, job, engine, scheduler, ship_files)
     created = orchestrator.repository.jobs.find(job).status is JobStatus.CREATED
-    if skip_test or (created and load_settings().skip_test):
-        return after_launch(orchestrator, orchestrator.skip_test(job), wait)
-    from abp_tui.cli.review import advise, run_test
+    with placing(orchestrator, job, engine, scheduler, ship_files):
+        if skip_test or (created and load_settings().skip_test):
+            started = orchestrator.skip_test(job)
+            return after_launch(orchestrator, started, wait)
+        from abp_tui.cli.review import advise, run_test
 
-    code = run_test(orchestrator, job, None)
+        code = run_test(orchestrator, job, None)
     if wait:
         return wait_for(orchestrator.repository, job)
     advise(orchestrator, job)
@@ -116,11 +117,11 @@ def resume(
     from abp_tui.liveness import ELSEWHERE_S, hostname
 
     orchestrator = open_orchestrator()
-    place(orchestrator, job, engine, scheduler, ship_files)
     before = orchestrator.repository.jobs.find(job)
     if before.lease and before.lease.host != hostname():
         say(f"looking for up to {ELSEWHERE_S:.0f} s whether its executor on {before.lease.host} lives")
-    after = orchestrator.resume(job, force=force)
+    with placing(orchestrator, job, engine, scheduler, ship_files):
+        after = orchestrator.resume(job, force=force)
     same = before.lease and after.lease and before.lease.executor == after.lease.executor
     if before.status is JobStatus.RUNNING and same:
         waits = before.gate is not None and before.gate.state is GateState.CLOSED

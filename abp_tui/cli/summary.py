@@ -67,7 +67,10 @@ def next_step(view: JobView) -> str:
 
 
 def _first(view: JobView) -> str:
-    return "log in, then " if view.gate and view.gate.needs_login else ""
+    if view.gate and view.gate.needs_login:
+        return "log in, then "
+    spent = view.budget_usd is not None and (view.pause_reason or "").startswith("the budget of")
+    return f"abp set {view.name} budget_usd=USD, then " if spent else ""
 
 
 def _after_failure(view: JobView) -> str:

@@ -72,8 +72,11 @@ class Steering(Verbs):
         scheduler: str | None = None,
         *,
         ship_files: bool | None = None,
+        back_to: Placement | None = None,
     ) -> Job:
         """Say where the job's units run, from its next start on: what is None stays as it is.
+
+        `back_to` is where they ran before what they were placed anew for was refused.
 
         A `scheduler` means the engine `dask`. Raises `InvalidInput`, `EngineUnavailable` where a library is
         missing, and `IllegalTransition` while the job is run.
@@ -82,7 +85,7 @@ class Steering(Verbs):
         if job.status is JobStatus.RUNNING and lease_lives(job):
             hint = f"`abp stop {job.name}` first, then resume it there"
             raise IllegalTransition(f"job {job.name} runs on {job.placement.words}", hint)
-        placement = placed(job.placement, self.settings, engine, scheduler, ship_files)
+        placement = back_to or placed(job.placement, self.settings, engine, scheduler, ship_files)
         require(placement)
         self.repository.jobs.place(job.id, placement)
         return self.repository.jobs.get(job.id)

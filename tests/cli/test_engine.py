@@ -104,3 +104,10 @@ def test_removing_a_job_removes_the_files_that_came_back(abp: Abp, job: str, clu
     assert (abp.folder / "notes" / "0.md").read_text() == "text"
     abp.run("rm", "edit", "--yes")
     assert not kept.exists()
+
+
+def test_what_is_refused_leaves_the_job_where_it_runs(abp: Abp, job: str) -> None:
+    before = abp.quick("show", job, "--json")
+    refused = abp.run("approve", job, "--scheduler", "tcp://127.0.0.1:9", code=2)
+    assert_refused(refused, "there is no test to approve")
+    assert abp.quick("show", job, "--json") == before

@@ -12,7 +12,7 @@ from textual.widgets import Static
 
 from abp_tui.domain.model import Job
 from abp_tui.domain.quote import PilotReview
-from abp_tui.domain.status import JobStatus, Mark, Phase
+from abp_tui.domain.status import Mark, Phase
 from abp_tui.feed import Snapshot
 from abp_tui.tui.commands import bindings, commands
 from abp_tui.tui.screens.ask_pilot import AskPilotScreen, PilotWish
@@ -42,7 +42,7 @@ class PilotScreen(AbpScreen):
         self._review: PilotReview | None = None
         self._pilots: list[int] = []
         self._picked: int | None = None
-        self._seen: tuple[Phase | None, JobStatus, int | None] | None = None
+        self._seen: tuple[object, ...] | None = None
 
     def body(self) -> ComposeResult:
         """The units on the left, the rest on the right."""
@@ -79,8 +79,9 @@ class PilotScreen(AbpScreen):
         if focus is None or job is None or focus.job.id != job.id:
             return
         self.query_one(QuotePanel).keys = self._keys()
-        if (job.phase, job.status, job.pilot_id) != self._seen or focus.changed != ():
-            self._seen = (job.phase, job.status, job.pilot_id)
+        now = (job.phase, job.status, job.pilot_id, job.prompt_version)
+        if now != self._seen or focus.changed != ():
+            self._seen = now
             self._read()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

@@ -147,6 +147,7 @@ class VersionsScreen(AbpScreen):
         if compared is None:
             self.query_one("#difference", TextView).show((ONE, DIM))
         else:
+            self._picked = compared.left  # it stays, whatever is saved meanwhile: `u` is about it
             self.query_one(PairList).take((compared.left, compared.right), compared.pairs)
             self._show_sums(compared)
             self._show_difference()
