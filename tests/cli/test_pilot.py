@@ -30,7 +30,7 @@ def test_from_a_pilot_to_the_whole(abp: Abp) -> None:
     piloted = abp.run("pilot", "docs", "-n", "8", "--by", "type", "--seed", "5", "--wait")
     assert "a pilot of 8 units, by type, seed 5" in piloted.stderr
     assert "0 of 8 failed: up to 31 % could" in piloted.stdout
-    assert ".md 6 of 15; .txt 2 of 4" in piloted.stdout
+    assert ".md: 6 of 15; .txt: 2 of 4" in piloted.stdout
     assert "Next: abp quote docs" in piloted.stderr
 
     first, *_ = abp.json("quote", "docs")["strata"]

@@ -177,17 +177,17 @@ async def test_an_earlier_pilot_can_be_looked_at(tmp_path: Path, size: tuple[int
     async with running(orchestrator, size, job="words") as pilot:
         await until_shown(pilot, "passed in")
         await pilot.press("p")
-        await until_shown(pilot, "pilot 2 of 2", "3 of 3 run")
+        await until_shown(pilot, "pilot 2/2", "3 of 3 run")
         await pilot.press("right_square_bracket")
         await until_shown(pilot, "there is no other pilot in that direction")
         await pilot.press("left_square_bracket")
-        await until_shown(pilot, "pilot 1 of 2", "6 of 6 run")
+        await until_shown(pilot, "pilot 1/2", "6 of 6 run")
         first, *_ = orchestrator.pilots("words")
         seq = orchestrator.pilot_review("words", first.id).units[0].seq
         await pilot.press("b", "d")  # the quote of an earlier one sets no budget
-        await until_shown(pilot, "pilot 1 of 2", "? doubtful", "1 in doubt")
+        await until_shown(pilot, "pilot 1/2", "? doubtful", "1 in doubt")
         await pilot.press("right_square_bracket")
-        await until_shown(pilot, "pilot 2 of 2", "3 of 3 run", "0 in doubt")
+        await until_shown(pilot, "pilot 2/2", "3 of 3 run", "0 in doubt")
         await pilot.press("b")
         await until_shown(pilot, "Approve, with a budget of")
     assert orchestrator.pilot_review("words", first.id).units[0].mark is Mark.DOUBTFUL

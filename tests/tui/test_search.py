@@ -32,7 +32,7 @@ async def test_units_are_searched_while_typing_and_esc_shows_all(
         await pilot.press("slash", *"item-7")
         await until(pilot, lambda: shown_units(pilot) == [7])
         await until_shown(pilot, "1 found")
-        assert lines(pilot)[-1].strip() == "esc Back", "all other keys are letters"
+        assert lines(pilot)[-1].strip() == "f1 Help esc Back", "all other keys are letters"
         await pilot.press("enter", "enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, UnitScreen))
         await until_shown(pilot, "item-7")

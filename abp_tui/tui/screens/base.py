@@ -109,7 +109,7 @@ class AbpScreen(Screen[None]):
 
     def tell(self, words: str) -> None:
         """Say in one line what happened."""
-        self.notify(one_line(words), markup=False, timeout=3)
+        self.notify(one_line(words), markup=False, timeout=5)
 
     def show_from_thread(self, show: Callable[..., None], *found: object) -> None:
         """From a thread of this screen: show what was found, unless the screen has been left."""

@@ -54,7 +54,7 @@ class PilotScreen(AbpScreen):
 
     def where(self) -> tuple[str, ...]:
         """The crumbs."""
-        which = f"pilot {self._at + 1} of {len(self._pilots)}" if len(self._pilots) > 1 else "pilot"
+        which = f"pilot {self._at + 1}/{len(self._pilots)}" if len(self._pilots) > 1 else "pilot"
         return (self.job.name if self.job else "", which)
 
     def state(self) -> Parts:

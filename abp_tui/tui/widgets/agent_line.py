@@ -12,11 +12,12 @@ from abp_tui.tui.widgets.text import one_line
 from abp_tui.workers.base import Probe, make_worker, registry, runs_any_program
 
 PREFERRED = ("claude", "codex")
+USUAL = ("claude", "command")  # stand first in the list
 
 
 def workers() -> Iterator[tuple[str, str]]:
     """All workers, what to call each and its name; without those of other packages that can't be loaded."""
-    for name in sorted(registry.names(), key=lambda name: name not in PREFERRED):
+    for name in sorted(registry.names(), key=lambda name: name not in USUAL):
         try:
             yield one_line(f"{name}: {registry.get(name).title}", 60), name
         except AbpError:

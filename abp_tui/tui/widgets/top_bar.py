@@ -11,7 +11,7 @@ from abp_tui.terminal import speaks_utf8
 from abp_tui.tui.widgets.glyphs import BAD, BOLD, DIM, WARN
 from abp_tui.tui.widgets.text import fit, one_line
 
-LEAST = 5
+LEAST = 9
 MOST_KEPT = 36  # cells that crumbs are given at the cost of the state
 Parts = tuple[tuple[str, str], ...]
 
