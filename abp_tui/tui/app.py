@@ -26,7 +26,7 @@ from abp_tui.orchestrator import Orchestrator
 from abp_tui.terminal import attention, speaks_utf8
 from abp_tui.tui.ascii import Ascii
 from abp_tui.tui.bell import Bell
-from abp_tui.tui.collecting import REST_S, Collecting
+from abp_tui.tui.collecting import LOOK_S, Collecting
 from abp_tui.tui.colourless import Colourless
 from abp_tui.tui.commands import COMMANDS, Command, bindings, command
 from abp_tui.tui.frugal import Sent
@@ -133,7 +133,7 @@ class AbpApp(App[None]):
     def on_mount(self) -> None:
         """Begin to watch the store."""
         self._watch()
-        self.set_interval(REST_S, self.collecting.rest)
+        self.set_interval(LOOK_S, self.collecting.rest)
 
     def on_unmount(self) -> None:
         """Let the feed's thread end."""

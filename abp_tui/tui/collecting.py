@@ -10,8 +10,11 @@ import gc
 from collections.abc import Callable
 from time import monotonic
 
-REST_S = 0.4
-"""A full collection waits for as long as this without a key."""
+REST_S = 0.2
+"""A full collection waits for as long as this without a key: it is over when the next one comes."""
+
+LOOK_S = 0.1
+"""How often is looked for such a rest."""
 
 ENOUGH = 20
 """It is worth its while after so many of the collections in between."""
