@@ -108,7 +108,8 @@ class AbpScreen(Screen[None]):
         return lambda job: self.tell(f"{job.name} {words}")
 
     def tell(self, words: str) -> None:
-        """Say in one line what happened."""
+        """Say in one line what happened, in the place of what was said before: few lines have room."""
+        self.app.clear_notifications()
         self.notify(one_line(words), markup=False, timeout=5)
 
     def show_from_thread(self, show: Callable[..., None], *found: object) -> None:

@@ -12,7 +12,7 @@ from abp_tui.tui.widgets.glyphs import BAD, BOLD, DIM, WARN
 from abp_tui.tui.widgets.text import fit, one_line
 
 LEAST = 9
-MOST_KEPT = 36  # cells that crumbs are given at the cost of the state
+MOST_KEPT = 20  # cells that crumbs are given at the cost of the state
 Parts = tuple[tuple[str, str], ...]
 
 
