@@ -33,7 +33,7 @@ def try_one(terminal: Terminal, *keys: str) -> None:
 def run_the_others(terminal: Terminal, left: int, state: str) -> None:
     """All others of the cause run again, and only they."""
     terminal.keys("r")
-    terminal.wait_for(f"runs {left} unit{'s' if left > 1 else ''} again")
+    terminal.wait_for(f"runs {left} unit{'s' if left > 1 else ''} again", state)
     terminal.wait_for(state)
 
 

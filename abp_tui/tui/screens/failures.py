@@ -158,7 +158,7 @@ class FailuresScreen(AbpScreen):
                 if text is not None:
                     version = job.prompt_version
                     call = partial(self.orchestrator.set_prompt, self._number, text, based_on=version)
-                    self.act(call, self._edited)
+                    self.act(call, self._edited, in_turn=True)
 
             self.app.push_screen(EditVersionScreen(job, ()), save)
 
@@ -168,7 +168,7 @@ class FailuresScreen(AbpScreen):
 
             def save(line: str | None) -> None:
                 if line is not None:
-                    self.act(lambda: self._set(line, job.prompt_version), self._saved)
+                    self.act(lambda: self._set(line, job.prompt_version), self._saved, in_turn=True)
 
             self.app.push_screen(
                 AskTextScreen(SETTING, one_line(settings_line(job.timers, job.worker_options), 600)), save
