@@ -115,7 +115,7 @@ def test_a_test_in_doubt_can_be_accepted_before_the_rest_is_approved(tmp_path: P
 
     silent = InProcess(tmp_path, behave)
     make_job(silent.repository, 3, checks=[{"kind": "not_empty"}])
-    assert silent.test("words").is_suspect
+    assert silent.test("words").unit.is_in_doubt
     silent.accept("words", [0])
     result = silent.test_result("words")
     assert result is not None and result.passed

@@ -34,7 +34,7 @@ def config(ctx: click.Context, as_json: bool) -> None:
     A flag goes over a variable, that over the file, the file over the default. The file is config.toml
     in your configuration folder, or the one that ABP_CONFIG names.
 
-    \\b
+    \b
     abp config
     abp --database other.db config
     abp config --json | jq '.[] | select(.source != "default")'

@@ -20,7 +20,7 @@ def doctor(as_json: bool) -> int:
 
     Exits with 1 where something is a problem.
 
-    \\b
+    \b
     abp doctor
     abp doctor --json | jq '.[] | select(.grade != "ok")'
     """

@@ -299,7 +299,7 @@ def _report(result: TestResult, as_json: bool) -> None:
         say(dim("output:"))
         put_text(result.output)
     verdict = "completed" if result.passed else f"failed: {one_line(result.error or 'no reason given')}"
-    verdict = one_line(f"suspect: {result.error}") if result.is_suspect else verdict
+    verdict = one_line(f"suspect: {result.error}") if result.unit.is_in_doubt else verdict
     say(
         f"{job.name}: unit {attempt.seq} {verdict} "
         f"(attempt {attempt.number}, {span(attempt.duration_s)}, {money(result.cost_usd)})"

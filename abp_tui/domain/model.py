@@ -421,12 +421,7 @@ class TestResult(Frozen):
     @property
     def passed(self) -> bool:
         """Whether the unit completed, and nothing speaks against what it ended with."""
-        return self.unit.status is UnitStatus.COMPLETED and self.unit.verdict is not Verdict.SUSPECT
-
-    @property
-    def is_suspect(self) -> bool:
-        """Whether the unit completed, but a check speaks against what it ended with."""
-        return self.unit.verdict is Verdict.SUSPECT
+        return self.unit.status is UnitStatus.COMPLETED and not self.unit.is_in_doubt
 
     @property
     def denials(self) -> tuple[Denial, ...]:

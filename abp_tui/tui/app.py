@@ -219,9 +219,7 @@ class AbpApp(App[None]):
         return screen if offered and screen.check_action(command.name, ()) else None
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """A dialog is answered before anything else is done; letters that leave are none of a form."""
-        if action == "command_palette":
-            return isinstance(self.screen, AbpScreen)
+        """In a form `q` is a letter, and takes nobody away from it."""
         if action == "leave":
             return not (isinstance(self.screen, AbpScreen) and self.screen.is_form)
         return super().check_action(action, parameters)

@@ -48,14 +48,8 @@ class Repair(Steering):
 
         Raises `NotFound` where none is left, as after someone else's retry.
         """
-        job = self.repository.jobs.find(job_id)
-        cause = self.cause(job.id, fingerprint)
-        if seqs := self.repository.causes.seqs(job.id, cause.fingerprint):
-            return self.retry(job.id, seqs, nudge=nudge)
-        hint = f"see what is left: `abp failures {job.name}`"
-        raise NotFound(
-            f"the units of cause {cause.fingerprint} have just been run again by someone else", hint
-        )
+        cause = self.cause(job_id, fingerprint).fingerprint
+        return self._run_again(job_id, lambda job: self._units_of(job, cause), nudge)[0]
 
     def try_first(self, job_id: Ref, fingerprint: str, *, nudge: str | None = None) -> tuple[Job, int]:
         """Run one unit of a cause again, before all of them; returns the job and the unit's number.
@@ -65,8 +59,9 @@ class Repair(Steering):
         job = self.repository.jobs.find(job_id)
         if job.status in (JobStatus.CREATED, JobStatus.TESTING):
             raise IllegalTransition(f"job {job.name} is {job.status}", "test it: `abp test`")
-        seq = self.cause(job.id, fingerprint).first_seq
-        return self.retry(job.id, [seq], nudge=nudge, alone=True), seq
+        cause = self.cause(job.id, fingerprint).fingerprint
+        job, seqs = self._run_again(job.id, lambda job: self._units_of(job, cause)[:1], nudge, alone=True)
+        return job, seqs[0]
 
     def accept(self, job_id: Ref, seqs: Sequence[int]) -> Job:
         """Count suspect units as good from now on: a person has looked at them, and finds them so.
@@ -94,8 +89,15 @@ class Repair(Steering):
         Raises `NotFound` where none is left, and `IllegalTransition` where they have failed.
         """
         job = self.repository.jobs.find(job_id)
-        cause = self.cause(job.id, fingerprint)
-        return self.accept(job.id, self.repository.causes.seqs(job.id, cause.fingerprint))
+        cause = self.cause(job.id, fingerprint).fingerprint
+        return self.accept(job.id, self._units_of(job, cause))
+
+    def _units_of(self, job: Job, cause: str) -> Sequence[int]:
+        """The units that have ended for a cause; raises `NotFound` where none is left by now."""
+        if seqs := sorted(self.repository.causes.seqs(job.id, cause)):
+            return seqs
+        hint = f"see what is left: `abp failures {job.name}`"
+        raise NotFound(f"the units of cause {cause} have just been run again by someone else", hint)
 
 
 def _require_suspect(job: Job, unit: WorkUnit) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from abp_tui.creation import check_limits
 from abp_tui.domain.model import Job, Placement, WorkUnit
@@ -139,34 +139,49 @@ class Steering(Verbs):
         behind the whole prompt. With `alone`, a job that does not run yet runs nothing but the one unit, and
         is paused after it where others still wait.
         """
+        if seqs is not None and not seqs:
+            raise InvalidInput("no unit is named", "name one with --unit")
+        pick = self._ended_badly if seqs is None else lambda _: seqs
+        return self._run_again(job_id, pick, nudge, alone=alone)[0]
+
+    def _run_again(
+        self, job_id: Ref, pick: Callable[[Job], Sequence[int]], nudge: str | None, *, alone: bool = False
+    ) -> tuple[Job, Sequence[int]]:
+        """Run the units again that are picked; the job and which they were.
+
+        They are picked under the lock of the write that puts them back: what somebody else has run again in
+        the meantime is not paid for once more.
+        """
         if nudge is not None and not nudge.strip():
             raise InvalidInput("the nudge says nothing", "write what the agents are to be told")
         job = self.repository.jobs.find(job_id)
         if job.status not in (JobStatus.RUNNING, JobStatus.PAUSED, JobStatus.COMPLETED, JobStatus.FAILED):
             raise IllegalTransition(f"job {job.name} is {job.status}: nothing has failed yet", next_step(job))
         self._refuse_undoing(job)
-        if seqs is None:
-            states = ("failed", "suspect")
-            seqs = [seq for state in states for seq in self.repository.units.seqs_in(job.id, state)]
-            if job.synthesis is UnitStatus.FAILED:
-                seqs = [job.counters.total] if job.waived_at else [*seqs, job.counters.total]
-        if not seqs:
-            raise InvalidInput(
-                f"job {job.name} has no failed or suspect units",
-                next_step(job) if job.counters.pending else "name one with --unit",
-            )
-        for seq in seqs:
-            self.repository.units.get(job.id, seq)
         with self.repository.transaction():
             job = self.repository.jobs.get(job.id)  # it may have ended in the meantime
+            seqs = pick(job)
+            for seq in seqs:
+                self.repository.units.get(job.id, seq)
             runs = job.status is JobStatus.RUNNING
             job = job if runs else self._move_to_retry(job, seqs)
             self.repository.units.put_back(job.id, seqs, nudge)
             said = f"run again: {counted(len(seqs), 'ended unit')}"
             self.repository.logs.add(job.id, f"{said}, with a nudge: {nudge}" if nudge else said)
         if runs:
-            return self.resume(job.id)
-        return self._launch_or_pause(job, only=seqs[0] if alone else None)
+            return self.resume(job.id), seqs
+        return self._launch_or_pause(job, only=seqs[0] if alone else None), seqs
+
+    def _ended_badly(self, job: Job) -> Sequence[int]:
+        """The failed and suspect units, and a failed synthesis; raises `InvalidInput` where there is none."""
+        states = ("failed", "suspect")
+        seqs = [seq for state in states for seq in self.repository.units.seqs_in(job.id, state)]
+        if job.synthesis is UnitStatus.FAILED:
+            seqs = [job.counters.total] if job.waived_at else [*seqs, job.counters.total]
+        if not seqs:
+            hint = next_step(job) if job.counters.pending else "name one with --unit"
+            raise InvalidInput(f"job {job.name} has no failed or suspect units", hint)
+        return seqs
 
     def _move_to_retry(self, job: Job, seqs: Sequence[int]) -> Job:
         """RUNNING; where items are run again, it has to be seen anew whether their failures are waived."""

@@ -56,10 +56,7 @@ def key_value(text: str, what: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
     if not (key and equals):
         raise InvalidInput(f"{what} {text!r} has no value", "write it as KEY=VALUE")
-    try:
-        return key, json.loads(value)
-    except ValueError:
-        return key, value
+    return key, _json_or_text(value)
 
 
 def typed_options(line: str) -> dict[str, Any]:
@@ -72,7 +69,7 @@ def setting(text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     name = f"{name}_s" if f"{name}_s" in TIMERS else name
     if name.startswith(OPTION) and equals:
-        return name, _json_or_text(value)
+        return name, _json_or_text(value) if value else None
     if name == "schema" and equals:
         return name, schema_in(value) if value else None
     if name == "checks" and equals:
@@ -123,8 +120,6 @@ def _text(value: Any) -> str:
 
 
 def _json_or_text(value: str) -> Any:
-    if not value:
-        return None
     try:
         return json.loads(value)
     except ValueError:
@@ -132,7 +127,7 @@ def _json_or_text(value: str) -> Any:
 
 
 def _plain_checks(value: str) -> list[Any]:
-    checks = _json_or_text(value) or []
+    checks = _json_or_text(value or "[]")
     if not isinstance(checks, list) or not all(isinstance(check, dict) for check in checks):
         raise InvalidInput(f"checks is {value[:80]!r}", 'write a list: [{"kind": "not_empty"}]')
     return checks

@@ -53,6 +53,14 @@ def test_from_a_pilot_to_the_whole(abp: Abp) -> None:
     assert (view["status"], view["completed_units"], view["suspect_units"]) == ("COMPLETED", 19, 1)
     assert_counters_match(abp, "docs")
     assert abp.quick("check") is not None
+    assert "Next" not in abp.run("quote", "docs").stderr, "it has run"
+
+
+@pytest.mark.usefixtures("docs")
+def test_after_an_edit_the_next_step_is_another_test(abp: Abp) -> None:
+    abp.run("pilot", "docs", "-n", "2", "--wait")
+    abp.run("prompt", "docs", "--set", "Another {file_name}")
+    assert "Next: abp reject docs, then abp test docs" in abp.run("quote", "docs").stderr
 
 
 @pytest.mark.usefixtures("docs")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,7 @@ def test_without_anybody_to_ask_the_others_stay(abp: Abp) -> None:
     cause = causes(abp)["question"]["fingerprint"]
     done = abp.run("retry", "work", "--cause", cause, "--nudge", NUDGE, "--test-first", code=3)
     assert f"2 units of this cause not run again. To run them: abp retry work --cause {cause}" in done.stderr
+    assert f"--cause {cause} --nudge {shlex.quote(NUDGE)}" in done.stderr
     assert abp.json("show", "work")["suspect_units"] == 2
 
 

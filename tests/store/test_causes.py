@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from abp_tui.domain.failure import FailureKind
-from abp_tui.domain.model import Denial, Outcome
+from abp_tui.domain.model import Cause, Denial, Outcome
 from abp_tui.domain.status import JobStatus
 from abp_tui.errors import NotFound
 from abp_tui.workers.base import Sink, Task
@@ -65,6 +65,33 @@ def test_a_cause_that_a_retry_has_emptied_is_said_to_be_gone(tmp_path: Path) -> 
     orchestrator.settle()
     with pytest.raises(NotFound, match="no unit of job words has ended for cause"):
         orchestrator.retry_cause("words", cause)
+
+
+class Slower(InProcess):
+    """Somebody who has read what the cause is, but comes after another's retry."""
+
+    def __init__(self, other: InProcess) -> None:
+        self.__dict__.update(other.__dict__)
+        self._other = other
+
+    def cause(self, job_id: int | str, fingerprint: str) -> Cause:
+        found = super().cause(job_id, fingerprint)
+        self._other.retry_cause(job_id, fingerprint)
+        self._other.settle()
+        return found
+
+
+@pytest.mark.parametrize("verb", ["retry_cause", "try_first", "accept_cause"])
+def test_what_another_has_run_again_in_the_meantime_is_not_paid_for_once_more(
+    tmp_path: Path, verb: str
+) -> None:
+    orchestrator = ended(tmp_path)
+    orchestrator.agent._behaviour = answer
+    cause, before = orchestrator.causes("words")[0].fingerprint, len(orchestrator.agent.prompts)
+    with pytest.raises(NotFound, match="just been run again by someone else"):
+        getattr(Slower(orchestrator), verb)("words", cause)
+    orchestrator.settle()
+    assert len(orchestrator.agent.prompts) - before == 6
 
 
 def test_a_unit_that_waits_to_be_tried_again_is_not_put_back_for_its_last_cause(tmp_path: Path) -> None:

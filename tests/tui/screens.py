@@ -66,6 +66,18 @@ class InProcess(Orchestrator):
             assert not thread.is_alive()
 
 
+def hold(orchestrator: InProcess, verb: str) -> threading.Event:
+    """Have a verb wait until this is set."""
+    go_on, call = threading.Event(), getattr(orchestrator, verb)
+
+    def held(*arguments: Any, **options: Any) -> Any:
+        go_on.wait(20)
+        return call(*arguments, **options)
+
+    setattr(orchestrator, verb, held)
+    return go_on
+
+
 def wait_for(done: Callable[[], bool], seconds: float = 20.0) -> None:
     deadline = time.monotonic() + seconds
     while not done():

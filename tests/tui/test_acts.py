@@ -3,52 +3,43 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from abp_tui.domain.model import Job
 from abp_tui.tui.screens.help import HelpScreen
 from abp_tui.tui.screens.jobs import JobsScreen
 from tests.factories import make_job
-from tests.tui.screens import InProcess, running, shown, until, until_shown
+from tests.tui.screens import InProcess, hold, running, shown, until, until_shown
 
 
-class Slow(InProcess):
-    """Takes its time over an approval."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
-        self.go_on = threading.Event()
-
-    def approve(self, job_id: int | str, *, budget: float | str | None = None) -> Job:
-        self.go_on.wait(20)
-        return super().approve(job_id, budget=budget)
+def with_a_test(folder: Path) -> tuple[InProcess, threading.Event]:
+    """A job whose test waits for review, and an approval that waits until this is set."""
+    orchestrator = InProcess(folder)
+    make_job(orchestrator.repository, 5)
+    orchestrator.test("words")
+    return orchestrator, hold(orchestrator, "approve")
 
 
 async def test_a_command_that_takes_long_gives_a_sign_and_refuses_a_second(tmp_path: Path) -> None:
-    orchestrator = Slow(tmp_path)
-    job = make_job(orchestrator.repository, 5)
-    orchestrator.test(job.id)
+    orchestrator, go_on = with_a_test(tmp_path)
     async with running(orchestrator, job="words") as pilot:
         await until_shown(pilot, "passed in")
         await pilot.press("a")
         await until_shown(pilot, "one moment")
         await pilot.press("r")
         await until_shown(pilot, "the last command is still at work")
-        orchestrator.go_on.set()
+        go_on.set()
         await until_shown(pilot, "✓ completed", "5 done")
         await until(pilot, lambda: "one moment" not in shown(pilot).splitlines()[0])
     orchestrator.settle()
 
 
 async def test_what_came_of_a_command_is_told_where_one_is_by_then_and_moves_nobody(tmp_path: Path) -> None:
-    orchestrator = Slow(tmp_path)
-    job = make_job(orchestrator.repository, 5)
-    orchestrator.test(job.id)
+    orchestrator, go_on = with_a_test(tmp_path)
     async with running(orchestrator, job="words") as pilot:
         await until_shown(pilot, "passed in")
         await pilot.press("a", "escape")
         await until(pilot, lambda: isinstance(pilot.app.screen, JobsScreen))
         await pilot.press("question_mark")
         await until(pilot, lambda: isinstance(pilot.app.screen, HelpScreen))
-        orchestrator.go_on.set()
+        go_on.set()
         await until_shown(pilot, "words runs: 4 workers")
         assert isinstance(pilot.app.screen, HelpScreen)
         await pilot.press("escape")
@@ -58,15 +49,13 @@ async def test_what_came_of_a_command_is_told_where_one_is_by_then_and_moves_nob
 
 
 async def test_a_command_that_fails_is_told_of_though_its_screen_was_left(tmp_path: Path) -> None:
-    orchestrator = Slow(tmp_path)
-    job = make_job(orchestrator.repository, 5)
-    orchestrator.test(job.id)
+    orchestrator, go_on = with_a_test(tmp_path)
     async with running(orchestrator, job="words") as pilot:
         await until_shown(pilot, "passed in")
         await pilot.press("a", "escape")
         await until(pilot, lambda: isinstance(pilot.app.screen, JobsScreen))
-        orchestrator.reject(job.id)
-        orchestrator.go_on.set()
+        orchestrator.reject("words")
+        go_on.set()
         await until_shown(pilot, "is CREATED")
 
 

@@ -277,9 +277,10 @@ async def test_a_dialog_is_answered_before_anything_else_is_done(tmp_path: Path)
         assert "Let the whole batch run" in palette(pilot)
         await pilot.press("e")
         await until_shown(pilot, "Prompt, version 1")
-        await pilot.press("ctrl+p")
-        await pilot.pause()
+        await pilot.press("ctrl+p", *"whole batch", "enter")
+        await until_shown(pilot, "whole batch")
         assert isinstance(pilot.app.screen, EditPromptScreen)
+        assert orchestrator.status(job.id).phase is Phase.REVIEW
         assert palette(pilot).keys() == {"Theme"}
 
 

@@ -14,7 +14,7 @@ from abp_tui.tui.screens.unit import UnitScreen
 from abp_tui.workers.base import Sink, Task
 from abp_tui.workers.cancel import Cancel
 from tests.factories import assert_counters_match, fail, make_job, wait_for_cancel
-from tests.tui.screens import ALL, InProcess, lines, running, until, until_shown
+from tests.tui.screens import ALL, InProcess, hold, lines, running, shown, until, until_shown
 from tests.tui.test_foreign import EVIL
 
 
@@ -85,10 +85,23 @@ async def test_marks_pressed_quickly_are_all_kept(tmp_path: Path) -> None:
         await until_shown(pilot, "passed in")
         await pilot.press("p")
         await until_shown(pilot, "6 of 6 run")
+        go_on = hold(orchestrator, "mark")
         await pilot.press("p", "p", "d", "up", "f", "f")
+        go_on.set()
         await until_shown(pilot, "2 failed")
     marks = [unit.mark for unit in orchestrator.pilot_review("words").units]
     assert marks == [Mark.PASS, Mark.PASS, Mark.FAIL, Mark.FAIL, None, None]
+
+
+async def test_an_edit_of_someone_else_is_seen(tmp_path: Path) -> None:
+    orchestrator = piloted(tmp_path)
+    async with running(orchestrator, job="words") as pilot:
+        await until_shown(pilot, "passed in")
+        await pilot.press("p")
+        await until_shown(pilot, "6 of 6 run")
+        assert "it is of version 1" not in shown(pilot)
+        orchestrator.set_prompt("words", "Do {n} otherwise")
+        await until_shown(pilot, "it is of version 1")
 
 
 async def test_marks_of_someone_else_appear(tmp_path: Path) -> None:

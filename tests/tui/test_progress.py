@@ -27,6 +27,7 @@ from tests.tui.screens import (
     NARROW,
     SMALL,
     InProcess,
+    hold,
     lines,
     running,
     shown,
@@ -157,16 +158,18 @@ async def test_the_cursor_is_in_sight_after_another_filter(tmp_path: Path) -> No
     orchestrator = finished(tmp_path, 200)
     async with running(orchestrator, SMALL, job="words") as pilot:
         await until_shown(pilot, "item-0")
+        await pilot.press("f")
+        await until(pilot, lambda: pilot.app.screen.query_one(UnitList).line_count == 67)
         await pilot.press("G")
-        await until_shown(pilot, "item-199")
+        await until_shown(pilot, "item-198")
         await pilot.press("f")
         units = pilot.app.screen.query_one(UnitList)
-        await until(pilot, lambda: units.line_count == 67)
+        await until(pilot, lambda: units.line_count == 133)
         await until(
             pilot, lambda: units.scroll_offset.y <= units.cursor < units.scroll_offset.y + units.size.height
         )
         await pilot.press("k")
-        await until_shown(pilot, "item-195")
+        await until_shown(pilot, "item-197")
 
 
 async def test_plus_and_minus_count_however_quickly_they_are_pressed(tmp_path: Path) -> None:
@@ -175,7 +178,9 @@ async def test_plus_and_minus_count_however_quickly_they_are_pressed(tmp_path: P
     orchestrator.skip_test(job.id)
     async with running(orchestrator, job="words") as pilot:
         await until_shown(pilot, "4 workers")
+        go_on = hold(orchestrator, "set_workers")
         await pilot.press("plus", "plus", "plus", "minus", "plus")
+        go_on.set()
         await until_shown(pilot, "7 workers")
     orchestrator.stop("words")
     orchestrator.settle()

@@ -88,6 +88,19 @@ async def test_an_edit_by_someone_else_is_not_overruled(tmp_path: Path) -> None:
     assert orchestrator.status("words").prompt_template == "Do {n} best"
 
 
+async def test_what_is_chosen_stays_when_someone_else_saves_a_version(tmp_path: Path) -> None:
+    orchestrator = two_versions(tmp_path)
+    async with running(orchestrator, job="words") as pilot:
+        await until_shown(pilot, "passed in")
+        await pilot.press("v")
+        await until_shown(pilot, "version 1 and 2, the current one")
+        orchestrator.set_prompt("words", "Do {n} best")
+        await until_shown(pilot, "version 1 and 3, the current one")
+        await pilot.press("u")
+        await until_shown(pilot, "version 4 (current)")
+    assert orchestrator.status("words").prompt_template == "Do {n}"
+
+
 async def test_one_version_alone_is_compared_with_nothing(tmp_path: Path) -> None:
     orchestrator = InProcess(tmp_path)
     make_job(orchestrator.repository, 5)

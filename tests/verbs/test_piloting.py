@@ -356,6 +356,8 @@ def test_a_budget_may_also_be_named(repository: Repository) -> None:
     orchestrator, job = reviewed(repository)
     with pytest.raises(InvalidInput, match="budget"):
         orchestrator.approve(job.id, budget=-1)
+    with pytest.raises(InvalidInput, match=r"the budget of \$0.01 is spent: job words has cost \$0.01"):
+        orchestrator.approve(job.id, budget=0.01)
     assert orchestrator.approve(job.id, budget=25).budget_usd == 25
 
 

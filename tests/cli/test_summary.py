@@ -1,0 +1,18 @@
+from __future__ import annotations
+
+from abp_tui.cli.summary import next_step
+from abp_tui.domain.status import JobStatus
+from abp_tui.store.repository import Repository
+from abp_tui.views import view_job
+from tests.factories import make_job
+
+
+def test_a_job_whose_budget_is_reached_needs_another_before_it_goes_on(repository: Repository) -> None:
+    job = make_job(repository, 3, status=JobStatus.RUNNING, budget_usd=0.5)
+    reason = "the budget of $0.5 is reached; `abp set` raises it"
+    repository.jobs.move(job.id, JobStatus.PAUSED, pause_reason=reason)
+    view = view_job(repository.jobs.get(job.id))
+    assert next_step(view) == "Next: abp set words budget_usd=USD, then abp resume words"
+    repository.jobs.move(job.id, JobStatus.RUNNING)
+    repository.jobs.move(job.id, JobStatus.PAUSED, pause_reason="paused by a person")
+    assert next_step(view_job(repository.jobs.get(job.id))) == "Next: abp resume words"
