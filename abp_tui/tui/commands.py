@@ -484,7 +484,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("app.errors", "ctrl+o", "Errors", "What went wrong since abp was opened, whole", "errors", False),
     Command("screen.back", "escape", "Back", "Back to where you came from", "back"),
     Command("app.leave", "q", "Leave", "Leave; the jobs run on", "leave"),
-    Command(
+    Command(  # without priority: a dialog is answered before anything else is done
         "app.palette",
         "ctrl+p",
         "Palette",
