@@ -18,6 +18,7 @@ from pathlib import Path
 PROC = Path("/proc")
 KILL_WAIT_S = 5.0
 LOOK_S = 0.002
+EXEC_WAIT_S = 0.5
 
 Wanted = Callable[[str], bool]
 
@@ -63,14 +64,21 @@ def marked_processes(mark: str) -> Iterator[tuple[int, str]]:
 
 
 def environment_of(pid: int) -> bytes:
-    """The variables that a process was started with, each ended by NUL; empty where they can't be read."""
-    if _HAS_PROC:
-        try:
-            with open(f"/proc/{pid}/environ", "rb", buffering=0) as file:  # noqa: PTH123 - half the time
-                return file.readall()
-        except OSError:
-            return b""
-    return _environment_elsewhere(pid)
+    """The variables that a process was started with, each ended by NUL; empty where they can't be read.
+
+    Within `exec` a process has none for a moment, and has them again after it: that moment is waited for.
+    """
+    if not _HAS_PROC:
+        return _environment_elsewhere(pid)
+    try:
+        found = _read_environment(pid)
+        deadline = time.monotonic() + EXEC_WAIT_S
+        while not found and _may_have_variables(pid) and time.monotonic() < deadline:
+            time.sleep(LOOK_S / 10)
+            found = _read_environment(pid)
+        return found
+    except OSError:
+        return b""
 
 
 def value_in(environment: bytes, lead: bytes) -> str | None:
@@ -115,15 +123,35 @@ def _lives(pid: int) -> bool:
     """Whether it is there and no zombie."""
     if _HAS_PROC:
         try:
-            stat = (PROC / str(pid) / "stat").read_bytes()
+            return _stat(pid)[0] not in (b"Z", b"X")
         except OSError:
             return False
-        return stat[stat.rindex(b")") + 2 :][:1] not in (b"Z", b"X")
     import psutil
 
     with suppress(psutil.Error):
         return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     return False
+
+
+def _read_environment(pid: int) -> bytes:
+    with open(f"/proc/{pid}/environ", "rb", buffering=0) as file:  # noqa: PTH123 - half the time
+        return file.readall()
+
+
+def _may_have_variables(pid: int) -> bool:
+    """Whether one that shows none may do so only within `exec`; raises `OSError` once it is gone."""
+    seen = _stat(pid)
+    state, memory, place = seen[0], seen[20], seen[47:49]
+    if state in (b"Z", b"X") or memory == b"0":
+        return False
+    time.sleep(LOOK_S / 10)  # without any, the place stays empty; within exec it is so for an instant
+    return place[0] != place[1] or place[0] == b"0" or _stat(pid)[47:49] != place
+
+
+def _stat(pid: int) -> list[bytes]:
+    """The fields of proc(5)'s `stat` from the third, the state, on."""
+    stat = (PROC / str(pid) / "stat").read_bytes()
+    return stat[stat.rindex(b")") + 2 :].split()
 
 
 def _environment_elsewhere(pid: int) -> bytes:

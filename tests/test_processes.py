@@ -66,3 +66,18 @@ def test_what_does_not_end_is_told_in_time() -> None:
 
 def test_the_environment_of_what_is_gone_or_not_ours_is_empty() -> None:
     assert environment_of(2**22 + 1) == b""
+
+
+def test_who_is_just_starting_a_program_is_found() -> None:
+    if not processes._HAS_PROC:
+        return  # psutil reads once, and there is no other way
+    script = 'exec sh -c "$0" "$0"'
+    restless = subprocess.Popen(
+        ["sh", "-c", script, script], env={**os.environ, "MARKED": "restless"}, start_new_session=True
+    )
+    try:
+        found = [value_in(environment_of(restless.pid), b"MARKED=") for _ in range(3000)]
+        assert set(found) == {"restless"}
+    finally:
+        restless.kill()
+        restless.wait()
