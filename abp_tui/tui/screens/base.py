@@ -7,7 +7,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from textual.app import App, ComposeResult
-from textual.screen import Screen
 from textual.worker import Worker
 
 from abp_tui.domain.model import Job
@@ -15,6 +14,7 @@ from abp_tui.domain.status import Phase
 from abp_tui.feed import Snapshot
 from abp_tui.orchestrator import Orchestrator
 from abp_tui.tui.commands import bindings, offered
+from abp_tui.tui.screens.fitted import Fitted
 from abp_tui.tui.widgets.glyphs import needs_person
 from abp_tui.tui.widgets.key_bar import KeyBar
 from abp_tui.tui.widgets.text import one_line
@@ -29,14 +29,13 @@ ACT = "act"
 SIGN_S = 0.3  # a command that takes longer gives a sign of life
 
 
-class AbpScreen(Screen[None]):
+class AbpScreen(Fitted[None]):
     """A screen over the orchestrator. Subclasses say where they are, and take snapshots in."""
 
     BINDINGS = bindings("screen")
     SCOPES: tuple[str, ...] = ()
     is_form = False  # where letters are written
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
-    VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]
 
     def __init__(self, job_id: int | None = None) -> None:
         super().__init__()

@@ -9,6 +9,7 @@ from textual.keys import key_to_character
 from textual.screen import ModalScreen
 
 from abp_tui.tui.commands import commands
+from abp_tui.tui.screens.fitted import Fitted
 from abp_tui.tui.widgets.glyphs import DIM
 
 if TYPE_CHECKING:
@@ -17,12 +18,11 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Dialog(ModalScreen[T]):
+class Dialog(Fitted[T], ModalScreen[T]):
     """A question or a text in a box. Only its own keys work while it is open."""
 
     SCOPE = ""
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (80, "-wide")]
-    VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]
 
     def keys(self) -> Content:
         """The keys of this dialog, in words."""
