@@ -63,7 +63,7 @@ async def tour(folder: Path, repository: Repository, size: tuple[int, int]) -> N
     """Go through the screens with the keys a person would press, and take a picture of each."""
     orchestrator = Orchestrator(repository)
     width, height = size
-    app = AbpApp(orchestrator)
+    app = AbpApp(orchestrator.repository, lambda: orchestrator)
     name = f"summaries-{width}"
 
     def picture(screen: str) -> None:
@@ -108,7 +108,7 @@ async def pilot_tour(folder: Path, repository: Repository, size: tuple[int, int]
     orchestrator = Orchestrator(repository)
     width, height = size
     job = piloted(orchestrator, f"archive-{width}")
-    app = AbpApp(orchestrator, job.name)
+    app = AbpApp(orchestrator.repository, lambda: orchestrator, job.name)
 
     def picture(screen: str) -> None:
         app.save_screenshot(f"{screen}-{width}x{height}.svg", str(folder))

@@ -203,7 +203,7 @@ def changing(called: set[str]) -> set[str]:
 
 def cli_verbs() -> dict[str, set[str]]:
     """What each verb of the command line calls."""
-    from abp_tui.cli import ATTRIBUTE_OF, MODULE_OF
+    from abp_tui.cli.group import ATTRIBUTE_OF, MODULE_OF
 
     found = {}
     for verb, module in MODULE_OF.items():

@@ -27,7 +27,7 @@ def completion(shell: str) -> None:
     abp completion fish > ~/.config/fish/completions/abp.fish
     eval "$(abp completion zsh)"         # in ~/.zshrc, behind compinit
     """
-    from abp_tui.cli import abp
+    from abp_tui.cli.group import abp
 
     kind = get_completion_class(shell)
     assert kind is not None, "click knows these shells"

@@ -50,7 +50,7 @@ def demo(no_tui: bool, worker: str) -> int:
         return _run_here(orchestrator, job)
     from abp_tui.tui import run
 
-    run(orchestrator, job=job.ref)
+    run(job.ref)
     return 0
 
 

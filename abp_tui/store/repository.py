@@ -8,23 +8,23 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from abp_tui.store.approvals import Approvals
 from abp_tui.store.attempts import Attempts
 from abp_tui.store.causes import Causes
-from abp_tui.store.check import Check
 from abp_tui.store.database import Database
 from abp_tui.store.gates import Gates
 from abp_tui.store.jobs import Jobs
 from abp_tui.store.leases import Leases
 from abp_tui.store.logs import Logs
-from abp_tui.store.pilots import Pilots
 from abp_tui.store.questions import Questions
 from abp_tui.store.recipes import Recipes
 from abp_tui.store.tables import Meta
 from abp_tui.store.units import Units
 
 if TYPE_CHECKING:
+    from abp_tui.store.approvals import Approvals
+    from abp_tui.store.check import Check
     from abp_tui.store.journal import Journal
+    from abp_tui.store.pilots import Pilots
 
 
 class Repository:
@@ -41,11 +41,8 @@ class Repository:
         self.units = Units(self.database)
         self.causes = Causes(self.database)
         self.attempts = Attempts(self.database)
-        self.pilots = Pilots(self.database)
         self.leases = Leases(self.database)
         self.logs = Logs(self.database)
-        self.check = Check(self.database)
-        self.approvals = Approvals(self.database)
         self.questions = Questions(self.database)
         self.gates = Gates(self.database)
 
@@ -53,6 +50,29 @@ class Repository:
     def path(self) -> Path:
         """The database file."""
         return self.database.path
+
+    # Rooms that few need, and that take a while to load
+
+    @cached_property
+    def approvals(self) -> Approvals:
+        """Which code of persons may run."""
+        from abp_tui.store.approvals import Approvals
+
+        return Approvals(self.database)
+
+    @cached_property
+    def check(self) -> Check:
+        """Whether all that is stored fits together."""
+        from abp_tui.store.check import Check
+
+        return Check(self.database)
+
+    @cached_property
+    def pilots(self) -> Pilots:
+        """Samples that were run, with a person's marks."""
+        from abp_tui.store.pilots import Pilots
+
+        return Pilots(self.database)
 
     @cached_property
     def uuid(self) -> str:

@@ -6,6 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.console import RenderableType
@@ -21,8 +22,8 @@ from textual.worker import Worker, WorkerState
 
 from abp_tui.domain.status import JobStatus, Occasion, Phase
 from abp_tui.errors import AbpError, EditConflict
-from abp_tui.feed import Feed, Snapshot
-from abp_tui.orchestrator import Orchestrator
+from abp_tui.feed import SETTLE_S, Feed, Snapshot
+from abp_tui.store.repository import Repository
 from abp_tui.terminal import attention, speaks_utf8
 from abp_tui.tui.ascii import Ascii
 from abp_tui.tui.bell import Bell
@@ -39,9 +40,10 @@ from abp_tui.tui.type_ahead import Follower, TypeAhead
 from abp_tui.tui.widgets.figures import count
 from abp_tui.tui.widgets.lines import LineView
 from abp_tui.tui.widgets.text import one_line
-from abp_tui.views import JobView
+from abp_tui.views import JobView, view_job
 
 if TYPE_CHECKING:
+    from abp_tui.orchestrator import Orchestrator
     from abp_tui.tui.screens.draft import Draft
     from abp_tui.tui.screens.errors import Wrong
 
@@ -68,7 +70,8 @@ class AbpApp(App[None]):
 
     def __init__(
         self,
-        orchestrator: Orchestrator,
+        repository: Repository,
+        orchestrator: Callable[[], Orchestrator],
         start_job: str | None = None,
         keys: Mapping[str, str] | None = None,
         theme: str | None = None,
@@ -81,8 +84,9 @@ class AbpApp(App[None]):
         self.keys = Keys(keys or {})
         self.set_keymap(self.keys.keymap)
         self.animation_level = "none"
-        self.orchestrator = orchestrator
-        self.feed = Feed(orchestrator.repository)
+        self.repository = repository
+        self._make_orchestrator = orchestrator
+        self.feed = Feed(repository)
         self.snapshot = self.feed.now()  # so that the first paint has the jobs already
         self._bell = Bell(bell, self.snapshot.jobs)
         self._start_job = start_job
@@ -93,6 +97,11 @@ class AbpApp(App[None]):
         self._type_ahead = TypeAhead(self, super().on_event)
         self._stop = threading.Event()
         self._taken = threading.Event()
+
+    @cached_property
+    def orchestrator(self) -> Orchestrator:
+        """The verbs. To load them takes a tenth of the time to the first paint, which has no use for them."""
+        return self._make_orchestrator()
 
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
         """Textual's way to the terminal, on which it sends less."""
@@ -133,6 +142,7 @@ class AbpApp(App[None]):
     def on_mount(self) -> None:
         """Begin to watch the store."""
         self._watch()
+        self.set_timer(SETTLE_S, self._load_orchestrator)
         self.set_interval(LOOK_S, self.collecting.rest)
 
     def on_unmount(self) -> None:
@@ -140,6 +150,11 @@ class AbpApp(App[None]):
         self._stop.set()
         self._taken.set()
         self.feed.wake()
+
+    @work(thread=True, exit_on_error=False)
+    def _load_orchestrator(self) -> None:
+        """So that the first command does not wait for it."""
+        _ = self.orchestrator
 
     @work(thread=True, group="feed", exit_on_error=False)
     def _watch(self) -> None:
@@ -271,7 +286,7 @@ class AbpApp(App[None]):
     def _jobs_now(self) -> Sequence[JobView]:
         """All jobs, also as a command of a moment ago has left them; else as they were last seen."""
         try:
-            return self.orchestrator.list_jobs()
+            return [view_job(job) for job in self.repository.jobs.all()]
         except AbpError:
             return self.snapshot.jobs
 

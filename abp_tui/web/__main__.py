@@ -9,9 +9,6 @@ import threading
 import time
 
 from abp_tui.errors import AbpError
-from abp_tui.orchestrator import Orchestrator
-from abp_tui.settings import load_settings
-from abp_tui.store.repository import Repository
 from abp_tui.tui import run
 
 LOOK_S = 1.0
@@ -21,8 +18,7 @@ def main() -> int:
     """Run the app until its window is closed; 1 with a line on why it could not begin."""
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     try:
-        settings = load_settings()
-        run(Orchestrator(Repository(settings.database), settings=settings))
+        run()
     except AbpError as error:
         print(f"abp: {error}", file=sys.stderr)  # noqa: T201 - the server shows it
         return 1

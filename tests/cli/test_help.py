@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 import pytest
 
-from abp_tui.cli import MODULE_OF
-from abp_tui.cli import abp as group
 from abp_tui.cli.fields import MODELS
+from abp_tui.cli.group import MODULE_OF
+from abp_tui.cli.group import abp as group
 from tests.cli.driver import Abp
 
 LISTS = "ls units events log failures sources config doctor fields check".split()

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from abp_tui.cli import MODULE_OF
+from abp_tui.cli.group import MODULE_OF
 from tests.cli.driver import Abp
 
 CODE = """
 import sys
-from abp_tui.cli import abp
+from abp_tui.cli.group import abp
 abp.main(sys.argv[1:], standalone_mode=False)
 print(*sys.modules)
 """

@@ -85,12 +85,17 @@ def wait_for(done: Callable[[], bool], seconds: float = 20.0) -> None:
         time.sleep(0.01)
 
 
+def app_of(orchestrator: Orchestrator, job: str | None = None, **options: Any) -> AbpApp:
+    """The app over these verbs."""
+    return AbpApp(orchestrator.repository, lambda: orchestrator, job, **options)
+
+
 @asynccontextmanager
 async def running(
     orchestrator: Orchestrator, size: tuple[int, int] = LARGE, job: str | None = None
 ) -> AsyncIterator[Pilot[None]]:
     """The app at work, its first snapshot shown."""
-    app = AbpApp(orchestrator, job)
+    app = app_of(orchestrator, job)
     async with app.run_test(size=size, notifications=True) as pilot:
         await until(pilot, lambda: app.snapshot is not None)
         yield pilot

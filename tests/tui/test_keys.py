@@ -18,7 +18,6 @@ from abp_tui.errors import InvalidInput
 from abp_tui.liveness import Liveness
 from abp_tui.terminal import speaks_utf8
 from abp_tui.tui import screens
-from abp_tui.tui.app import AbpApp
 from abp_tui.tui.commands import COMMANDS, DIALOGS, SCOPES, commands
 from abp_tui.tui.keys import Keys
 from abp_tui.tui.screens.base import AbpScreen
@@ -31,7 +30,7 @@ from abp_tui.views import ExecutorView, GateView, JobView
 from abp_tui.workers.base import Sink, Task
 from abp_tui.workers.cancel import Cancel
 from tests.factories import make_job
-from tests.tui.screens import LARGE, SMALL, InProcess, running, shown, until, until_shown
+from tests.tui.screens import LARGE, SMALL, InProcess, app_of, running, shown, until, until_shown
 
 
 def test_every_command_has_an_id_of_its_own_and_a_help_line() -> None:
@@ -133,7 +132,7 @@ async def test_the_palette_offers_what_can_be_done_here(tmp_path: Path) -> None:
 
 
 async def test_keys_can_be_rebound_by_id(tmp_path: Path) -> None:
-    app = AbpApp(InProcess(tmp_path), keys={"jobs.new": "f5"})
+    app = app_of(InProcess(tmp_path), keys={"jobs.new": "f5"})
     async with app.run_test(size=SMALL) as pilot:
         await until(pilot, lambda: app.snapshot is not None)
         await pilot.press("f5")
@@ -180,7 +179,7 @@ def test_jobs_that_share_a_sign_are_much_the_same_and_share_it_in_ascii_too() ->
 async def test_other_themes_show_the_same_words(tmp_path: Path, theme: str) -> None:
     orchestrator = InProcess(tmp_path)
     make_job(orchestrator.repository, 3)
-    app = AbpApp(orchestrator, "words", theme=theme)
+    app = app_of(orchestrator, "words", theme=theme)
     async with app.run_test(size=LARGE) as pilot:
         await until_shown(pilot, "○ created", "· waiting", "All 3", "▌     0  item-0", "      1  item-1")
         assert "Traceback" not in shown(pilot)
@@ -248,7 +247,7 @@ async def test_rebound_keys_stand_in_the_help_and_leave_their_neighbours(tmp_pat
     orchestrator = InProcess(tmp_path)
     job = make_job(orchestrator.repository, 3, status=JobStatus.RUNNING)
     orchestrator.repository.jobs.move(job.id, JobStatus.PAUSED)
-    app = AbpApp(orchestrator, "words", keys={"progress.pause": "!"})
+    app = app_of(orchestrator, "words", keys={"progress.pause": "!"})
     async with app.run_test(size=SMALL, notifications=True) as pilot:
         await until_shown(pilot, "paused")
         await pilot.press("question_mark")
@@ -260,7 +259,7 @@ async def test_rebound_keys_stand_in_the_help_and_leave_their_neighbours(tmp_pat
 
 def test_an_unknown_theme_is_refused_with_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="there is no theme 'high-contrst'") as caught:
-        AbpApp(InProcess(tmp_path), theme="high-contrst")
+        app_of(InProcess(tmp_path), theme="high-contrst")
     assert caught.value.hint == "did you mean 'high-contrast'?"
 
 

@@ -15,14 +15,13 @@ from textual.pilot import Pilot
 from textual.widgets import Input, Select, TextArea
 
 from abp_tui.enumerators.base import registry
-from abp_tui.tui.app import AbpApp
 from abp_tui.tui.screens.approve_code import ApproveCodeScreen
 from abp_tui.tui.screens.jobs import JobsScreen
 from abp_tui.tui.screens.new_job import NewJobScreen
 from abp_tui.tui.screens.new_job_preview import NewJobPreview
 from tests.factories import make_job
 from tests.tui.counted import AskedForEnumerator, CountedEnumerator
-from tests.tui.screens import SMALL, running, shown, until, until_shown
+from tests.tui.screens import SMALL, app_of, running, shown, until, until_shown
 from tests.tui.test_new_job import BOTH, choose, fill, real
 
 pytestmark = pytest.mark.slow
@@ -294,7 +293,7 @@ async def test_leaving_the_form_ends_the_look(tmp_path: Path) -> None:
 
 
 async def test_the_keys_it_names_are_those_a_person_has_set(tmp_path: Path) -> None:
-    app = AbpApp(real(tmp_path), keys={"new.preview": "f6", "new.stop": "f7"})
+    app = app_of(real(tmp_path), keys={"new.preview": "f6", "new.stop": "f7"})
     sqlite3.connect(tmp_path / "m.db").close()
     async with app.run_test(size=SMALL) as pilot:
         await until(pilot, lambda: app.snapshot is not None)

@@ -12,7 +12,6 @@ from textual.worker import Worker
 from abp_tui.domain.model import Job
 from abp_tui.domain.status import Phase
 from abp_tui.feed import Snapshot
-from abp_tui.orchestrator import Orchestrator
 from abp_tui.tui.commands import bindings, offered
 from abp_tui.tui.screens.fitted import Fitted
 from abp_tui.tui.widgets.glyphs import needs_person
@@ -22,6 +21,7 @@ from abp_tui.tui.widgets.top_bar import Parts, TopBar
 from abp_tui.views import JobView
 
 if TYPE_CHECKING:
+    from abp_tui.orchestrator import Orchestrator
     from abp_tui.tui.app import AbpApp
 
 T = TypeVar("T")

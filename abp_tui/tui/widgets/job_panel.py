@@ -9,7 +9,6 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from abp_tui.domain.check import check_words
 from abp_tui.domain.pace import Pace
 from abp_tui.tui.widgets.facts import Fact, facts, paragraph, stack
 from abp_tui.tui.widgets.figures import ago, count, countdown, money, rate, span
@@ -42,6 +41,14 @@ class JobPanel(Widget):
         return stack(lines)
 
 
+def _checks(job: JobView) -> str:
+    if not job.checks:
+        return ""
+    from abp_tui.domain.check import check_words  # few jobs have any, and what is first seen waits for it
+
+    return one_line("; ".join(check_words(job.checks)), 300)
+
+
 def job_facts(job: JobView, pace: Pace) -> list[Fact]:
     """What a person wants to know about a job, as labels and values."""
     spent = money(job.cost_usd, at_least=job.cost_is_floor)
@@ -51,7 +58,7 @@ def job_facts(job: JobView, pace: Pace) -> list[Fact]:
         ("items", f"{source(job)} ({job.total_units:,})"),
         ("prompt", f"version {job.prompt_version}"),
         ("results", f"JSON: {one_line(json.dumps(job.output_schema), 300)}" if job.output_schema else ""),
-        ("checks", one_line("; ".join(check_words(job.checks)), 300)),
+        ("checks", _checks(job)),
         ("folder", one_line(job.cwd)),
         ("done", f"{job.completed_units:,}" if job.completed_units else "", GOOD),
         ("failed", f"{job.failed_units:,}" if job.failed_units else "", BAD),
