@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import tomllib
@@ -12,13 +13,6 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import (
-    BaseSettings,
-    InitSettingsSource,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    SettingsError,
-)
 
 from abp_tui import paths
 from abp_tui.domain.model import Placement, Timers
@@ -28,6 +22,7 @@ from abp_tui.errors import InvalidInput
 from abp_tui.plugins import explain, suggest
 
 PREFIX = "ABP_"
+TABLES = ("keys", "notify")
 
 
 class NotifySettings(BaseModel):
@@ -79,10 +74,10 @@ class NotifySettings(BaseModel):
         return values
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """What a person has set for all jobs; each job can say otherwise."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     storage_path: str | None = Field(
         default=None, description="The database: a file, or the folder that it is in."
@@ -133,27 +128,34 @@ class Settings(BaseSettings):
         """The database file."""
         return paths.database_path(self.storage_path)
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Arguments, then the environment, then the settings file."""
-        return init_settings, env_settings, InitSettingsSource(settings_cls, _read(paths.config_path()))
-
 
 def load_settings() -> Settings:
     """The settings in force now; raises `InvalidInput` that names the variable or the file that is wrong."""
+    values = _read(paths.config_path())
+    for name, value in _in_environment():
+        of_file = values.get(name)
+        values[name] = (
+            {**of_file, **value} if isinstance(of_file, dict) and isinstance(value, dict) else value
+        )
     try:
-        return Settings()
+        return Settings(**values)
     except ValidationError as error:
         raise InvalidInput(f"{_where(error)}: {explain(error)}", "mend or unset it") from None
-    except SettingsError as error:
-        raise InvalidInput(f"{_unread(error)} is not JSON: {error.__cause__}", "mend or unset it") from None
+
+
+def _in_environment() -> Iterator[tuple[str, Any]]:
+    """The settings that a variable has, an empty one not counted; what is a table in the file is JSON there.
+
+    Done by hand: pydantic-settings takes longer to load than all other reading of settings together.
+    """
+    given = {name.upper(): value for name, value in os.environ.items() if value}
+    for name in Settings.model_fields:
+        if (text := given.get(_variable(name))) is None:
+            continue
+        try:
+            yield name, json.loads(text) if name in TABLES else text
+        except ValueError as error:
+            raise InvalidInput(f"{_variable(name)} is not JSON: {error}", "mend or unset it") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,12 +206,6 @@ def _where(error: ValidationError) -> str:
         return _variable(steps[0])
     path = paths.config_path()
     return f"{path}{line_of(path, *steps[:2])}"
-
-
-def _unread(error: SettingsError) -> str:
-    """The variable that pydantic could not read, which it names as a field only."""
-    field = re.search(r'field "(\w+)"', str(error))
-    return _variable(field[1]) if field else f"a variable {PREFIX}*"
 
 
 def _only_host(url: str) -> str:
