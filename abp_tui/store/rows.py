@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic_core import PydanticSerializationError
 
 from abp_tui.domain.model import Denial, Event, Outcome
-from abp_tui.store.claims import Finished
 from abp_tui.store.records import dump, load, storable
+
+if TYPE_CHECKING:
+    from abp_tui.store.claims import Finished
 
 # In characters. What an agent says has no bounds; a row does.
 BODY_CAP = 256 * 1024

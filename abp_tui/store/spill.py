@@ -10,13 +10,16 @@ from collections.abc import Iterable
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter, ValidationError
 
 from abp_tui.errors import StoreError
 from abp_tui.paths import log_folder
-from abp_tui.store.claims import Finished
 from abp_tui.store.records import dump
+
+if TYPE_CHECKING:
+    from abp_tui.store.claims import Finished
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +31,9 @@ EMPTY = b"\0"  # where reading ends
 
 @cache
 def _finished() -> TypeAdapter[Finished]:
-    return TypeAdapter(Finished)  # takes a while to build, and most who look at a job don't need it
+    from abp_tui.store.claims import Finished  # takes a while, and most who look at a job don't need it
+
+    return TypeAdapter(Finished)
 
 
 def spill_path(store: Path, job_id: int, executor: str) -> Path:

@@ -7,24 +7,20 @@ spends its time on: `subprocess` keeps all other threads waiting until the new p
 
 from __future__ import annotations
 
-import ctypes
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from abp_tui.workers.posix_spawn import PosixSpawn
 
 Environment = Sequence[bytes]
 """Variables as the system has them: `NAME=value` each."""
-
-Arguments = ctypes.Array[ctypes.c_char_p]
-
-OPAQUE_SIZE = 1024  # more than any C library's spawn attributes, file actions or signal set take
-SETSIGDEF, SETSID = 0x04, 0x80  # POSIX_SPAWN_*, the same in glibc and musl
-IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)  # and to be as usual in the programs it starts
 
 
 class Started:
@@ -64,7 +60,8 @@ def start(
 
     The descriptors become its standard ones. Raises `OSError` and `ValueError` as `subprocess.Popen` does.
     """
-    if _NATIVE is not None and (pid := _spawn(_NATIVE, argv, cwd, env, stdin, stdout, stderr)):
+    native = _native()
+    if native is not None and (pid := _spawn(native, argv, cwd, env, stdin, stdout, stderr)):
         return Started(pid)
     variables = dict(_split(variable) for variable in env)
     return subprocess.Popen(
@@ -73,7 +70,7 @@ def start(
 
 
 def _spawn(
-    native: _Native,
+    native: PosixSpawn,
     argv: Sequence[str],
     cwd: str,
     env: Environment,
@@ -88,8 +85,8 @@ def _spawn(
     descriptors = (stdin, stdout, stderr)
     if min(descriptors) < len(descriptors):  # one would be overwritten before it is moved
         return None
-    arguments = _strings([os.fsencode(argument) for argument in argv])
-    return native.spawn(program, arguments, os.fsencode(cwd), _strings(env), descriptors)
+    arguments = [os.fsencode(argument) for argument in argv]
+    return native.spawn(program, arguments, os.fsencode(cwd), env, descriptors)
 
 
 @lru_cache(maxsize=256)
@@ -109,57 +106,11 @@ def _split(variable: bytes) -> tuple[bytes, bytes]:
     return name, value
 
 
-def _strings(values: Sequence[bytes]) -> Arguments:
-    if b"\0" in b"".join(values):
-        raise ValueError("embedded null byte")
-    return (ctypes.c_char_p * (len(values) + 1))(*values, None)
+@cache
+def _native() -> PosixSpawn | None:
+    from abp_tui.workers.posix_spawn import PosixSpawn  # whoever starts nothing waits for no ctypes
 
-
-class _Native:
-    """`posix_spawn` of the C library. Raises `AttributeError` where it can't do all that is needed.
-
-    `now` is for calls that never block: they keep the interpreter, because giving it up costs more.
-    """
-
-    def __init__(self) -> None:
-        self._library, self._now = ctypes.CDLL(None), ctypes.PyDLL(None)
-        self._change_folder = self._now.posix_spawn_file_actions_addchdir_np
-        self._close_from = self._now.posix_spawn_file_actions_addclosefrom_np
-        self._attributes = self._opaque("posix_spawnattr_init")
-        defaults = self._opaque("sigemptyset")
-        for number in IGNORED_BY_PYTHON:
-            self._now.sigaddset(defaults, int(number))
-        self._now.posix_spawnattr_setsigdefault(self._attributes, defaults)
-        self._now.posix_spawnattr_setflags(self._attributes, ctypes.c_short(SETSIGDEF | SETSID))
-
-    def _opaque(self, initialise: str) -> ctypes.Array[ctypes.c_char]:
-        made = ctypes.create_string_buffer(OPAQUE_SIZE)
-        getattr(self._now, initialise)(made)
-        return made
-
-    def spawn(
-        self, program: bytes, argv: Arguments, cwd: bytes, env: Arguments, descriptors: Sequence[int]
-    ) -> int | None:
-        """The pid of the new process; None where it could not be started, for whatever reason."""
-        actions, pid = self._opaque("posix_spawn_file_actions_init"), ctypes.c_int()
-        try:
-            for number, descriptor in enumerate(descriptors):
-                self._now.posix_spawn_file_actions_adddup2(actions, descriptor, number)
-            self._close_from(actions, len(descriptors))  # what others have opened is not for agents
-            self._change_folder(actions, cwd)
-            error = self._library.posix_spawn(
-                ctypes.byref(pid), program, actions, self._attributes, argv, env
-            )
-        finally:
-            self._now.posix_spawn_file_actions_destroy(actions)
-        return None if error else pid.value
-
-
-def _native() -> _Native | None:
     try:
-        return _Native() if sys.platform == "linux" else None  # the flags are Linux's
+        return PosixSpawn() if sys.platform == "linux" else None  # the flags are Linux's
     except AttributeError:
         return None
-
-
-_NATIVE = _native()

@@ -33,8 +33,8 @@ CHILD_IGNORES_TERM = (
 def way_to_start(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Everything here holds for both ways to start a program."""
     if request.param == "subprocess":
-        monkeypatch.setattr(spawn, "_NATIVE", None)
-    elif spawn._NATIVE is None:
+        monkeypatch.setattr(spawn, "_native", lambda: None)
+    elif spawn._native() is None:
         pytest.skip("this system's C library can't start a program in another folder")
 
 
