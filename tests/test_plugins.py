@@ -173,6 +173,7 @@ def test_a_package_that_was_really_installed_adds_a_source(tmp_path: Path) -> No
     ]
 
 
+@pytest.mark.slow
 def test_a_package_that_was_really_installed_adds_a_worker(tmp_path: Path) -> None:
     site = install("abp_shout", tmp_path / "shout")
     env = {**os.environ, "PYTHONPATH": str(site), "ABP_STORAGE_PATH": str(tmp_path / "abp.db")}

@@ -413,6 +413,7 @@ def test_each_setting_explains_itself_to_a_form() -> None:
     assert schema["required"] == ["base_directory"]
 
 
+@pytest.mark.slow
 def test_ten_thousand_files_are_found(tmp_path: Path) -> None:
     for folder in range(100):
         (tmp_path / f"{folder:03}").mkdir()

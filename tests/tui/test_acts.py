@@ -3,6 +3,8 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+import pytest
+
 from abp_tui.tui.screens.help import HelpScreen
 from abp_tui.tui.screens.jobs import JobsScreen
 from tests.factories import make_job
@@ -17,6 +19,7 @@ def with_a_test(folder: Path) -> tuple[InProcess, threading.Event]:
     return orchestrator, hold(orchestrator, "approve")
 
 
+@pytest.mark.slow
 async def test_a_command_that_takes_long_gives_a_sign_and_refuses_a_second(tmp_path: Path) -> None:
     orchestrator, go_on = with_a_test(tmp_path)
     async with running(orchestrator, job="words") as pilot:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from textual.command import CommandPalette
+
 from abp_tui.domain.failure import FailureKind
 from abp_tui.domain.model import Denial, Event, EventKind, Outcome, Usage
 from abp_tui.domain.status import JobStatus
@@ -11,7 +13,7 @@ from abp_tui.store.records import dump
 from abp_tui.workers.base import Sink, Task
 from abp_tui.workers.cancel import Cancel
 from tests.factories import make_job
-from tests.tui.screens import BOTH, InProcess, lines, running, shown, until_shown
+from tests.tui.screens import BOTH, InProcess, lines, running, shown, until, until_shown
 
 EVIL = "boom [/nope] [@click=app.quit]x[/] \x1b[31mred\x1b[0m \u202eover \x07\x9b1m[red]$(x) %s {0} end"
 SAFE = "boom [/nope] [@click=app.quit]x[/] red over"
@@ -117,4 +119,6 @@ async def test_a_question_and_changed_files_are_text_too(tmp_path: Path, size: t
         await pilot.press("ctrl+p", *"[/nope]")
         await until_shown(pilot, "[/nope]")
         assert_clean(pilot)
+        await pilot.press("escape")  # its search is not to outlive what it writes to
+        await until(pilot, lambda: not CommandPalette.is_open(pilot.app))
     orchestrator.settle()

@@ -283,6 +283,7 @@ async def test_a_dialog_is_answered_before_anything_else_is_done(tmp_path: Path)
         assert palette(pilot).keys() == {"Theme"}
 
 
+@pytest.mark.slow
 async def test_what_the_palette_does_with_a_list_is_done_with_the_one_in_focus(tmp_path: Path) -> None:
     orchestrator = InProcess(tmp_path)
     make_job(orchestrator.repository, 50)
@@ -294,6 +295,7 @@ async def test_what_the_palette_does_with_a_list_is_done_with_the_one_in_focus(t
         await until(pilot, lambda: pilot.app.screen.query_one(UnitList).cursor == 0)
 
 
+@pytest.mark.slow
 async def test_help_and_leaving_from_within_a_form(tmp_path: Path) -> None:
     async with running(InProcess(tmp_path), SMALL) as pilot:
         await pilot.press("n")
@@ -311,6 +313,7 @@ async def test_help_and_leaving_from_within_a_form(tmp_path: Path) -> None:
         await until(pilot, lambda: not pilot.app.is_running)
 
 
+@pytest.mark.slow
 async def test_permitting_is_offered_where_something_was_denied(tmp_path: Path) -> None:
     def denied(task: Task, sink: Sink, cancel: Cancel) -> Outcome:
         denials = (Denial(tool="Bash", detail="git log"),) if task.payload["n"] else ()

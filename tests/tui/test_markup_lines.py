@@ -99,6 +99,7 @@ def test_what_a_text_is(text: str, form: str) -> None:
     assert form_of(text) == form
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "part", ["[", "*a ", "`", "> ", "- ", "![](", "<a ", "|a", "_*", "&#27;[31m ", "a\n"]
 )

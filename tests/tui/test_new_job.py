@@ -108,6 +108,7 @@ async def test_create_and_test_opens_the_review(tmp_path: Path, size: tuple[int,
     assert (job.max_workers, job.completed_units) == (2, 7)
 
 
+@pytest.mark.slow
 async def test_create_alone_starts_nothing(tmp_path: Path) -> None:
     orchestrator = real(tmp_path)
     async with running(orchestrator) as pilot:
@@ -217,6 +218,7 @@ async def test_code_is_shown_whole_and_runs_only_once_it_was_approved(
     assert sign.exists()
 
 
+@pytest.mark.slow
 async def test_code_may_be_in_a_file(tmp_path: Path) -> None:
     file = tmp_path / "rows.py"
     file.write_text("def enumerate_items(context):\n    return [{'n': 41}]\n")
@@ -234,6 +236,7 @@ async def test_code_may_be_in_a_file(tmp_path: Path) -> None:
         await until_shown(pilot, "counted", "0/1")
 
 
+@pytest.mark.slow
 async def test_the_cursor_is_on_the_job_that_was_made(tmp_path: Path) -> None:
     orchestrator = real(tmp_path)
     for name in ("first", "second"):
@@ -277,6 +280,7 @@ async def test_every_worker_is_offered_and_the_first_that_is_here_taken(
         assert set(registry.names()) <= offered
 
 
+@pytest.mark.slow
 async def test_another_worker_is_given_its_command_and_options(tmp_path: Path) -> None:
     orchestrator = real(tmp_path)
     async with running(orchestrator, SMALL) as pilot:
@@ -334,6 +338,7 @@ def test_fields_that_can_not_be_read(source: str, texts: dict[str, str]) -> None
         config_from(source, texts)
 
 
+@pytest.mark.slow
 async def test_a_form_that_was_left_looks_at_nothing_any_more(tmp_path: Path) -> None:
     """Its last look is due a moment after the last key, when its fields may be gone."""
     async with running(real(tmp_path)) as pilot:
@@ -347,6 +352,7 @@ async def test_a_form_that_was_left_looks_at_nothing_any_more(tmp_path: Path) ->
         assert isinstance(pilot.app.screen, JobsScreen)
 
 
+@pytest.mark.slow
 @ALL
 async def test_what_was_typed_is_there_again_until_a_job_is_made_of_it(
     tmp_path: Path, size: tuple[int, int]
@@ -373,6 +379,7 @@ async def test_what_was_typed_is_there_again_until_a_job_is_made_of_it(
     assert (made.worker, made.intent) == ("sample", "Say {text}")
 
 
+@pytest.mark.slow
 async def test_an_emptied_form_is_left_empty(tmp_path: Path) -> None:
     async with running(real(tmp_path), SMALL) as pilot:
         await pilot.press("n", *"typed", "escape", "n")

@@ -48,6 +48,7 @@ async def test_p_asks_runs_and_shows_the_pilot(tmp_path: Path, size: tuple[int, 
     assert orchestrator.status("words").phase is Phase.REVIEW
 
 
+@pytest.mark.slow
 async def test_how_many_and_by_what_can_be_said(tmp_path: Path) -> None:
     orchestrator = reviewed(tmp_path)
     async with running(orchestrator, job="words") as pilot:
@@ -104,6 +105,7 @@ async def test_an_edit_of_someone_else_is_seen(tmp_path: Path) -> None:
         await until_shown(pilot, "it is of version 1")
 
 
+@pytest.mark.slow
 async def test_marks_of_someone_else_appear(tmp_path: Path) -> None:
     orchestrator = piloted(tmp_path)
     async with running(orchestrator, job="words") as pilot:
@@ -149,6 +151,7 @@ async def test_b_approves_with_the_quote_as_the_budget(tmp_path: Path) -> None:
     assert orchestrator.repository.jobs.get(1).budget_usd == 0.4
 
 
+@pytest.mark.slow
 async def test_reject_puts_all_back(tmp_path: Path) -> None:
     orchestrator = piloted(tmp_path)
     async with running(orchestrator, job="words") as pilot:
@@ -161,6 +164,7 @@ async def test_reject_puts_all_back(tmp_path: Path) -> None:
     assert (job.status, job.counters.pending) == (JobStatus.CREATED, 40)
 
 
+@pytest.mark.slow
 async def test_a_running_pilot_is_followed_and_can_be_cancelled(tmp_path: Path) -> None:
     orchestrator = reviewed(tmp_path)
     orchestrator.agent._behaviour = wait_for_cancel
@@ -207,6 +211,7 @@ async def test_an_earlier_pilot_can_be_looked_at(tmp_path: Path, size: tuple[int
     assert seq not in {unit.seq for unit in orchestrator.pilot_review("words").units}
 
 
+@pytest.mark.slow
 async def test_enter_opens_a_unit_and_esc_leads_back_to_the_test(tmp_path: Path) -> None:
     async with running(piloted(tmp_path), job="words") as pilot:
         await until_shown(pilot, "passed in", "A pilot says more")

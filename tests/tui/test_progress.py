@@ -97,6 +97,7 @@ async def test_retry_runs_the_failed_ones_again(tmp_path: Path) -> None:
     assert len(orchestrator.agent.prompts) == 12
 
 
+@pytest.mark.slow
 async def test_a_unit_that_is_done_is_run_again_only_if_one_is_sure(tmp_path: Path) -> None:
     orchestrator = finished(tmp_path)
     orchestrator.agent._behaviour = answer
@@ -115,6 +116,7 @@ async def test_a_unit_that_is_done_is_run_again_only_if_one_is_sure(tmp_path: Pa
     assert len(orchestrator.agent.prompts) == 11
 
 
+@pytest.mark.slow
 async def test_units_that_wait_or_run_are_not_run_again_and_only_running_ones_ended(tmp_path: Path) -> None:
     orchestrator = InProcess(tmp_path, wait_for_cancel)
     job = make_job(orchestrator.repository, 20)
@@ -133,6 +135,7 @@ async def test_units_that_wait_or_run_are_not_run_again_and_only_running_ones_en
     orchestrator.settle()
 
 
+@pytest.mark.slow
 async def test_running_the_failed_ones_of_a_paused_job_says_that_the_others_run_too(tmp_path: Path) -> None:
     orchestrator = InProcess(tmp_path, fail)
     job = make_job(orchestrator.repository, 20, max_failures_in_row=3, max_retries=0)
@@ -154,6 +157,7 @@ async def test_running_the_failed_ones_of_a_paused_job_says_that_the_others_run_
     orchestrator.settle()
 
 
+@pytest.mark.slow
 async def test_the_cursor_is_in_sight_after_another_filter(tmp_path: Path) -> None:
     orchestrator = finished(tmp_path, 200)
     async with running(orchestrator, SMALL, job="words") as pilot:
@@ -186,6 +190,7 @@ async def test_plus_and_minus_count_however_quickly_they_are_pressed(tmp_path: P
     orchestrator.settle()
 
 
+@pytest.mark.slow
 async def test_workers_pause_and_stop_are_asked_of_the_executor(tmp_path: Path) -> None:
     orchestrator = InProcess(tmp_path, wait_for_cancel)
     job = make_job(orchestrator.repository, 20)
@@ -369,6 +374,7 @@ def test_the_worst_state_of_a_cell_wins(buckets: list[Bucket], state: str) -> No
     assert cell_state(buckets) == state
 
 
+@pytest.mark.slow
 async def test_the_synthesis_is_the_last_row_and_w_waives_what_keeps_it_back(tmp_path: Path) -> None:
     orchestrator = InProcess(tmp_path, fail_threes_of_items)
     items = tmp_path / "items"
@@ -455,6 +461,7 @@ def answer_fives(task: Task, sink: Sink, cancel: Cancel) -> Outcome:
     return (answer if task.payload["n"] < 5 else wait_for_cancel)(task, sink, cancel)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("locale", "signs"), [("C.UTF-8", "█▃▄▅"), ("C", "#:-=")])
 async def test_the_rate_of_the_last_minutes_is_there_when_the_screen_opens(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, locale: str, signs: str

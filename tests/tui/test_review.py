@@ -84,6 +84,7 @@ async def test_edit_saves_a_version_and_tests_the_same_unit(tmp_path: Path) -> N
     assert orchestrator.status("words").prompt_version == 2
 
 
+@pytest.mark.slow
 async def test_an_edit_with_an_unknown_field_is_refused_and_nothing_changes(tmp_path: Path) -> None:
     orchestrator = with_a_test(tmp_path)
     async with running(orchestrator, job="words") as pilot:
@@ -100,6 +101,7 @@ async def test_an_edit_with_an_unknown_field_is_refused_and_nothing_changes(tmp_
     assert len(orchestrator.agent.prompts) == 1
 
 
+@pytest.mark.slow
 @BOTH
 async def test_a_prompt_that_was_left_half_written_is_there_again_until_it_is_saved(
     tmp_path: Path, size: tuple[int, int]
@@ -141,6 +143,7 @@ async def test_the_review_of_a_job_without_a_test_says_what_to_do(
         await until_shown(pilot, "passed in")
 
 
+@pytest.mark.slow
 async def test_t_tests_the_next_unit(tmp_path: Path) -> None:
     orchestrator = with_a_test(tmp_path)
     async with running(orchestrator, job="words") as pilot:
@@ -216,6 +219,7 @@ def test_a_running_test_says_how_long_its_agent_has_said_nothing(quiet_s: float,
     assert ("idle 42 s" in words) is said
 
 
+@pytest.mark.slow
 async def test_a_burst_of_events_leaves_nothing_out(tmp_path: Path) -> None:
     go = threading.Event()
 

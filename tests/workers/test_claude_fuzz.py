@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -74,6 +75,7 @@ def test_any_bytes_in_any_pieces(data: bytes, cuts: list[int]) -> None:
     outcome_of(stream, ProcessEnd(exit_code=1), "s")
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.lists(lines, max_size=8), st.lists(st.integers(0, 5000), max_size=8))
 def test_messages_of_any_shape_lose_no_result(said: list[bytes], cuts: list[int]) -> None:
