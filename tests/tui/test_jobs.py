@@ -41,6 +41,22 @@ async def test_each_job_has_a_row_with_its_state(tmp_path: Path, size: tuple[int
 
 
 @BOTH
+async def test_doubtful_units_have_a_column_where_there_are_some(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    orchestrator = InProcess(tmp_path, lambda task, sink, cancel: Outcome(ok=True, output="I can't do this."))
+    make_job(orchestrator.repository, 3, name="other")
+    job = make_job(orchestrator.repository, 2, name="words")
+    async with running(orchestrator, size) as pilot:
+        await until_shown(pilot, "words")
+        assert "doubt" not in shown(pilot)
+        orchestrator.skip_test(job.id)
+        await until_shown(pilot, "doubt")
+        row = next(line for line in lines(pilot) if "words" in line[:30])
+        assert row.split("0/2")[1].split()[:2] == ["0", "2"]
+
+
+@BOTH
 async def test_what_a_program_asks_for_is_read_before_it_runs(tmp_path: Path, size: tuple[int, int]) -> None:
     orchestrator = InProcess(tmp_path)
     held = dump(["runs rm \u202e -r"])

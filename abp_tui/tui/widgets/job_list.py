@@ -22,12 +22,13 @@ COLUMNS = (
     Column("bar", "", 8, grow=1, most=26, drop=1),
     Column("done", "done", 13, right=True),
     Column("failed", "fail", 5, right=True),
+    Column("suspect", "doubt", 5, right=True),  # only where some are
     Column("rate", "rate", 9, right=True, drop=4),
     Column("left", "left", 8, right=True, drop=3),
     Column("cost", "cost", 9, right=True, drop=2),
 )
 UNCHECKED = " UNCHECKED"  # the panel beside it says what
-BETWEEN = ("bar", "done", "failed", "rate", "left")
+BETWEEN = ("bar", "done", "failed", "suspect", "rate", "left")
 
 
 class JobList(LineList):
@@ -39,6 +40,7 @@ class JobList(LineList):
         self._shown: list[JobView] = []
         self._paces: dict[str, Pace] = {}
         self._wanted = ""
+        self._has_suspects = False
 
     @property
     def line_count(self) -> int:
@@ -52,14 +54,17 @@ class JobList(LineList):
 
     def titles(self) -> Content:
         """The line of column titles."""
-        return header(lay_out(COLUMNS, self.line_width))
+        return header(self._layout(self.line_width))
 
     def take(self, jobs: Sequence[JobView]) -> None:
         """Show the jobs as they are now; the cursor stays on its job, only rows that changed are drawn."""
         here, before = self.job, self._shown
         self._all = jobs
         self._shown = [job for job in jobs if self._wanted in job.name.lower()]
-        if [job.id for job in before] != [job.id for job in self._shown]:
+        had_suspects, self._has_suspects = self._has_suspects, any(job.suspect_units for job in self._shown)
+        if had_suspects != self._has_suspects or [job.id for job in before] != [
+            job.id for job in self._shown
+        ]:
             self.measure()
             self.put_cursor(here.id if here else "")
             return
@@ -87,7 +92,7 @@ class JobList(LineList):
     def line(self, index: int, width: int) -> Content:
         """A job."""
         job, marked = self._shown[index], index == self.cursor
-        layout = lay_out(COLUMNS, width)
+        layout = self._layout(width)
         widths = {column.name: cells for column, cells in layout}
         cells = self._cells(job, marked, widths.get("bar", 0))
         if job.warnings:
@@ -101,6 +106,9 @@ class JobList(LineList):
             short = words.removeprefix(f"{job.gate.reason}, ")
             return self._with_words(layout, cells, LIMIT, f"{done}, {one_line(words)}", one_line(short))
         return row(layout, cells)
+
+    def _layout(self, width: int) -> list[tuple[Column, int]]:
+        return lay_out([c for c in COLUMNS if c.name != "suspect" or self._has_suspects], width)
 
     def count_down(self) -> None:
         """Draw the jobs that wait for a usage limit anew: a second has passed."""
@@ -129,6 +137,7 @@ class JobList(LineList):
             "bar": (filled, mark.style if done else FAINT),
             "done": (f"{job.completed_units:,}/{job.total_units:,}", ""),
             "failed": (f"{job.failed_units:,}" if job.ended_units else "", BAD if job.failed_units else DIM),
+            "suspect": (f"{job.suspect_units:,}" if job.suspect_units else "", WARN),
             "rate": (rate(pace.per_s), DIM),
             "left": (span(pace.left_s) if pace.left_s else "", DIM),
             "cost": (money(job.cost_usd, at_least=job.cost_is_floor), ""),
