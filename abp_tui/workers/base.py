@@ -169,7 +169,7 @@ class Worker(ABC, Generic[OptionsT]):
     def rules_for(self, denials: Sequence[Denial], own: Sequence[str]) -> tuple[str, ...]:
         """The fewest and narrowest rules that would have let this pass, for an item and others like it.
 
-        The item's `own` names give way to those of the others.
+        The item's `own` names give way to those of the others; how many rules there are is not up to them.
         """
         return ()
 

@@ -17,6 +17,8 @@ from typing import Any
 
 from abp_tui.workers.code_arguments import code_arguments, is_interpreter, runs_others
 
+MOST_OF_A_NAME = 100  # characters
+
 _TOKEN = re.compile(
     r"""(?P<joint>&&|\|\||[;|\n])
     |(?P<opaque>[`<>&()]|\$['(])  # what can't be seen into
@@ -76,6 +78,12 @@ def own_names(payload: Mapping[str, Any]) -> tuple[str, ...]:
     path = payload.get("file_path")
     name = PurePath(path).stem if isinstance(path, str) else payload.get("_id")
     return (str(name),) if name not in (None, "") else ()
+
+
+def short_values(payload: Mapping[str, Any]) -> tuple[str, ...]:
+    """All that an item holds of which a name could be made, the longest first."""
+    found = {str(value) for value in payload.values() if isinstance(value, (str, int)) and value != ""}
+    return tuple(sorted((text for text in found if len(text) <= MOST_OF_A_NAME), key=len, reverse=True))
 
 
 def _parts(line: str) -> Iterator[str]:
