@@ -95,7 +95,7 @@ def rules_for(denials: Sequence[Denial], own: Sequence[str]) -> Iterator[str]:
         rules = [f"{kind}({glob})" for glob in _globs(kind, detail, own)]
         if allowed(Wish(kind, detail), rules, ()):
             yield from rules
-        elif kind == "execute" and rules and not _PATTERN.search(detail):
+        elif kind == "execute" and rules and detail.isprintable() and not _PATTERN.search(detail):
             yield f"{kind}({detail})"  # no globs let through what is joined, but the very same line is
 
 

@@ -43,8 +43,8 @@ _OPEN = _FED.union(  # may run, send, delete or overwrite anything, by one of th
     "scp sftp curl wget nc ncat socat telnet ftp kill pkill killall crontab systemctl service".split(),
     "fd fdfind sed rg sort tar zip unzip 7z cpio ed ex vi vim nvim emacs nano less more man".split(),
     "make cmake ninja just rake gradle mvn bundle tox nox npm pnpm yarn pnpx bunx pip pip3 pipx".split(),
-    "poetry conda cargo go brew apt apt-get dnf yum gh helm terraform ansible screen tmux expect".split(),
-    "strace gdb perf openssl gpg timeit cProfile profile pdb trace runpy code venv http.server".split(),
+    "poetry conda cargo go brew apt apt-get dnf yum gh helm terraform ansible r screen tmux expect".split(),
+    "strace gdb perf openssl gpg timeit cprofile profile pdb trace runpy code venv http.server".split(),
 )
 _VERBS = {"git": frozenset("add blame branch commit describe ls-files rev-parse status tag".split())}
 
@@ -60,11 +60,12 @@ def command_globs(command: str) -> Iterator[str]:
 
 
 def path_glob(path: str, own: Sequence[str]) -> str:
-    """The path, with `*` for an item's `own` names in the file's; empty where it would be a pattern itself.
+    """The path, with `*` for an item's `own` names in the file's.
 
+    Empty where it would be a pattern itself, or has what can't be read.
     Only whole words of a name give way, and only where another word is left.
     """
-    if re.search(r"[*?[\\]", path):
+    if re.search(r"[*?[\\]", path) or not path.isprintable():
         return ""
     pure = PurePath(path)
     names = "|".join(map(re.escape, own))
@@ -108,7 +109,7 @@ def _glob(part: str) -> str | None:
         return None
     kept = _kept(words)
     if kept and part.split()[:kept] == words[:kept]:
-        return part if kept == len(words) else " ".join([*words[:kept], "*"])
+        return " ".join([*words[:kept], *["*" for _ in words[kept : kept + 1]]])
     return part if _is_the_same_each_time(part, words) else None
 
 
@@ -118,7 +119,7 @@ def _kept(words: Sequence[str]) -> int:
     at = _script(words, len(before[0].split()) if before else 0)
     if not all(map(_PLAIN.fullmatch, words[: at + 1])) or at >= len(words) or words[at].startswith("-"):
         return 0
-    name = PurePath(words[at]).name
+    name = _name(words[at])
     if name in _VERBS:
         return at + 2 if _VERBS[name].intersection(words[at + 1 : at + 2]) else 0
     return 0 if name in _OPEN or is_interpreter(name) or runs_others(name) else at + 1
@@ -126,18 +127,23 @@ def _kept(words: Sequence[str]) -> int:
 
 def _script(words: Sequence[str], at: int) -> int:
     """Where the script or module stands that the program at this place runs; else that place itself."""
-    if at >= len(words) or not is_interpreter(words[at]) or _reads_code(words[at:]):
+    is_plain = at < len(words) and is_interpreter(words[at]) and _name(words[at]) not in _OPEN
+    if not is_plain or _reads_code(words[at:]):
         return at
     if words[at + 1] == "-m":
         return at + 2
     return at + 1 if re.search(r"[./]", words[at + 1]) else at
 
 
+def _name(program: str) -> str:
+    return PurePath(program).name.lower()
+
+
 def _is_the_same_each_time(part: str, words: Sequence[str]) -> bool:
-    """Whether the very same words do one thing: no pattern or variable, and nothing is run from stdin."""
+    """Whether these words do one thing that can be read: no pattern, no variable, no code from stdin."""
     shown = _TOKEN.sub(lambda token: "" if token[0].startswith("'") else token[0], part)
-    fed = any(PurePath(word).name in _FED or _reads_code(words[n:]) for n, word in enumerate(words))
-    return not (fed or "*" in part or "$" in shown)
+    fed = any(_name(word) in _FED or _reads_code(words[n:]) for n, word in enumerate(words))
+    return part.isprintable() and not (fed or "*" in part or "$" in shown)
 
 
 def _reads_code(words: Sequence[str]) -> bool:
