@@ -64,9 +64,10 @@ class Claudish(InProcessWorker):
     """Has the rules of Claude, and runs here."""
 
     rules_option = "allowed_tools"
+    allowed: tuple[str, ...] = ()
 
     def rules(self) -> tuple[str, ...]:
-        return ()
+        return self.allowed
 
     def rules_for(self, denials: Sequence[Denial], own: Sequence[str]) -> tuple[str, ...]:
         return tuple(claude_rules.rules(denials, own))
@@ -132,6 +133,7 @@ def writes(path: str) -> Behaviour:
     [
         ("/out/{n}.html", {"Edit(//out/*.html)": 10}),
         ("/out/{name}-report.html", {"Edit(//out/*-report.html)": 10}),
+        ("/out/{kind}-{n}.html", {"Edit(//out/page-*.html)": 10}),
         ("/out/index.html", {"Edit(//out/index.html)": 10}),
         ("/out/{kind}.html", {"Edit(//out/page.html)": 10}),
         ("/out/{n}/index.html", {f"Edit(//out/{n}/index.html)": 1 for n in range(10)}),
@@ -146,6 +148,8 @@ def test_files_of_one_folder_are_one_rule_where_they_differ_in_what_their_items_
     job = make_job(repository, 10, payloads=items, status=JobStatus.RUNNING, max_failures_in_row=0)
     run(orchestrator, job)
     assert wants(orchestrator, job) == rules
+    orchestrator._worker.allowed = tuple(rules)
+    assert wants(orchestrator, job) == {}
 
 
 def test_of_one_unit_alone_only_its_name_gives_way(repository: Repository) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, zip_longest
 
 from abp_tui.domain.model import Denial, Recipe
 from abp_tui.errors import InvalidInput
@@ -47,8 +49,8 @@ class Permits(Editing):
                 for rule, folded in zip(narrow, wide, strict=True):
                     if rule not in has and folded not in has:
                         wanted.setdefault(folded, _Wanted()).add(rule, seq, denial)
-        found = (proposal for folded, each in wanted.items() for proposal in each.proposals(folded))
-        return tuple(sorted(found, key=lambda proposal: -proposal.units))
+        found = [proposal for folded, each in wanted.items() for proposal in each.proposals(folded)]
+        return tuple(sorted((p for p in found if p.rule not in has), key=lambda proposal: -proposal.units))
 
     def permit(self, job_id: Ref, rules: Sequence[str], *, based_on: int | None = None) -> Recipe:
         """Allow this, beside what is allowed already, in a new version of the recipe.
@@ -84,6 +86,16 @@ class _Wanted:
         """The folded rule, where several units tell that it is what they have in common; else each rule."""
         units = set[int]().union(*self._units.values())
         if len(self._units) > 1 and len(units) > 1:
-            yield Proposal(folded, len(units), next(iter(self._denied.values())))
+            rule = _narrowed(folded, self._units)
+            yield Proposal(rule, len(units), next(iter(self._denied.values())))
         else:
             yield from (Proposal(rule, len(seqs), self._denied[rule]) for rule, seqs in self._units.items())
+
+
+def _narrowed(folded: str, rules: Iterable[str]) -> str:
+    """The folded rule with what is the same in all of these rules in place of its `*`."""
+    pieces = folded.split("*")
+    form = re.compile("(.*)".join(map(re.escape, pieces)), re.DOTALL)
+    found = [match.groups() for rule in rules if (match := form.fullmatch(rule))]
+    same = [texts[0] if len(set(texts)) == 1 else "*" for texts in zip(*found, strict=True)]
+    return "".join(chain.from_iterable(zip_longest(pieces, same, fillvalue="")))
