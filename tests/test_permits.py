@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from abp_tui.domain.failure import FailureKind
+from abp_tui.domain.model import Denial, Job, Outcome
 from abp_tui.domain.status import JobStatus
 from abp_tui.errors import EditConflict, InvalidInput
 from abp_tui.execution.executor import JobExecutor
@@ -13,7 +17,10 @@ from abp_tui.orchestrator import Orchestrator
 from abp_tui.settings import Settings
 from abp_tui.store.repository import Repository
 from abp_tui.views import view_job
-from tests.factories import InProcessWorker, make_job
+from abp_tui.workers import claude_rules
+from abp_tui.workers.base import Sink, Task
+from abp_tui.workers.cancel import Cancel
+from tests.factories import Behaviour, InProcessWorker, answer, fail, make_job
 
 CLAUDE = str(Path(__file__).parent / "standins" / "claude")
 
@@ -53,6 +60,105 @@ def test_blocked_units_are_counted_for_each_rule_and_what_is_allowed_is_left_out
     ]
 
 
+class Claudish(InProcessWorker):
+    """Has the rules of Claude, and runs here."""
+
+    rules_option = "allowed_tools"
+    allowed: tuple[str, ...] = ()
+
+    def rules(self) -> tuple[str, ...]:
+        return self.allowed
+
+    def rules_for(self, denials: Sequence[Denial], own: Sequence[str]) -> tuple[str, ...]:
+        return tuple(claude_rules.rules(denials, own))
+
+
+def claudish(repository: Repository, behaviour: Behaviour) -> Orchestrator:
+    return Orchestrator(repository, Claudish(behaviour), settings=Settings())
+
+
+def run(orchestrator: Orchestrator, job: Job) -> None:
+    JobExecutor(orchestrator.repository, job.id, orchestrator._worker).run()
+
+
+def denied(tool: str, detail: str) -> Outcome:
+    return Outcome(ok=True, output="I could not", denials=(Denial(tool=tool, detail=detail),))
+
+
+def wants(orchestrator: Orchestrator, job: Job) -> dict[str, int]:
+    return {proposal.rule: proposal.units for proposal in orchestrator.proposed_rules(job.id)}
+
+
+def test_every_denied_attempt_of_a_unit_that_has_not_ended_well_counts(repository: Repository) -> None:
+    tries = Counter[int]()
+
+    def behave(task: Task, sink: Sink, cancel: Cancel) -> Outcome:
+        n = task.payload["n"]
+        tries[n] += 1
+        outcome = denied("Bash", f"tool{n} x")
+        lacking = outcome.model_copy(update={"ok": False, "failure": FailureKind.PERMISSION})
+        transient = lacking.model_copy(update={"failure": FailureKind.TRANSIENT})
+        later = answer(task, sink, cancel) if n == 3 else Outcome.failed(FailureKind.PERMANENT, "no")
+        return {0: outcome, 1: lacking}.get(n) or (transient if tries[n] == 1 else later)
+
+    job = make_job(repository, 4, status=JobStatus.RUNNING, max_retries=1)
+    orchestrator = claudish(repository, behave)
+    run(orchestrator, job)
+    assert wants(orchestrator, job) == {f"Bash(tool{n} *)": 1 for n in (0, 1, 2)}
+    orchestrator.accept(job.id, [0])
+    assert wants(orchestrator, job) == {f"Bash(tool{n} *)": 1 for n in (1, 2)}
+
+
+def test_a_rejected_test_counts_and_of_older_versions_only_what_still_stands(repository: Repository) -> None:
+    said = iter(("one x", "two x", "three x"))
+    orchestrator = claudish(repository, lambda *_: denied("Bash", next(said)))
+    job = make_job(repository, 3)
+    orchestrator.test(job.id)
+    orchestrator.reject(job.id)
+    assert wants(orchestrator, job) == {"Bash(one *)": 1}
+    orchestrator.test(job.id)
+    assert wants(orchestrator, job) == {"Bash(one *)": 1, "Bash(two *)": 1}
+    orchestrator.set_prompt(job.id, "Do it well: {n}")
+    assert wants(orchestrator, job) == {"Bash(two *)": 1}
+    orchestrator.test(job.id, 0)
+    assert wants(orchestrator, job) == {"Bash(three *)": 1}
+
+
+def writes(path: str) -> Behaviour:
+    return lambda task, *_: denied("Write", path.format(**task.payload))
+
+
+@pytest.mark.parametrize(
+    ("path", "rules"),
+    [
+        ("/out/{n}.html", {"Edit(//out/*.html)": 10}),
+        ("/out/{name}-report.html", {"Edit(//out/*-report.html)": 10}),
+        ("/out/{kind}-{n}.html", {"Edit(//out/page-*.html)": 10}),
+        ("/out/index.html", {"Edit(//out/index.html)": 10}),
+        ("/out/{kind}.html", {"Edit(//out/page.html)": 10}),
+        ("/out/{n}/index.html", {f"Edit(//out/{n}/index.html)": 1 for n in range(10)}),
+        ("/out/x{n}.html", {f"Edit(//out/x{n}.html)": 1 for n in range(10)}),
+    ],
+)
+def test_files_of_one_folder_are_one_rule_where_they_differ_in_what_their_items_are(
+    repository: Repository, path: str, rules: dict[str, int]
+) -> None:
+    items = [{"n": n, "name": f"word{n}", "kind": "page"} for n in range(10)]
+    orchestrator = claudish(repository, writes(path))
+    job = make_job(repository, 10, payloads=items, status=JobStatus.RUNNING, max_failures_in_row=0)
+    run(orchestrator, job)
+    assert wants(orchestrator, job) == rules
+    orchestrator._worker.allowed = tuple(rules)
+    assert wants(orchestrator, job) == {}
+
+
+def test_of_one_unit_alone_only_its_name_gives_way(repository: Repository) -> None:
+    orchestrator = claudish(repository, writes("/out/{file_stem}.{n}.html"))
+    job = make_job(repository, 1, payloads=[{"file_path": "/x/a.txt", "file_stem": "a", "n": 7}])
+    orchestrator.test(job.id)
+    assert wants(orchestrator, job) == {"Edit(//out/*.7.html)": 1}
+
+
 def test_nothing_is_proposed_where_nothing_was_denied(orchestrator: Orchestrator) -> None:
     job_id = claude_job(orchestrator.repository, "{n}")
     assert orchestrator.proposed_rules(job_id) == ()
@@ -85,8 +191,6 @@ def test_skipped_checks_are_a_warning_of_the_job_and_nothing_else_is(repository:
 
 
 def test_the_cause_is_found_by_the_beginning_of_its_id(repository: Repository) -> None:
-    from tests.factories import fail
-
     agent = InProcessWorker(fail)
     make_job(repository, 2, status=JobStatus.RUNNING)
     JobExecutor(repository, 1, agent).run()

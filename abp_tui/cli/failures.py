@@ -8,6 +8,7 @@ import click
 
 from abp_tui.cli.common import job_argument, json_option, open_orchestrator, put, put_json, say
 from abp_tui.cli.layout import table
+from abp_tui.cli.summary import warn
 from abp_tui.cli.text import one_line
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def failures(job: str, as_json: bool) -> None:
     if as_json:
         put_json([cause.model_dump(mode="json") for cause in found])
         return
+    warn(orchestrator.status(job))
     if not found:
         say(_nothing(orchestrator.repository.jobs.find(job)))
         return

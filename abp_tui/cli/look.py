@@ -101,11 +101,15 @@ def units(job: str, status: str | None, limit: int | None, as_json: bool) -> Non
     abp units docs --status failed
     abp units docs --json | jq '.[].output'
     """
+    from abp_tui.cli.summary import warn
+    from abp_tui.views import view_job
+
     repository = open_repository()
     found = repository.jobs.find(job)
     if as_json:
         _put_array(repository.units.stream(found.id, state=status), limit)
         return
+    warn(view_job(found))
     put_units(repository, found, status, limit or SHOWN)
 
 
@@ -120,14 +124,18 @@ def events(job: str, seq: int, as_json: bool) -> None:
     abp events docs --unit 3
     """
     from abp_tui.cli.conversation import events_of, lines_of
+    from abp_tui.cli.summary import warn
+    from abp_tui.views import view_job
 
     repository = open_repository()
-    unit = repository.units.get(repository.jobs.find(job).id, seq)
+    found = repository.jobs.find(job)
+    unit = repository.units.get(found.id, seq)
     attempts = repository.attempts.of_unit(unit.job_id, seq)
     if as_json:
-        found = ((attempt, event) for attempt in attempts for event in events_of(repository, attempt.id))
-        put_json([{"attempt": a.number, **event.model_dump(mode="json")} for a, event in found])
+        said = ((attempt, event) for attempt in attempts for event in events_of(repository, attempt.id))
+        put_json([{"attempt": a.number, **event.model_dump(mode="json")} for a, event in said])
         return
+    warn(view_job(found))
     for attempt in attempts:
         cost, began = money(attempt.usage.cost_usd), local(attempt.started_at)
         put(bold(f"attempt {attempt.number}: {attempt.purpose}, {attempt.status}, {began}, {cost}"))

@@ -9,6 +9,7 @@ import click
 
 from abp_tui.cli.common import LEFT, job_argument, json_option, open_orchestrator, put, put_json, say
 from abp_tui.cli.layout import bold, money, pairs, span, table
+from abp_tui.cli.summary import warn
 from abp_tui.cli.text import one_line
 from abp_tui.domain.status import Phase
 from abp_tui.words import counted
@@ -45,6 +46,7 @@ def pilot(job: str, count: int, by: str, seed: int | None, wait: bool, as_json: 
     """
     orchestrator = open_orchestrator()
     found = orchestrator.launch_pilot(job, count, by, seed)
+    warn(orchestrator.status(found.id))
     review = orchestrator.pilot_review(found.id)
     ran, chosen = len(review.units), review.pilot.sample
     less = f", all that waited: fewer than {count:,}" if ran < count else ""
@@ -91,9 +93,10 @@ def quote(job: str, as_json: bool) -> int:
     if as_json:
         put_json(review.quote.model_dump(mode="json"))
     else:
+        view = orchestrator.status(review.pilot.job_id)
+        warn(view)
         _put_units(review.units)
         _put_quote(review.quote)
-        view = orchestrator.status(review.pilot.job_id)
         if not review.quote.no_quote and view.phase is Phase.REVIEW:
             _say_next(review.quote, view.name)
     return 1 if review.quote.no_quote else 0

@@ -92,7 +92,8 @@ def retry(
 def permit(job: str, rules: tuple[str, ...], only_list: bool, based_on: int | None) -> None:
     """Give the agents of a job the leave that they were found to lack, rule by rule.
 
-    What the test and the blocked units were denied is shown as the fewest rules that would have let it pass.
+    What was denied in tests and runs that did not end well is shown as the fewest and narrowest rules that
+    would have let it pass. What no narrow rule could be made of is not among them: say it with --rule.
     Each one that you say yes to is kept in a new version of the recipe; nothing else is allowed.
 
     \b
@@ -120,7 +121,7 @@ def permit(job: str, rules: tuple[str, ...], only_list: bool, based_on: int | No
 
 def _list(job: Job, proposals: tuple[Proposal, ...]) -> None:
     if not proposals:
-        say(f"{job.name}: no test and no blocked unit was denied anything that a rule could allow")
+        say(f"{job.name}: nothing was denied that a narrow rule could allow")
     for proposal in proposals:
         put(one_line(proposal.rule))
 
@@ -132,11 +133,12 @@ def _approved(proposals: tuple[Proposal, ...]) -> tuple[str, ...]:
     if not sys.stdin.isatty():
         rules = " ".join(f"--rule {one_line(shlex.quote(proposal.rule))}" for proposal in proposals)
         raise InvalidInput("nobody is here to approve the rules one by one", f"name those you allow: {rules}")
-    return tuple(proposal.rule for proposal in proposals if _says_yes(proposal))
+    of = len(proposals)
+    return tuple(p.rule for n, p in enumerate(proposals, 1) if _says_yes(p, f"{n} of {of}"))
 
 
-def _says_yes(proposal: Proposal) -> bool:
-    say(f"{bold(one_line(proposal.rule))}  {dim(one_line(proposal.words))}")
+def _says_yes(proposal: Proposal, which: str) -> bool:
+    say(f"{dim(which)}  {bold(one_line(proposal.rule))}  {dim(one_line(proposal.words))}")
     return click.confirm("Allow it?", default=False, err=True)
 
 

@@ -236,12 +236,13 @@ def _put_versions(orchestrator: Orchestrator, ref: str, as_json: bool) -> None:
 
 def run_test(orchestrator: Orchestrator, ref: str, seq: int | None, as_json: bool = False) -> int:
     """Test a unit as `abp test` does; returns its exit code."""
-    from abp_tui.cli.summary import INTERRUPTED
+    from abp_tui.cli.summary import INTERRUPTED, warn
     from abp_tui.domain.status import JobStatus, Phase
 
     repository = orchestrator.repository
     before = repository.attempts.latest_test(repository.jobs.find(ref).id)
     asked_for = orchestrator.status(ref)
+    warn(asked_for)
     job = orchestrator.launch_test(ref, seq)
     try:
         with ended_as_by_ctrl_c():

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from abp_tui.cli.layout import money, span
+from abp_tui.cli.common import say
+from abp_tui.cli.layout import money, red, span
 from abp_tui.cli.text import one_line
 from abp_tui.domain.status import JobStatus, Phase, UnitStatus
 from abp_tui.views import JobView
@@ -38,6 +39,12 @@ def summary(view: JobView) -> str:
     if view.synthesis:
         parts.append(f"synthesis {view.synthesis.lower()}")
     return f"{view.name}: {state(view)}{_reason(view)}: {', '.join(parts)}"
+
+
+def warn(view: JobView) -> None:
+    """Say in red what agents of a job may do that a person must not overlook, if there is such a thing."""
+    for words in view.warnings:
+        say(red(one_line(f"{view.name}: each agent {words}")))
 
 
 def gate_words(view: JobView) -> str:

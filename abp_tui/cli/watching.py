@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from abp_tui.cli.common import LEFT, say
 from abp_tui.cli.conversation import events_of
 from abp_tui.cli.progress import Line
-from abp_tui.cli.summary import REASON_CELLS, exit_code, gate_words, next_step, summary
+from abp_tui.cli.summary import REASON_CELLS, exit_code, gate_words, next_step, summary, warn
 from abp_tui.cli.text import one_line
 from abp_tui.domain.model import Event, Job
 from abp_tui.domain.status import Phase
@@ -32,11 +32,13 @@ TIMED_OUT = 124
 
 def after_launch(orchestrator: Orchestrator, job: Job, wait: bool) -> int:
     """Say that a job runs, or wait for it; returns the exit code."""
+    view = view_job(job)
+    warn(view)
     if wait:
         return wait_for(orchestrator.repository, job.id)
     left = job.counters.pending + job.counters.processing
     what = f"runs, with {counted(left, 'unit')} to go" if left or not job.synthesis else "runs its synthesis"
-    waits = gate_words(view_job(job))
+    waits = gate_words(view)
     what += f", and waits: {one_line(waits, REASON_CELLS)}" if waits else ""
     say(f"{job.name} {what}. Watch it: abp, or abp wait {job.name}")
     return 0

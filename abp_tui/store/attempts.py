@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from peewee import SQL, fn
 
-from abp_tui.domain.model import Attempt, Event
+from abp_tui.domain.model import Attempt, Denial, Event
 from abp_tui.domain.status import AttemptStatus, UnitKind, UnitStatus, Verdict
 from abp_tui.domain.version import Pair, Side
 from abp_tui.errors import NotFound
 from abp_tui.store.database import Database
-from abp_tui.store.records import Row, attempt_from, event_from
-from abp_tui.store.tables import AttemptRow, EventRow, UnitRow
+from abp_tui.store.records import Row, attempt_from, event_from, load
+from abp_tui.store.tables import ENDED_BADLY, AttemptRow, EventRow, UnitRow
 from abp_tui.store.tally import counted_as
 
 STREAMED = 500
@@ -27,6 +27,19 @@ SELECT a.ended_at FROM attempt AS a CROSS JOIN unit AS u ON u.job_id = a.job_id 
 WHERE a.id > (SELECT max(id) FROM attempt) - {MOST_LOOKED_AT} AND a.job_id = ? AND a.ended_at > ?
 AND u.attempts = a.number AND u.kind = 'item' AND u.status IN ('COMPLETED', 'FAILED')
 """
+
+# Those of units that ended badly, however many units did well; those of units that wait, among the newest.
+_DENIED = " UNION ALL ".join(
+    "SELECT a.seq, a.number, u.payload, json_extract(a.outcome, '$.denials') "
+    f"FROM {these} AND u.job_id = ?1 AND u.seq = a.seq AND a.job_id = ?1 "
+    "AND (a.recipe_version = ?2 OR a.number = u.attempts) AND json_array_length(a.outcome, '$.denials') > 0"
+    for these in (
+        f"(SELECT seq FROM unit WHERE job_id = ?1 AND ({ENDED_BADLY})) AS b CROSS JOIN unit AS u "
+        "CROSS JOIN attempt AS a WHERE u.seq = b.seq",
+        "attempt AS a CROSS JOIN unit AS u WHERE u.status IN ('PENDING', 'PROCESSING') "
+        f"AND a.id > (SELECT max(id) FROM attempt) - {MOST_LOOKED_AT}",
+    )
+)
 
 MOST_PAIRS = 500
 NOTE_LENGTH = 300
@@ -74,6 +87,15 @@ class Attempts:
     def running(self, job_id: int) -> list[Attempt]:
         """The attempts of a job that have not ended, oldest first."""
         return self._all((AttemptRow.job == job_id) & (AttemptRow.status == AttemptStatus.RUNNING))
+
+    def denied(self, job_id: int, version: int) -> Iterator[tuple[Mapping[str, Any], int, list[Denial]]]:
+        """What the items that have not ended well were denied, in their order: payload, seq and the calls.
+
+        With a recipe of this version, or the last time that they were tried.
+        """
+        with self._db.connected() as db:
+            for seq, _, payload, denials in db.execute_sql(f"{_DENIED} ORDER BY 1, 2", (job_id, version)):
+                yield load(payload), seq, [Denial(**denial) for denial in load(denials)]
 
     def latest_test(self, job_id: int) -> Attempt | None:
         """The newest attempt of a job that was a test, if any."""

@@ -466,6 +466,7 @@ COMMANDS: tuple[Command, ...] = (
         Command(f"permit.rule_{n}", str(n), f"Rule {n}", f"Allow rule {n}, or not", f"allow({n})")
         for n in range(1, 10)
     ),
+    Command("permit.rule", "space", "Allow or not", "Allow the rule under the cursor, or not", "allow"),
     Command("permit.save", "enter", "Allow these", "Save the rules that are allowed", "save"),
     Command("permit.cancel", "escape,q", "Nothing", "Allow nothing", "dismiss"),
     Command("confirm.yes", "y", "Yes", "Do it", "answer(True)"),

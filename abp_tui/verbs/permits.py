@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, zip_longest
 
-from abp_tui.domain.model import Attempt, Job, Recipe
-from abp_tui.domain.status import Verdict
+from abp_tui.domain.model import Denial, Recipe
 from abp_tui.errors import InvalidInput
 from abp_tui.verbs.base import Ref
 from abp_tui.verbs.editing import Editing
 from abp_tui.words import counted
 from abp_tui.workers.base import make_worker
-
-LOOKED_AT = 100  # blocked units
+from abp_tui.workers.rules import own_names, short_values
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,27 +34,23 @@ class Permits(Editing):
     """See what was denied, and allow some of it."""
 
     def proposed_rules(self, job_id: Ref) -> tuple[Proposal, ...]:
-        """The smallest set of rules that would have let the test and the blocked units pass.
+        """The smallest set of rules that would have let pass what has not ended well so far.
 
         Those that the job has already are left out. Nothing where its worker has no rules.
         """
         job = self.repository.jobs.find(job_id)
         worker = self._worker or make_worker(job.worker, job.recipe.worker_options)
-        has = worker.rules()
-        found: dict[str, Proposal] = {}
-        for attempt in self._denied(job):
-            assert attempt.outcome is not None, "it was denied something"
-            payload = self.repository.units.get(job.id, attempt.seq).payload
-            seen = set[str]()
-            for denial in attempt.outcome.denials:
-                for rule in worker.rules_for((denial,), payload):
-                    if rule in has or rule in seen:
-                        continue
-                    seen.add(rule)
-                    denied = f"{denial.tool} {denial.detail}".strip()
-                    before = found.get(rule) or Proposal(rule, 0, denied)
-                    found[rule] = Proposal(rule, before.units + 1, before.denied)
-        return tuple(sorted(found.values(), key=lambda proposal: -proposal.units))
+        has, wanted = worker.rules(), dict[str, _Wanted]()
+        for payload, seq, denials in self.repository.attempts.denied(job.id, job.recipe.version):
+            own = own_names(payload)
+            for denial in denials:
+                narrow = worker.rules_for((denial,), own)
+                wide = worker.rules_for((denial,), (*own, *short_values(payload)))
+                for rule, folded in zip(narrow, wide, strict=True):
+                    if rule not in has and folded not in has:
+                        wanted.setdefault(folded, _Wanted()).add(rule, seq, denial)
+        found = [proposal for folded, each in wanted.items() for proposal in each.proposals(folded)]
+        return tuple(sorted((p for p in found if p.rule not in has), key=lambda proposal: -proposal.units))
 
     def permit(self, job_id: Ref, rules: Sequence[str], *, based_on: int | None = None) -> Recipe:
         """Allow this, beside what is allowed already, in a new version of the recipe.
@@ -73,15 +69,33 @@ class Permits(Editing):
         )
         return self.edit_recipe(job.id, worker_options={option: allowed}, based_on=based_on)
 
-    def _denied(self, job: Job) -> list[Attempt]:
-        """The newest test and the last attempts of blocked units, where they were denied something."""
-        units = self.repository.units
-        seqs = [
-            line.seq
-            for line in units.lines_in(job.id, "suspect", limit=LOOKED_AT)
-            if line.verdict is Verdict.BLOCKED
-        ]
-        last = [self.repository.attempts.of_unit(job.id, seq)[-1] for seq in seqs]
-        test = self.repository.attempts.latest_test(job.id)
-        attempts = {attempt.id: attempt for attempt in ([test] if test else []) + last}
-        return [a for a in attempts.values() if a.outcome is not None and a.outcome.denials]
+
+class _Wanted:
+    """Rules that are one where what their items hold gives way, with the units that wanted them."""
+
+    def __init__(self) -> None:
+        self._units: dict[str, set[int]] = {}
+        self._denied: dict[str, str] = {}
+
+    def add(self, rule: str, seq: int, denial: Denial) -> None:
+        """A unit wanted this."""
+        self._units.setdefault(rule, set()).add(seq)
+        self._denied.setdefault(rule, f"{denial.tool} {denial.detail}".strip())
+
+    def proposals(self, folded: str) -> Iterator[Proposal]:
+        """The folded rule, where several units tell that it is what they have in common; else each rule."""
+        units = set[int]().union(*self._units.values())
+        if len(self._units) > 1 and len(units) > 1:
+            rule = _narrowed(folded, self._units)
+            yield Proposal(rule, len(units), next(iter(self._denied.values())))
+        else:
+            yield from (Proposal(rule, len(seqs), self._denied[rule]) for rule, seqs in self._units.items())
+
+
+def _narrowed(folded: str, rules: Iterable[str]) -> str:
+    """The folded rule with what is the same in all of these rules in place of its `*`."""
+    pieces = folded.split("*")
+    form = re.compile("(.*)".join(map(re.escape, pieces)), re.DOTALL)
+    found = [match.groups() for rule in rules if (match := form.fullmatch(rule))]
+    same = [texts[0] if len(set(texts)) == 1 else "*" for texts in zip(*found, strict=True)]
+    return "".join(chain.from_iterable(zip_longest(pieces, same, fillvalue="")))

@@ -144,9 +144,9 @@ class AcpWorker(Worker[AcpOptions]):
         except WorkerUnavailable:
             return self.options.env
 
-    def rules_for(self, denials: Sequence[Denial], payload: Mapping[str, Any]) -> tuple[str, ...]:
+    def rules_for(self, denials: Sequence[Denial], own: Sequence[str]) -> tuple[str, ...]:
         """By kind of tool and what it is about."""
-        return tuple(dict.fromkeys(rules_for(denials, payload)))
+        return tuple(dict.fromkeys(rules_for(denials, own)))
 
     def permissions(self) -> list[str]:
         """What the agent may do, the widest first."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Annotated, Any
+from glob import escape
+from typing import Annotated
 
 from pydantic import AfterValidator
 
@@ -20,6 +21,7 @@ FILES = ("edit", "delete", "move")
 ANY = "*"
 
 _FORM = re.compile(r"(\*|[a-z_]+)(?:\((.+)\))?", re.DOTALL)
+_PATTERN = re.compile(r"[*?[]")
 _JOINS_COMMANDS = re.compile(r"[;&|<>`\n]|\$\(")
 
 
@@ -84,14 +86,23 @@ _KIND_OF = {
 }
 
 
-def rules_for(denials: Sequence[Denial], payload: Mapping[str, Any]) -> Iterator[str]:
+def rules_for(denials: Sequence[Denial], own: Sequence[str]) -> Iterator[str]:
     """The narrowest rules that would have let this pass; nothing for a call whose kind is not known."""
     for denial in denials:
-        kind = _KIND_OF.get(denial.tool, denial.tool)
-        detail = denial.detail.strip()
+        kind, detail = _KIND_OF.get(denial.tool, denial.tool), denial.detail.strip()
         if kind not in KINDS or not detail:
             continue
-        if kind == "execute":
-            yield from (f"execute({glob})" for glob in command_globs(detail))
-        else:
-            yield f"{kind}({path_glob(detail, payload) if kind in FILES else detail})"
+        rules = [f"{kind}({glob})" for glob in _globs(kind, detail, own)]
+        if allowed(Wish(kind, detail), rules, ()):
+            yield from rules
+        elif kind == "execute" and rules and detail.isprintable() and not _PATTERN.search(detail):
+            yield f"{kind}({detail})"  # no globs let through what is joined, but the very same line is
+
+
+def _globs(kind: str, detail: str, own: Sequence[str]) -> Iterator[str]:
+    if kind == "execute":
+        yield from (re.sub(r"[?[]", r"[\g<0>]", glob) for glob in command_globs(detail))
+    elif kind in FILES:
+        yield from filter(None, [path_glob(detail, own)])
+    else:
+        yield escape(detail)

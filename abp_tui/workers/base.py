@@ -166,8 +166,11 @@ class Worker(ABC, Generic[OptionsT]):
         """The rules by which its agents are allowed more than by default."""
         return tuple(getattr(self.options, self.rules_option)) if self.rules_option else ()
 
-    def rules_for(self, denials: Sequence[Denial], payload: Mapping[str, Any]) -> tuple[str, ...]:
-        """The fewest and narrowest rules that would have let this pass, for an item and others like it."""
+    def rules_for(self, denials: Sequence[Denial], own: Sequence[str]) -> tuple[str, ...]:
+        """The fewest and narrowest rules that would have let this pass, for an item and others like it.
+
+        The item's `own` names give way to those of the others; how many rules there are is not up to them.
+        """
         return ()
 
     def cost_at(self, event: Event) -> float | None:

@@ -105,9 +105,9 @@ class ClaudeCliWorker(StreamJsonWorker[ClaudeOptions]):
         narrow = option == "permission_mode" and self.options.permission_mode in NARROW
         return not narrow and super().may_widen(option)
 
-    def rules_for(self, denials: Sequence[Denial], payload: Mapping[str, Any]) -> tuple[str, ...]:
+    def rules_for(self, denials: Sequence[Denial], own: Sequence[str]) -> tuple[str, ...]:
         """In the form of its own rules."""
-        return tuple(claude_rules.rules(denials, payload))
+        return tuple(claude_rules.rules(denials, own))
 
     def account(self) -> str:
         """Told apart by config folder, API and login."""

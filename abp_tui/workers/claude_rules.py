@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 from urllib.parse import urlsplit
 
 from abp_tui.domain.model import Denial
@@ -15,12 +14,12 @@ _ITS_OWN_WORDS = ("Claude requested", "This command requires", "Permission to us
 _PLAIN = frozenset({"WebSearch", "Task", "Agent", "Skill"})
 
 
-def rules(denials: Sequence[Denial], payload: Mapping[str, Any]) -> Iterator[str]:
+def rules(denials: Sequence[Denial], own: Sequence[str]) -> Iterator[str]:
     """The rules that would have let all of this pass, each once; nothing for what no narrow rule is about."""
-    yield from dict.fromkeys(rule for denial in denials for rule in _rules(denial, payload))
+    yield from dict.fromkeys(rule for denial in denials for rule in _rules(denial, own))
 
 
-def _rules(denial: Denial, payload: Mapping[str, Any]) -> Iterator[str]:
+def _rules(denial: Denial, own: Sequence[str]) -> Iterator[str]:
     tool, detail = denial.tool, denial.detail.strip()
     if tool.startswith("mcp__") or tool in _PLAIN:
         yield tool
@@ -29,7 +28,8 @@ def _rules(denial: Denial, payload: Mapping[str, Any]) -> Iterator[str]:
     elif tool == "Bash":
         yield from (f"Bash({glob})" for glob in command_globs(detail))
     elif tool in _EDITS or tool in _READS:
-        path = path_glob(detail, payload)
+        if not (path := path_glob(detail, own)):
+            return
         kind = "Edit" if tool in _EDITS else "Read"
         yield f"{kind}({'/' if path.startswith('/') else ''}{path})"  # `//` begins an absolute path
     elif tool == "WebFetch" and (host := urlsplit(detail).hostname):

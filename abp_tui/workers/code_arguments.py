@@ -59,8 +59,18 @@ def code_arguments(argv: Sequence[str]) -> set[int]:
 
 def reads_code_from_stdin(argv: Sequence[str]) -> bool:
     """Whether the program is a shell or interpreter that would run its standard input, the prompt."""
-    known = any(_is(argv[0], kind.names) for kind in (_SHELL, *_LANGUAGES))
-    return known and (len(argv) == 1 or argv[1] in ("-", "-s", "/dev/stdin"))
+    return is_interpreter(argv[0]) and (len(argv) == 1 or argv[1] in ("-", "-s", "/dev/stdin"))
+
+
+def is_interpreter(program: str) -> bool:
+    """Whether it is a shell or a language's, which runs a script."""
+    return any(_is(program, kind.names) for kind in (_SHELL, *_LANGUAGES))
+
+
+def runs_others(program: str) -> bool:
+    """Whether what it is given may be another program or code, though it is no interpreter of scripts."""
+    names = (_WRAPPERS, _HANDS_ALL_TO_A_SHELL, *(kind.names for kind in _OTHERS))
+    return any(_is(program, each) for each in names)
 
 
 def _is(argument: str, names: str) -> bool:

@@ -72,7 +72,12 @@ def trial(
     ("command", "rules", "other"),
     [
         ("touch made.txt", ["Bash(touch *)"], "mkdir other"),
-        ("git init -q made.txt", ["Bash(git init *)"], "git tag other"),
+        ("git tag made", ["Bash(git tag *)"], "git init other"),
+        ("timeout 30 touch made.txt", ["Bash(timeout 30 touch *)"], "timeout 30 mkdir other"),
+        ("A=1 touch made.txt", ["Bash(A=1 touch *)"], "A=1 mkdir other"),
+        ("/bin/touch made.txt", ["Bash(/bin/touch *)"], "/bin/mkdir other"),
+        ("python3 made.py a", ["Bash(python3 made.py *)"], "python3 other.py a"),
+        ("touch a && git add a", ["Bash(touch *)", "Bash(git add *)"], "touch b && rm -rf a"),
         ("rm -f made.txt", ["Bash(rm -f made.txt)"], "rm -f other.txt"),
         ("mkdir -p a && touch a/b", ["Bash(mkdir *)", "Bash(touch *)"], "mkdir a && chmod 700 a"),
     ],

@@ -157,4 +157,16 @@ def test_skipped_permission_checks_are_shown_wherever_the_job_is(abp: Abp, texts
     abp.run("new", "x", "--intent", "i {file_path}", "--files", texts, *option)
     assert "SKIPS ALL PERMISSION CHECKS" in abp.run("ls").stdout
     assert "SKIPS ALL PERMISSION CHECKS" in abp.run("show", "x").stdout
+    abp.use_standins()
+    for verb in (
+        ["failures"],
+        ["units"],
+        ["events", "--unit", "0"],
+        ["test"],
+        ["pilot", "-n", "1"],
+        ["quote"],
+    ):
+        done = abp.run(verb[0], "x", *verb[1:], code=None)
+        assert "x: each agent SKIPS ALL PERMISSION CHECKS" in done.stderr, verb
+        abp.run("wait", "x", code=None)
     assert sqlite3.connect(abp.store).execute("SELECT count(*) FROM job").fetchone() == (1,)

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
-from abp_tui.cli.summary import next_step
+import click
+import pytest
+
+from abp_tui.cli.summary import next_step, warn
 from abp_tui.domain.status import JobStatus
 from abp_tui.store.repository import Repository
 from abp_tui.views import view_job
@@ -16,3 +19,17 @@ def test_a_job_whose_budget_is_reached_needs_another_before_it_goes_on(repositor
     repository.jobs.move(job.id, JobStatus.RUNNING)
     repository.jobs.move(job.id, JobStatus.PAUSED, pause_reason="paused by a person")
     assert next_step(view_job(repository.jobs.get(job.id))) == "Next: abp resume words"
+
+
+def test_skipped_permission_checks_are_said_in_red(
+    repository: Repository, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    options = {"permission_mode": "bypassPermissions"}
+    job = make_job(repository, worker="claude", worker_options=options)
+    with click.Context(click.Command("show"), color=True):
+        warn(view_job(job))
+        warn(view_job(make_job(repository, name="careful")))
+    (said,) = capsys.readouterr().err.splitlines()
+    assert said.startswith("\x1b[31m\x1b[1mwords: each agent SKIPS ALL PERMISSION CHECKS")

@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -221,5 +220,5 @@ class WithRules(InProcessWorker):
     def rules(self) -> tuple[str, ...]:
         return ()
 
-    def rules_for(self, denials: Sequence[Denial], payload: Mapping[str, Any]) -> tuple[str, ...]:
+    def rules_for(self, denials: Sequence[Denial], own: Sequence[str]) -> tuple[str, ...]:
         return tuple(f"{denial.tool}({denial.detail})" for denial in denials)

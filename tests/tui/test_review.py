@@ -530,15 +530,3 @@ async def test_what_was_denied_is_allowed_rule_by_rule_and_tested_again(tmp_path
         recipe = orchestrator.repository.jobs.get(1).recipe
         assert (recipe.version, recipe.worker_options) == (2, {"allowed": ["Bash(cat x)"]})
     orchestrator.settle()
-
-
-@pytest.mark.parametrize("where", [None, "words"])
-async def test_skipped_permission_checks_are_said_wherever_the_job_is(
-    tmp_path: Path, where: str | None
-) -> None:
-    orchestrator = InProcess(tmp_path)
-    options = {"permission_mode": "bypassPermissions"}
-    make_job(orchestrator.repository, 5, worker="claude", worker_options=options, status=JobStatus.RUNNING)
-    async with running(orchestrator, job=where) as pilot:
-        words = "Each agent SKIPS ALL PERMISSION CHECKS" if where else "words UNCHECKED"
-        await until_shown(pilot, words, "SKIPS ALL")

@@ -7,7 +7,7 @@ import pytest
 from abp_tui.domain.model import Denial
 from abp_tui.workers import acp_rules, claude_rules
 from abp_tui.workers.claude_cli import ClaudeCliWorker, ClaudeOptions
-from abp_tui.workers.rules import command_globs, path_glob
+from abp_tui.workers.rules import command_globs, own_names, path_glob
 
 ITEM = {"file_path": "/srv/docs/report.md"}
 
@@ -16,16 +16,14 @@ ITEM = {"file_path": "/srv/docs/report.md"}
     ("command", "globs"),
     [
         ("pdftotext a.pdf -", ["pdftotext *"]),
-        ("git log --oneline", ["git log *"]),
-        ("git -C x log", ["git *"]),
+        ("/usr/bin/pdftotext a.pdf -", ["/usr/bin/pdftotext *"]),
+        ("git add a.txt", ["git add *"]),
         ("ls", ["ls"]),
         ("cd docs && pdftotext a.pdf - 2>/dev/null | head -5", ["pdftotext *", "head *"]),
-        ("rm -rf build", ["rm -rf build"]),
-        ("python3 -c 'print(1)'", ["python3 -c 'print(1)'"]),
-        ("python3 tool.py a", ["python3 *"]),
-        ("echo $(cat secret)", []),
-        ("echo x > file", []),
-        ("unclosed 'quote", []),
+        ("git add x && rm -rf y", ["git add *", "rm -rf y"]),
+        ("grep -E 'a|b;c' x", ["grep *"]),
+        ('grep "a && b" x', ["grep *"]),
+        ("# what it is for\npdftotext a.pdf -", ["pdftotext *"]),
         ("", []),
     ],
 )
@@ -34,22 +32,150 @@ def test_a_command_becomes_a_glob_for_each_of_its_programs(command: str, globs: 
 
 
 @pytest.mark.parametrize(
+    "command",
+    [
+        "rm -rf build",
+        "/bin/rm -rf build",
+        "find . -name x",
+        "sed -i s/a/b/ x",
+        "awk '{print $1}' x",
+        "tar xf a.tar",
+        "make all",
+        "docker run x",
+        "npx tool",
+        "npm install x",
+        "uv run x",
+        "ssh host ls",
+        "sudo ls x",
+        "env -i ls x",
+        "git -C x add y",
+        "git -c core.pager=x log",
+        "git log --output=x",
+        "git push origin",
+        "rg --pre x y",
+        "timeout -k 5 30 ls x",
+        "timeout 30 rm x",
+        "nice bash -c ls",
+        "A='b c' ls x",
+        "A='b' ls x",
+        "time -p ls x",
+        "nohup -- ls x",
+        "python3 -c 'print(1); print(2)'",
+        "python3 -u build.py a",
+        "python3 -m pip install x",
+        "node -e 'x()'",
+        "deno run x.ts",
+        "bash -lc 'a && b'",
+        "perl -I lib x.pl",
+        "R x.R a",
+        "python3 -m cProfile x.py",
+        "'a program' x",
+    ],
+)
+def test_what_deletes_sends_or_runs_other_things_is_let_through_as_it_was(command: str) -> None:
+    assert list(command_globs(command)) == [command]
+
+
+@pytest.mark.parametrize(
+    ("command", "glob"),
+    [
+        ("timeout 30 pdftotext a.pdf", "timeout 30 pdftotext *"),
+        ("timeout 1.5m nice -n 10 nohup wc x", "timeout 1.5m nice -n 10 nohup wc *"),
+        ("LANG=C sort-it x", "LANG=C sort-it *"),
+        ("env A=1 B=2 wc x", "env A=1 B=2 wc *"),
+        ("time wc x", "time wc *"),
+        ("stdbuf -oL -e0 wc x", "stdbuf -oL -e0 wc *"),
+        ("python3 build.py a", "python3 build.py *"),
+        ("/usr/bin/python3.12 ./tools/build a", "/usr/bin/python3.12 ./tools/build *"),
+        ("python3 -m pytest -s", "python3 -m pytest *"),
+        ("A=1 timeout 5 bash run.sh a b", "A=1 timeout 5 bash run.sh *"),
+        ("node x.js a", "node x.js *"),
+    ],
+)
+def test_what_stands_before_the_program_is_kept(command: str, glob: str) -> None:
+    assert list(command_globs(command)) == [glob]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "echo $(cat secret)",
+        'echo "$(cat secret)"',
+        "echo `cat secret`",
+        "echo x > file",
+        "cat <<END\nx\nEND",
+        "sleep 100 & ls",
+        "(cd x; ls)",
+        "for x in a b; do pdftotext $x; done",
+        "while true; do ls; done",
+        "if ls x; then ls y; fi",
+        "f() { ls; }",
+        "function f { ls; }",
+        "{ ls; }",
+        "! ls x",
+        "[ -f x ] && ls x",
+        "$EDITOR x",
+        '"$A" x',
+        "*.sh x",
+        "rm -rf build/*",
+        "python3 -c 'print(2*3)'",
+        "find . | xargs grep x",
+        "cat x | bash",
+        "cat x | timeout 5 sh -s",
+        "cat x | python3 -",
+        "cat x | python3 -u -",
+        "cat x | bash -es a.sh",
+        "cat x | node /dev/stdin a",
+        "bash",
+        "cat x | sudo bash",
+        "echo $'a' x",
+        "python3 -c 'a\nb'",
+        "rm \u202ex",
+        "unclosed 'quote",
+        "ls x; unclosed 'quote",
+    ],
+)
+def test_nothing_is_proposed_where_even_the_same_words_could_do_something_else(command: str) -> None:
+    assert list(command_globs(command)) == []
+
+
+@pytest.mark.parametrize(
     ("path", "glob"),
     [
         ("/srv/docs/report.md", "/srv/docs/*.md"),
         ("/srv/out/report.summary.txt", "/srv/out/*.summary.txt"),
-        ("/srv/out/index.html", "/srv/out/index.html"),
+        ("/srv/out/report-2_report.txt", "/srv/out/*-2_*.txt"),
+        ("/srv/out/reports.txt", "/srv/out/reports.txt"),
+        ("/srv/out/myreport2.txt", "/srv/out/myreport2.txt"),
+        ("/srv/report/index.html", "/srv/report/index.html"),
         ("out/report.txt", "out/*.txt"),
+        ("out/report", "out/report"),
+        ("out/.report", "out/.report"),
+        ("out/report[1]*.txt", ""),
+        ("out/report\n.txt", ""),
         ("/", "/"),
     ],
 )
 def test_the_items_name_in_a_path_gives_way(path: str, glob: str) -> None:
-    assert path_glob(path, ITEM) == glob
-    assert path_glob(path, {"n": 1}) == path
+    assert path_glob(path, own_names(ITEM)) == glob
+    assert path_glob(path, ()) == (path if glob else "")
+
+
+def test_an_item_of_one_letter_leaves_other_words_whole() -> None:
+    assert path_glob("out/alpha.txt", own_names({"file_path": "a.txt"})) == "out/alpha.txt"
+    assert path_glob("out/a.txt", own_names({"file_path": "a.txt"})) == "out/*.txt"
+
+
+def test_an_item_is_named_by_its_file_or_its_id() -> None:
+    assert own_names({"file_path": "/x/a.txt", "size": 3}) == ("a",)
+    assert own_names({"_id": 17, "kind": "x"}) == ("17",)
+    assert own_names({"n": 1}) == ()
 
 
 def claude(*denied: tuple[str, str]) -> list[str]:
-    return list(claude_rules.rules([Denial(tool=tool, detail=detail) for tool, detail in denied], ITEM))
+    return list(
+        claude_rules.rules([Denial(tool=tool, detail=detail) for tool, detail in denied], own_names(ITEM))
+    )
 
 
 def test_the_rules_of_claude() -> None:
@@ -95,12 +221,32 @@ def test_each_proposed_rule_is_an_option_that_claude_takes() -> None:
 
 def test_the_rules_of_acp() -> None:
     denials = [
-        Denial(tool=t, detail=d) for t, d in (("execute", "git log x"), ("Write", "/srv/docs/report.md"))
+        Denial(tool=t, detail=d) for t, d in (("execute", "git add x"), ("Write", "/srv/docs/report.md"))
     ]
     denials += [Denial(tool="fetch", detail="https://example.org"), Denial(tool="Strange", detail="x")]
-    rules = list(acp_rules.rules_for(denials, ITEM))
-    assert rules == ["execute(git log *)", "edit(/srv/docs/*.md)", "fetch(https://example.org)"]
-    assert acp_rules.allowed(acp_rules.Wish("execute", "git log --all"), rules, ()) is True
+    rules = list(acp_rules.rules_for(denials, own_names(ITEM)))
+    assert rules == ["execute(git add *)", "edit(/srv/docs/*.md)", "fetch(https://example.org)"]
+    assert acp_rules.allowed(acp_rules.Wish("execute", "git add y"), rules, ()) is True
     assert acp_rules.allowed(acp_rules.Wish("execute", "git push"), rules, ()) is None
     for rule in rules:
         assert acp_rules.check_rule(rule) == rule
+
+
+@pytest.mark.parametrize(
+    ("command", "rules", "other"),
+    [
+        ("cd docs && wc x", ["execute(cd docs && wc x)"], "cd docs && wc y"),
+        ("python3 -c 'print(1); print(2)'", ["execute(python3 -c 'print(1); print(2)')"], "python3 -c 'x'"),
+        ("rm a[1].txt", ["execute(rm a[[]1].txt)"], "rm a1.txt"),
+        ("cd docs\nwc x", [], "cd docs\nwc y"),
+        ("rm x?", ["execute(rm x[?])"], "rm xy"),
+        ("rm -rf x && python3 -c 'a[0]'", [], "rm -rf x && python3 -c 'a0'"),
+    ],
+)
+def test_a_rule_of_acp_lets_through_what_it_was_made_of_and_no_other(
+    command: str, rules: list[str], other: str
+) -> None:
+    found = list(acp_rules.rules_for([Denial(tool="execute", detail=command)], ()))
+    assert found == rules
+    assert acp_rules.allowed(acp_rules.Wish("execute", command), found, ()) is (True if rules else None)
+    assert acp_rules.allowed(acp_rules.Wish("execute", other), found, ()) is None

@@ -18,6 +18,7 @@ from abp_tui.tui.widgets.glyphs import needs_person
 from abp_tui.tui.widgets.key_bar import KeyBar
 from abp_tui.tui.widgets.text import one_line
 from abp_tui.tui.widgets.top_bar import Parts, TopBar
+from abp_tui.tui.widgets.warning_bar import WarningBar
 from abp_tui.views import JobView
 
 if TYPE_CHECKING:
@@ -132,8 +133,9 @@ class AbpScreen(Fitted[None]):
     # How it works
 
     def compose(self) -> ComposeResult:
-        """First line, body, keys."""
+        """First line, warnings, body, keys."""
         yield TopBar()
+        yield WarningBar()
         yield from self.body()
         yield KeyBar()
 
@@ -158,6 +160,7 @@ class AbpScreen(Fitted[None]):
         waiting = sum(needs_person(job) for job in snapshot.jobs if job.id != f"j{self.job_id}")
         bar = self.query_one(TopBar)
         bar.waiting, bar.trouble = waiting, snapshot.trouble
+        self.query_one(WarningBar).words = self.job.warnings if self.job else ()
         if _offers_change(before, self.job):
             self.refresh_bindings()
 

@@ -31,6 +31,7 @@ class Dialog(Fitted[T], ModalScreen[T]):
             if command.action.startswith("allow(") or not command.footer:
                 continue  # what its keys are about stands above
             key = cast("AbpApp", self.app).keys.of(command).split(",")[0]
-            shown = "esc" if key == "escape" else key_to_character(key) or key.replace("ctrl+", "^")
+            sign = (key_to_character(key) or "").strip()  # of space there is none to be seen
+            shown = "esc" if key == "escape" else sign or key.replace("ctrl+", "^")
             parts += [(shown, "bold $text-accent"), (f" {command.label}   ", DIM)]
         return Content.assemble(*parts)

@@ -11,14 +11,14 @@ from textual.widgets import Static
 
 from abp_tui.tui.commands import bindings
 from abp_tui.tui.screens.dialog import Dialog
-from abp_tui.tui.widgets.facts import stack
-from abp_tui.tui.widgets.glyphs import BOLD, DIM, GOOD
-from abp_tui.tui.widgets.text import one_line
+from abp_tui.tui.widgets.figures import count
+from abp_tui.tui.widgets.glyphs import BOLD, DIM
+from abp_tui.tui.widgets.lines import LineList
+from abp_tui.tui.widgets.proposal_list import ProposalList
+from abp_tui.tui.widgets.wrapped import TextView
 from abp_tui.verbs.permits import Proposal
 
-QUESTION = "What was denied"
-DETAIL = "A number allows a rule, or takes that back. All agents of the job may then do this without asking."
-MOST = 9  # a key each
+DETAIL = "What is allowed here all agents of the job may do without asking."
 
 
 class PermitScreen(Dialog[tuple[str, ...]]):
@@ -26,38 +26,47 @@ class PermitScreen(Dialog[tuple[str, ...]]):
 
     BINDINGS = bindings("permit")
     SCOPE = "permit"
+    AUTO_FOCUS = "ProposalList"
 
     def __init__(self, proposals: Sequence[Proposal]) -> None:
         super().__init__()
-        self._proposals = tuple(proposals[:MOST])
-        self._allowed: set[int] = set()
+        self._proposals = proposals
 
     def compose(self) -> ComposeResult:
-        """What it is about, the rules, the keys."""
+        """What it is about, the rules, the one under the cursor as a whole, the keys."""
         with Vertical(classes="box"):
-            yield Static(QUESTION, classes="question", markup=False)
+            yield Static(self._question(0), classes="question")
             yield Static(DETAIL, classes="detail", markup=False)
-            yield Static(self._rules(), id="rules")
+            yield ProposalList(self._proposals)
+            yield TextView(id="proposal")
             yield Static(self.keys(), classes="keys")
 
-    def action_allow(self, number: int) -> None:
-        """Allow a rule, or not after all."""
-        if number <= len(self._proposals):
-            self._allowed ^= {number}
-            self.query_one("#rules", Static).update(self._rules())
+    def on_line_list_moved(self, message: LineList.Moved) -> None:
+        """Show the rule under the cursor whole: nobody allows what can't be read."""
+        self._show()
+
+    def on_line_list_opened(self, message: LineList.Opened) -> None:
+        """A click on the rule under the cursor turns it."""
+        self.action_allow()
+
+    def on_mount(self) -> None:
+        """Begin with the first."""
+        self._show()
+
+    def action_allow(self, number: int | None = None) -> None:
+        """Allow a rule, by default the one under the cursor, or not after all."""
+        rules = self.query_one(ProposalList)
+        rules.turn(rules.cursor if number is None else number - 1)
+        self.query_one(".question", Static).update(self._question(len(rules.allowed)))
 
     def action_save(self) -> None:
         """Answer."""
-        self.dismiss(tuple(p.rule for n, p in enumerate(self._proposals, 1) if n in self._allowed))
+        self.dismiss(self.query_one(ProposalList).allowed)
 
-    def _rules(self) -> Content:
-        return stack([line for n, p in enumerate(self._proposals, 1) for line in self._rule(n, p)])
+    def _question(self, allowed: int) -> Content:
+        found = f"   {count(len(self._proposals), 'rule')}, {allowed:,} allowed"
+        return Content.assemble(("What was denied", BOLD), (found, DIM))
 
-    def _rule(self, number: int, proposal: Proposal) -> list[Content]:
-        allowed = number in self._allowed
-        head = Content.assemble(
-            (f"{number} ", BOLD),
-            ("allow " if allowed else "deny  ", GOOD if allowed else DIM),
-            (one_line(proposal.rule, 200), BOLD if allowed else ""),
-        )
-        return [head, Content.styled(f"  {one_line(proposal.words, 200)}", DIM)]
+    def _show(self) -> None:
+        proposal = self.query_one(ProposalList).proposal
+        self.query_one(TextView).show((proposal.rule, BOLD), (proposal.words, DIM))

@@ -81,12 +81,9 @@ class ApprovePanel(Widget):
         said = [f"{label} {value}" for label, value in rows if label not in LONG]
         lines = paragraph("If you approve: " + " · ".join(said), width, "")
         lines += [*checks_told(job, self.result, width), *denied_told(self.result, width)]
-        loud = [words for words in self.permissions if is_warning(words)]
-        calm = [words for words in self.permissions if not is_warning(words)]
-        for words in loud:
-            lines += paragraph(f"Each agent {words}", width, f"bold {BAD}")
+        calm = [words for words in self.permissions if not is_warning(words)]  # the others stand above
         if calm:
-            lines += paragraph(("" if loud else "Each agent ") + "; ".join(calm), width, "")
+            lines += paragraph(f"Each agent {'; '.join(calm)}", width, "")
         return [*lines, *paragraph(caution(job, self.result), width)]
 
 

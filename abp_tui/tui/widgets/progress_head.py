@@ -58,8 +58,6 @@ class ProgressHead(Widget):
             lines += paragraph(f"waits: {one_line(self.job.waiting)}", width, WARN)
         elif self.job.phase == "gated" and self.job.gate:
             lines += paragraph(one_line(self.job.gate.words(countdown)), width, LIMIT)
-        for words in self.job.warnings:
-            lines += paragraph(f"Each agent {one_line(words)}", width, f"bold {BAD}")
         return lines
 
 
