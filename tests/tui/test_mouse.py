@@ -38,7 +38,7 @@ async def test_a_click_moves_the_cursor_and_another_one_opens(tmp_path: Path) ->
 
 async def test_a_click_filters_and_goes_where_the_map_says(tmp_path: Path) -> None:
     async with running(finished(tmp_path), SMALL, job="words") as pilot:
-        await until_shown(pilot, "Failed 3")
+        await until_shown(pilot, "Failed 3", "failures  3")
         await click(pilot, "Failed 3")
         await until(pilot, lambda: "item-6" in shown(pilot) and "item-7" not in shown(pilot))
         await click(pilot, "All 9")
@@ -49,6 +49,6 @@ async def test_a_click_filters_and_goes_where_the_map_says(tmp_path: Path) -> No
 
 async def test_a_click_on_a_key_of_the_last_line_presses_it(tmp_path: Path) -> None:
     async with running(finished(tmp_path), SMALL, job="words") as pilot:
-        await until_shown(pilot, "Failed 3", "Open")
+        await until_shown(pilot, "Failed 3", "failures  3", "Open")
         await click(pilot, "Open")
         await until(pilot, lambda: isinstance(pilot.app.screen, UnitScreen))
