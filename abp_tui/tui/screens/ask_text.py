@@ -16,18 +16,22 @@ class AskTextScreen(Dialog[str | None]):
     BINDINGS = bindings("ask")
     SCOPE = "ask"
 
-    def __init__(self, question: str, detail: str = "", value: str = "") -> None:
+    def __init__(self, question: str, detail: str = "", value: str = "", wrong: str = "") -> None:
+        """`wrong` says what was refused of the `value`, where it is asked for a second time."""
         super().__init__()
         self._question = question
         self._detail = detail
         self._value = value
+        self._wrong = wrong
 
     def compose(self) -> ComposeResult:
         """The question, what becomes of the answer, a field, the keys."""
         with Vertical(classes="box wide"):
             yield Static(self._question, classes="question", markup=False)
             yield Static(self._detail, classes="detail", markup=False)
-            yield Input(self._value, compact=True)
+            yield Input(self._value, compact=True, select_on_focus=not self._wrong)
+            if self._wrong:
+                yield Static(self._wrong, classes="wrong", markup=False)
             yield Static(self.keys(), classes="keys")
 
     def on_input_submitted(self) -> None:

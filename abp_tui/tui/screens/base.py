@@ -11,6 +11,7 @@ from textual.worker import Worker
 
 from abp_tui.domain.model import Job
 from abp_tui.domain.status import Phase
+from abp_tui.errors import AbpError
 from abp_tui.feed import Snapshot
 from abp_tui.tui.commands import bindings, offered
 from abp_tui.tui.screens.fitted import Fitted
@@ -82,12 +83,17 @@ class AbpScreen(Fitted[None]):
         return self.abp.orchestrator
 
     def act(
-        self, call: Callable[[], T], then: Callable[[T], Any] | None = None, *, in_turn: bool = False
+        self,
+        call: Callable[[], T],
+        then: Callable[[T], Any] | None = None,
+        *,
+        in_turn: bool = False,
+        refused: Callable[[AbpError], Any] | None = None,
     ) -> None:
         """Do one thing in a thread, then go on with what it returned; one at a time.
 
         While one is at work another is refused, or waits its turn if it is of the kind
-        that a person presses quickly in a row.
+        that a person presses quickly in a row. An error of ours goes to `refused`, or is told in a toast.
         """
         if not in_turn and self._at_work:
             self.notify("one moment: the last command is still at work", timeout=2)
@@ -95,7 +101,9 @@ class AbpScreen(Fitted[None]):
         self._at_work += 1
         called, app = self._turns.submit(call), self.app
         # Of the app, not of this screen: what came of it is told though a person has gone elsewhere.
-        app.run_worker(lambda: self._wait_for(called, then, app), group=ACT, thread=True, exit_on_error=False)
+        app.run_worker(
+            lambda: self._wait_for(called, then, refused, app), group=ACT, thread=True, exit_on_error=False
+        )
         self.set_timer(SIGN_S, self._show_work)
 
     def go(self, step: Callable[[], object]) -> None:
@@ -116,10 +124,21 @@ class AbpScreen(Fitted[None]):
         """From a thread of this screen: show what was found, unless the screen has been left."""
         self.app.call_from_thread(lambda: show(*found) if self.is_attached else None)
 
-    def _wait_for(self, called: Future[T], then: Callable[[T], Any] | None, app: App[Any]) -> None:
+    def _wait_for(
+        self,
+        called: Future[T],
+        then: Callable[[T], Any] | None,
+        refused: Callable[[AbpError], Any] | None,
+        app: App[Any],
+    ) -> None:
         """In a thread: go on with what a command has returned."""
         try:
             result = called.result()
+        except AbpError as error:
+            if refused is None:
+                raise
+            app.call_from_thread(refused, error)
+            return
         finally:
             app.call_from_thread(self._ended)
         if then is not None:
