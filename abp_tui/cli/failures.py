@@ -22,7 +22,8 @@ ERROR_WIDTH = 80
 def failures(job: str, as_json: bool) -> None:
     """List why units failed or are in doubt, grouped by cause, the most frequent first.
 
-    Errors that differ only in numbers, paths and ids are one cause.
+    Errors that differ only in numbers, paths, ids and what the item holds are one cause; another exit code,
+    another status or another last tool call is another.
 
     \b
     abp failures docs

@@ -29,9 +29,9 @@ from abp_tui.domain.failure import (
     RetryIn,
     WaitForGate,
     decide,
-    fingerprint,
     names_cause,
 )
+from abp_tui.domain.fingerprint import fingerprint
 from abp_tui.domain.follow_up import form, go_on
 from abp_tui.domain.model import Event, EventKind, Job, Outcome, Usage
 from abp_tui.domain.prompt import PromptTemplate
@@ -277,16 +277,16 @@ def conclude(
     if outcome.ok and outcome.denials:
         denied = ", ".join(dict.fromkeys(f"{d.tool} {d.detail}".strip() for d in outcome.denials))
         blocked = outcome.model_copy(update={"error": outcome.error or f"permission denied: {denied}"})
-        cause = fingerprint(FailureKind.PERMISSION, blocked.error)
+        cause = fingerprint(FailureKind.PERMISSION, blocked.error, item=claim.payload)
         return replace(end, outcome=blocked, verdict=Verdict.BLOCKED, fingerprint=cause)
     if outcome.ok and judged.doubt is not None:
-        cause = fingerprint(FailureKind.BAD_OUTPUT, judged.doubt.cause)
+        cause = fingerprint(FailureKind.BAD_OUTPUT, judged.doubt.cause, outcome.last_tool, claim.payload)
         return replace(end, verdict=Verdict.SUSPECT, fingerprint=cause, hold=judged.hold)
     if outcome.ok:
         return replace(end, verdict=Verdict.OK, sameness=judged.sameness)
     kind = outcome.failure or FailureKind.AGENT_ERROR
     failures = claim.failures + 1
-    mark = fingerprint(kind, outcome.error, outcome.last_tool)
+    mark = fingerprint(kind, outcome.error, outcome.last_tool, claim.payload)
     repeated = mark == claim.fingerprint and names_cause(outcome.error)
     decision = _decision(claim, kind, failures, job, jitter, repeated, alone)
     if for_good:

@@ -10,7 +10,8 @@ from typing import Any
 
 from peewee import SQL, SqliteDatabase, fn
 
-from abp_tui.domain.failure import FailureKind, fingerprint
+from abp_tui.domain.failure import FailureKind
+from abp_tui.domain.fingerprint import fingerprint
 from abp_tui.domain.model import UnitLine, WorkUnit
 from abp_tui.domain.status import UnitKind, UnitStatus, Verdict, check_unit_step
 from abp_tui.errors import IllegalTransition, NotFound

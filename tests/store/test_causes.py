@@ -8,9 +8,11 @@ from abp_tui.domain.failure import FailureKind
 from abp_tui.domain.model import Cause, Denial, Outcome
 from abp_tui.domain.status import JobStatus
 from abp_tui.errors import NotFound
+from abp_tui.execution.executor import JobExecutor
+from abp_tui.store.repository import Repository
 from abp_tui.workers.base import Sink, Task
 from abp_tui.workers.cancel import Cancel
-from tests.factories import answer, make_job
+from tests.factories import InProcessWorker, answer, make_job
 from tests.tui.screens import InProcess
 
 
@@ -102,3 +104,23 @@ def test_a_unit_that_waits_to_be_tried_again_is_not_put_back_for_its_last_cause(
         db.execute_sql(waits, (job.id, cause.first_seq))
     left = orchestrator.repository.causes.seqs(job.id, cause.fingerprint)
     assert left == [4, 8, 12, 16, 20]
+
+
+@pytest.mark.parametrize("in_doubt", [False, True], ids=["failed", "in doubt"])
+def test_what_the_agent_called_last_is_part_of_the_cause_and_what_the_item_holds_is_not(
+    repository: Repository, in_doubt: bool
+) -> None:
+    def behave(task: Task, sink: Sink, cancel: Cancel) -> Outcome:
+        why, tool = f"nothing is known of {task.payload['city']}", task.payload["tool"]
+        if in_doubt:
+            return Outcome(ok=True, output=f"{why}. Shall I go on?", last_tool=tool)
+        return Outcome.failed(FailureKind.PERMANENT, why, last_tool=tool)
+
+    cities = (("Berlin", "Bash"), ("Paris", "Read"), ("Rome", "Bash"), ("Riga", ""))
+    payloads = [{"city": city, "tool": tool} for city, tool in cities]
+    job = make_job(repository, payloads=payloads, template="{city}", status=JobStatus.RUNNING)
+    JobExecutor(repository, job.id, InProcessWorker(behave)).run()
+    causes = repository.causes.of(job.id)
+    assert [(cause.units, cause.first_seq, cause.failed) for cause in causes] == [
+        (units, seq, not in_doubt) for units, seq in ((2, 0), (1, 1), (1, 3))
+    ]
