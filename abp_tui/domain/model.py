@@ -299,7 +299,10 @@ class Denial(Frozen):
 
 
 class Outcome(Frozen):
-    """How one attempt ended, as its worker saw it. `signal` is one that ended its program."""
+    """How one attempt ended, as its worker saw it. `signal` is one that ended its program.
+
+    One that is `ok` and has failed as `INTERRUPTED` is an answer whose checks were broken off.
+    """
 
     ok: bool
     output: str = ""
