@@ -26,7 +26,7 @@ _KINDS_OF_NOISE = {
     "told": rf"\b(?:(?:exit|return|error|status|response)[ _-]?(?:code|status)|code|errno|signal"
     rf"|exit(?:ed)?(?: with)?(?: status)?){_TOLD}-?\d+\b"
     rf"|\b(?:http(?:/[\d.]+|\w*)|error|status){_TOLD}[45]\d\d\b"
-    rf"|\b(?:returned|response|responded|got|with){_TOLD}[45]\d\d\b(?!\s*\w)"
+    rf"|\b(?:returned|response|responded|rejected|refused|failed|got|with){_TOLD}[45]\d\d\b(?!\s*\w)"
     rf"|\b[45]\d\d\b(?=\W{{1,3}}(?:{_REASONS}|overloaded|(?:client |server )?error|status|response|\{{))",
     "url": r"\b[a-z][a-z\d+.-]*://[^\s\"'<>)]+",
     "uuid": r"\b[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}\b",

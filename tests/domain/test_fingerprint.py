@@ -88,6 +88,7 @@ def test_errors_that_differ_in_noise_have_one_fingerprint(one: str, other: str) 
         "HTTPError: {}",
         "the request failed with {}",
         "got {}, gave up",
+        "API Error: Request rejected ({}) · scripted",
         "got a {} response",
     ],
 )
