@@ -296,7 +296,7 @@ def conclude(
     kind = outcome.failure or FailureKind.AGENT_ERROR
     failures = claim.failures + 1
     mark = fingerprint(kind, outcome.error, outcome.last_tool, claim.payload)
-    repeated = mark == claim.fingerprint and names_cause(outcome.error)
+    repeated = claim.failures > 0 and mark == claim.fingerprint and names_cause(outcome.error)
     decision = _decision(claim, kind, failures, job, jitter, repeated, alone)
     if for_good:
         decision = GiveUp("a person ended it")

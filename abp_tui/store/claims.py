@@ -12,7 +12,7 @@ from abp_tui.domain.status import AttemptStatus, Desired, Purpose, UnitStatus, V
 
 Render = Callable[[Mapping[str, Any]], str]
 GoOn = Callable[[FailureKind | None, str], str]
-"""What to say in the session of an attempt that failed like this; None where it was broken off."""
+"""What to say in the session of an attempt that failed like this, as `follow_up.go_on` has it."""
 
 
 @dataclass(frozen=True, slots=True)
