@@ -9,6 +9,7 @@ import click
 from abp_tui.cli.common import job_argument, json_option, open_orchestrator, put, put_json, say
 from abp_tui.cli.layout import table
 from abp_tui.cli.text import one_line
+from abp_tui.words import counted
 
 if TYPE_CHECKING:
     from abp_tui.domain.model import Job
@@ -34,6 +35,10 @@ def failures(job: str, as_json: bool) -> None:
     if as_json:
         put_json([cause.model_dump(mode="json") for cause in found])
         return
+    again = orchestrator.causes_run_again(job)
+    if again:
+        units = counted(sum(cause.units for cause in again), "unit")
+        say(f"wait or run again: {units} of {counted(len(again), 'cause')}")
     if not found:
         say(_nothing(orchestrator.repository.jobs.find(job)))
         return

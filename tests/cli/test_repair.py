@@ -36,7 +36,7 @@ def brought_to_good(abp: Abp, counts: dict[str, int], total: int) -> None:
     abp.run("retry", "work", "--cause", found["denied"]["fingerprint"], *again, code=1)
 
     abp.run("prompt", "work", "--set", "Do item {id}, kind {kind}. The texts are in UTF-8.")
-    abp.run("retry", "work", "--cause", found["encoding"]["fingerprint"], *again, code=0)
+    abp.run("retry", "work", "--cause", found["encoding"]["fingerprint"], *again, code=5)
 
     abp.run("set", "work", "option.model=haiku")
     abp.run("retry", "work", "--cause", found["form"]["fingerprint"], *again, code=0)
@@ -100,6 +100,11 @@ def test_doubtful_results_are_told_of_when_they_are_exported(abp: Abp) -> None:
     make(abp, {"form": 1}, 2)
     done = abp.run("export", "work", "-o", "-")
     assert "in doubt, their verdict is not ok: 1 unit" in done.stderr
+    bare = abp.run("export", "work", "-o", "-", "--fields", "key,output")
+    assert "in doubt, left out, as --fields has no verdict: 1 unit" in bare.stderr
+    assert len(bare.stdout.splitlines()) == 1
+    waited = abp.run("wait", "work", code=5)
+    assert "1 unit is in doubt, not done. Next: abp failures work" in waited.stderr
     assert sorted(json.loads(line)["verdict"] for line in done.stdout.splitlines()) == ["ok", "suspect"]
     assert "check" in abp.run("show", "work").stdout
 
