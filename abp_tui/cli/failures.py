@@ -35,10 +35,9 @@ def failures(job: str, as_json: bool) -> None:
     if as_json:
         put_json([cause.model_dump(mode="json") for cause in found])
         return
-    again = orchestrator.causes_run_again(job)
-    if again:
+    if again := orchestrator.causes_run_again(job):
         units = counted(sum(cause.units for cause in again), "unit")
-        say(f"wait or run again: {units} of {counted(len(again), 'cause')}")
+        say(f"beside what is listed, run again or wait for it: {units} of {counted(len(again), 'cause')}")
     if not found:
         say(_nothing(orchestrator.repository.jobs.find(job)))
         return

@@ -10,7 +10,12 @@ from typing import Any
 
 import pytest
 
+from abp_tui.domain.status import JobStatus
+from abp_tui.execution.executor import JobExecutor
+from abp_tui.orchestrator import Orchestrator
+from abp_tui.store.repository import Repository
 from tests.cli.driver import Abp
+from tests.factories import InProcessWorker, fail, make_job
 from tests.repairable import NUDGE, PLANTED, assert_all_are_good, causes, make
 
 pytestmark = pytest.mark.slow
@@ -163,3 +168,14 @@ def test_skipped_permission_checks_are_shown_wherever_the_job_is(abp: Abp, texts
     assert "SKIPS ALL PERMISSION CHECKS" in abp.run("ls").stdout
     assert "SKIPS ALL PERMISSION CHECKS" in abp.run("show", "x").stdout
     assert sqlite3.connect(abp.store).execute("SELECT count(*) FROM job").fetchone() == (1,)
+
+
+def test_units_that_run_again_are_told_of_beside_the_causes(abp: Abp) -> None:
+    repository, agent = Repository(abp.store), InProcessWorker(fail)
+    job = make_job(repository, 3, status=JobStatus.RUNNING)
+    JobExecutor(repository, job.id, agent).run()
+    Orchestrator(repository, agent).retry(job.id, [0, 1])  # with nobody who runs them
+    done = abp.run("failures", "words")
+    assert "it did not work" in done.stdout
+    assert "run again or wait for it: 2 units of 1 cause" in done.stderr
+    assert [cause["units"] for cause in abp.json("failures", "words")] == [1]

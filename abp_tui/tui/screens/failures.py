@@ -147,9 +147,8 @@ class FailuresScreen(AbpScreen):
         if nudge.one_first:
             self.act(partial(verbs.try_first, *to, nudge=nudge.words), self._open_tried)
         else:
-            run_again(
-                self, job, count(cause.units, "unit"), partial(verbs.retry_cause, *to, nudge=nudge.words)
-            )
+            call = partial(verbs.retry_cause, *to, nudge=nudge.words)
+            run_again(self, job, count(cause.units, "unit"), call)
 
     def _open_tried(self, tried: tuple[Job, int]) -> None:
         self.go(lambda: self.app.push_screen(UnitScreen(self._number, tried[1])))
