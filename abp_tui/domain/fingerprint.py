@@ -19,8 +19,8 @@ _EXTENSIONS = (
 )
 _REASONS = "|".join(re.escape(status.phrase) for status in HTTPStatus if status >= HTTPStatus.BAD_REQUEST)
 _TOLD = r"""[\s:="'(\[]+"""
-_PART = r"[\w.@+~%-]+"
-_START = r"(?<![\w.@+~%-])"
+_PART = r"[\w.@+~%#-]+"  # with the mark of a value of the item
+_START = r"(?<![\w.@+~%#-])"
 _KINDS_OF_NOISE = {
     # How a program or a request ended is no noise, but a cause.
     "told": rf"\b(?:(?:exit|return|error|status|response)[ _-]?(?:code|status)|code|errno|signal"
@@ -43,9 +43,9 @@ _NOISE = re.compile("|".join(f"(?P<{kind}>{form})" for kind, form in _KINDS_OF_N
 _NUMBER = re.compile(_KINDS_OF_NOISE["number"])
 _BREAK = re.compile(r"(?<=[a-z])(?=[A-Z\d])|(?<=[A-Z])(?=\d)|(?<=\d)(?=[A-Za-z])")
 _MARK = "#"
-_PLAIN_WORD = re.compile(r"[a-z]+|[\W\d]*")
+_PLAIN_WORD = re.compile(r"[a-z]+|[A-Z]{2}|[\W\d]*")
 _NAMING = ("_id", "value")  # fields that name the item, whatever they hold
-_LEAST_VALUE, _MOST_VALUE = 3, 500  # characters
+_LEAST_VALUE, _MOST_VALUE = 2, 500  # characters
 
 
 def normalise(text: str, item: Mapping[str, Any] = MappingProxyType({})) -> str:

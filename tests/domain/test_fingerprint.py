@@ -146,6 +146,21 @@ def test_a_common_word_or_number_that_an_item_holds_too_is_none(value: str) -> N
     assert normalise(error, {"kind": value, "n": 429}) == normalise(error)
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        "can't read /data/{}/in.txt",
+        "denied: pdftotext {}.pdf -",
+        "src/{}/a/b",
+        "https://a.example/{}/x",
+        "{}",
+    ],
+)
+def test_a_path_with_a_value_of_the_item_in_it_is_a_path_all_the_same(error: str) -> None:
+    names = ("n2", "n11", "n12-final", "Berlin")
+    assert len({normalise(error.format(name), {"id": name}) for name in names}) == 1
+
+
 def test_a_value_within_a_word_is_left_in_it() -> None:
     assert normalise("Overberlined", {"city": "berlin", "b": "Over"}) == "overberlined"
 
