@@ -54,6 +54,9 @@ def retry(
 ) -> int:
     """Run ended units again, by default all that failed or are suspect, and a failed synthesis step.
 
+    What timed out or is suspect goes on in its agent's session and hears why, unless prompt, options or
+    schema were edited since; the others begin anew.
+
     With --test-first one unit of the cause runs and is shown; the others run once you say so, or with --yes
     if that one is good. Exits 1 where it is not, 3 where there is nobody to ask.
 

@@ -20,7 +20,7 @@ _LEFT = (
 def unjudged(
     connection: sqlite3.Connection, job_id: int, seq: int, number: int, recipe_version: int, purpose: Purpose
 ) -> Outcome | None:
-    """The good outcome of this attempt, at no cost, where an attempt with this recipe has it to judge.
+    """The good outcome of this attempt, at no further cost, where an attempt with this recipe has it to judge.
 
     Not for a test: a person wants to see all of that.
     """
@@ -31,5 +31,6 @@ def unjudged(
         return None
     outcome, output, result = row
     whole = {"output": output or "", "result": None if result is None else load(result)}
-    free = {"usage": Usage(cost_usd=0.0), "failure": None, "error": ""}
-    return Outcome.model_validate(load(outcome)).model_copy(update={**whole, **free})
+    answer = Outcome.model_validate(load(outcome))
+    free = Usage(cost_usd=None if answer.usage.cost_usd is None else 0.0)
+    return answer.model_copy(update={**whole, "usage": free, "failure": None, "error": ""})

@@ -166,6 +166,17 @@ def test_whether_its_file_was_changed_is_known_before_the_programs_run(
     assert len(checked.agent.prompts) == 1
 
 
+def test_a_cost_that_is_not_known_stays_so(repository: Repository, tmp_path: Path) -> None:
+    def behave(task: Task, sink: Sink, cancel: Cancel) -> Outcome:
+        return Outcome(ok=True, output=LONG)
+
+    checked = Checked(repository, tmp_path, behave=behave)
+    checked.executor.stop()
+    checked.ended()
+    checked.go_on()
+    assert (checked.unit.verdict, checked.unit.cost_usd) == (Verdict.OK, None)
+
+
 def test_an_edit_in_between_begins_anew(repository: Repository, tmp_path: Path) -> None:
     checked = Checked(repository, tmp_path)
     checked.executor.stop()
