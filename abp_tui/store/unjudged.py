@@ -20,7 +20,7 @@ _LEFT = (
 def unjudged(
     connection: sqlite3.Connection, job_id: int, seq: int, number: int, recipe_version: int, purpose: Purpose
 ) -> Outcome | None:
-    """The good outcome of this attempt, at no further cost, where an attempt with this recipe has it to judge.
+    """The good outcome of this attempt, at no further cost, where one with this recipe has it to judge.
 
     Not for a test: a person wants to see all of that.
     """
