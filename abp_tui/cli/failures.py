@@ -10,6 +10,7 @@ from abp_tui.cli.common import job_argument, json_option, open_orchestrator, put
 from abp_tui.cli.layout import table
 from abp_tui.cli.summary import warn
 from abp_tui.cli.text import one_line
+from abp_tui.words import counted
 
 if TYPE_CHECKING:
     from abp_tui.domain.model import Job
@@ -23,7 +24,8 @@ ERROR_WIDTH = 80
 def failures(job: str, as_json: bool) -> None:
     """List why units failed or are in doubt, grouped by cause, the most frequent first.
 
-    Errors that differ only in numbers, paths and ids are one cause.
+    Errors that differ only in numbers, paths, ids and what the item holds are one cause; another exit code,
+    another status or another last tool call is another.
 
     \b
     abp failures docs
@@ -35,6 +37,9 @@ def failures(job: str, as_json: bool) -> None:
         put_json([cause.model_dump(mode="json") for cause in found])
         return
     warn(orchestrator.status(job))
+    if again := orchestrator.causes_run_again(job):
+        units = counted(sum(cause.units for cause in again), "unit")
+        say(f"beside what is listed, run again or wait for it: {units} of {counted(len(again), 'cause')}")
     if not found:
         say(_nothing(orchestrator.repository.jobs.find(job)))
         return

@@ -109,7 +109,7 @@ def abp(ctx: click.Context) -> None:
     abp --database other.db ls
 
     Exit codes: 0 done, 1 failed, 2 can't be done as asked, 3 paused or waiting for you, 4 interrupted,
-    124 timeout.
+    5 all have run but some are in doubt, 124 timeout.
     """
     if ctx.invoked_subcommand is None:
         open_app()

@@ -21,13 +21,13 @@ from abp_tui.cli.common import (
 from abp_tui.cli.layout import bold, dim, money, span
 from abp_tui.cli.text import one_line
 from abp_tui.cli.watching import after_launch, changes
-from abp_tui.settling import is_run
 from abp_tui.words import counted
 
 if TYPE_CHECKING:
     from abp_tui.domain.model import Job, WorkUnit
     from abp_tui.orchestrator import Orchestrator
     from abp_tui.verbs.permits import Proposal
+    from abp_tui.verbs.repair import Tried
 
 NEEDS_A_PERSON = 3
 NOT_GOOD = 1
@@ -53,6 +53,9 @@ def retry(
     wait: bool,
 ) -> int:
     """Run ended units again, by default all that failed or are suspect, and a failed synthesis step.
+
+    What timed out or is suspect goes on in its agent's session and hears why, unless prompt, options or
+    schema were edited since; the others begin anew.
 
     With --test-first one unit of the cause runs and is shown; the others run once you say so, or with --yes
     if that one is good. Exits 1 where it is not, 3 where there is nobody to ask.
@@ -147,41 +150,30 @@ def _try_first(orchestrator: Orchestrator, ref: str, cause: str, nudge: str | No
     job, seq = orchestrator.try_first(ref, cause, nudge=nudge)
     say(f"{job.name}: unit {seq} runs first")
     try:
-        unit = _ended(orchestrator, job, seq)
+        tried = _followed(orchestrator, job, seq, cause)
     except KeyboardInterrupt:
         say(f"abp: left; unit {seq} goes on. See it: abp events {job.name} --unit {seq}")
         return LEFT
-    _show(unit)
-    left = len(orchestrator.repository.causes.seqs(job.id, cause))
-    if not left:
+    _show(tried.unit)
+    code = 0 if tried.unit.is_good else NOT_GOOD
+    if not tried.left:
         say(f"{job.name}: no other unit is left of this cause")
-        return 0 if _is_good(unit) else NOT_GOOD
-    others = f"abp retry {job.name} --cause {cause}" + (f" --nudge {shlex.quote(nudge)}" if nudge else "")
-    if yes or not sys.stdin.isatty():
-        if _is_good(unit) and yes:
-            return None
-        say(f"{job.name}: {counted(left, 'unit')} of this cause not run again. To run them: {others}")
-        return NOT_GOOD if not _is_good(unit) else NEEDS_A_PERSON
-    if click.confirm(f"Run the other {counted(left, 'unit')} of this cause, too?", err=True):
+        return code
+    asks = not yes and sys.stdin.isatty()
+    left = counted(tried.left, "unit")
+    agreed = click.confirm(f"Run the other {left} of this cause, too?", err=True) if asks else False
+    if agreed or tried.lets_others_run(yes):
         return None
-    say(f"{job.name}: they stay as they are. To run them: {others}")
-    return 0 if _is_good(unit) else NOT_GOOD
+    others = f"abp retry {job.name} --cause {cause}" + (f" --nudge {shlex.quote(nudge)}" if nudge else "")
+    say(f"{job.name}: {left} of this cause not run again. To run them: {others}")
+    return code if asks or code else NEEDS_A_PERSON
 
 
-def _ended(orchestrator: Orchestrator, job: Job, seq: int) -> WorkUnit:
-    """The unit once it has ended, or its job goes no further."""
-    from abp_tui.domain.status import UnitStatus
-    from abp_tui.views import view_job
-
-    repository = orchestrator.repository
-    for _ in changes(repository):
-        runs = is_run(view_job(repository.jobs.get(job.id)))  # first: the unit ends before its job does
-        unit = repository.units.get(job.id, seq)
-        ended = unit.status in (UnitStatus.COMPLETED, UnitStatus.FAILED)
-        if not runs or (ended and repository.jobs.get(job.id).counters.pending):
-            return unit
-        if ended and not is_run(view_job(repository.jobs.get(job.id))):
-            return unit
+def _followed(orchestrator: Orchestrator, job: Job, seq: int, cause: str) -> Tried:
+    """The unit that runs first, once it has ended or its job goes no further."""
+    for _ in changes(orchestrator.repository):
+        if tried := orchestrator.tried(job, seq, cause):
+            return tried
     raise AssertionError("it is followed without a limit of time")
 
 
@@ -192,7 +184,3 @@ def _show(unit: WorkUnit) -> None:
         say(dim("output:"))
         put_text(unit.output)
     say(f"unit {unit.seq} {state}{why} ({span(unit.duration_s)}, {money(unit.cost_usd)} in all)")
-
-
-def _is_good(unit: WorkUnit) -> bool:
-    return unit.status == "COMPLETED" and unit.verdict in (None, "ok")

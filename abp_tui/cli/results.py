@@ -41,7 +41,8 @@ def export(job: str, output: str, form: str | None, fields: str | None, **given:
     --json`. The other formats have a column for each field of the items, which keep their names, one for
     each field of structured results (result_NAME where an item has that name), and then ours (abp_NAME
     where that is taken). What is nested is JSON text. SQLite gets the tables units, attempts and events.
-    `abp fields` says what the fields are; --fields takes any of them, the items' own as well.
+    `abp fields` says what the fields are; --fields takes any of them, the items' own as well. Without verdict
+    among them, units in doubt are left out, unless --status asks for them.
 
     What UTF-8 can't hold becomes an escape such as \\udc80. Parquet needs `pip install
     'abp-tui[parquet]'`.
@@ -78,7 +79,12 @@ def export(job: str, output: str, form: str | None, fields: str | None, **given:
         noun = "attempt" if wanted.of_attempts else "unit"
         say(f"{found.name}: {counted(written, noun)} written to {output}")
     if doubtful := orchestrator.repository.jobs.get(found.id).counters.suspect:
-        say(f"in doubt, their verdict is not ok: {counted(doubtful, 'unit')}. See: abp failures {found.name}")
+        how = (
+            "left out, as --fields has no verdict"
+            if wanted.leaves_out_doubtful
+            else "their verdict is not ok"
+        )
+        say(f"in doubt, {how}: {counted(doubtful, 'unit')}. See: abp failures {found.name}")
 
 
 @click.command()

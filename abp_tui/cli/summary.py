@@ -7,16 +7,20 @@ from abp_tui.cli.layout import money, red, span
 from abp_tui.cli.text import one_line
 from abp_tui.domain.status import JobStatus, Phase, UnitStatus
 from abp_tui.views import JobView
+from abp_tui.words import counted
 
 REASON_CELLS = 200
 NEEDS_A_PERSON = 3
 INTERRUPTED = 4
+IN_DOUBT = 5
 
 
 def exit_code(view: JobView) -> int:
     """What a wait for this job ends with."""
     if view.phase is Phase.INTERRUPTED:
         return INTERRUPTED
+    if view.status is JobStatus.COMPLETED and view.suspect_units:
+        return IN_DOUBT
     return {JobStatus.COMPLETED: 0, JobStatus.FAILED: 1}.get(view.status, NEEDS_A_PERSON)
 
 
@@ -68,7 +72,7 @@ def next_step(view: JobView) -> str:
         JobStatus.CREATED: f"Next: abp test {name}",
         JobStatus.TESTING: _after_test(view),
         JobStatus.PAUSED: f"Next: {_first(view)}abp resume {name}",
-        JobStatus.COMPLETED: f"Next: abp failures {name}" if view.suspect_units else "",
+        JobStatus.COMPLETED: _after_doubt(view) if view.suspect_units else "",
         JobStatus.FAILED: _after_failure(view),
     }.get(view.status, "")
 
@@ -78,6 +82,11 @@ def _first(view: JobView) -> str:
         return "log in, then "
     spent = view.budget_usd is not None and (view.pause_reason or "").startswith("the budget of")
     return f"abp set {view.name} budget_usd=USD, then " if spent else ""
+
+
+def _after_doubt(view: JobView) -> str:
+    units = f"{counted(view.suspect_units, 'unit')} {'is' if view.suspect_units == 1 else 'are'}"
+    return f"{units} in doubt, not done. Next: abp failures {view.name}, then abp retry or abp accept"
 
 
 def _after_failure(view: JobView) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -159,25 +158,3 @@ _SAYS_NOTHING = re.compile(
 def names_cause(error: str) -> bool:
     """Whether an error says why: how a program ended is no cause, and two equal ends prove nothing."""
     return not _SAYS_NOTHING.fullmatch(error.strip())
-
-
-_NOISE = (
-    (re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", re.I), "<id>"),
-    (re.compile(r"(?:[A-Za-z]:)?(?:[\\/][\w.@+~-]+){2,}|\.{0,2}/[\w.@+~-]+(?:/[\w.@+~-]+)*"), "<path>"),
-    (re.compile(r"\b0x[0-9a-f]+\b|\b(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{6,}\b", re.I), "<id>"),
-    (re.compile(r"\d+(?:[.,:]\d+)*"), "<n>"),
-    (re.compile(r"\s+"), " "),
-)
-
-
-def normalise(text: str) -> str:
-    """Replace what differs between two occurrences of one cause (ids, paths, numbers) by marks."""
-    for pattern, mark in _NOISE:
-        text = pattern.sub(mark, text)
-    return text.strip().lower()
-
-
-def fingerprint(kind: FailureKind, error: str, last_tool: str = "") -> str:
-    """A short stable name for the cause of a failure: equal for errors that differ only in noise."""
-    cause = f"{kind}\n{normalise(error[:2000])}\n{last_tool}"
-    return hashlib.blake2b(cause.encode("utf-8", "replace"), digest_size=6).hexdigest()

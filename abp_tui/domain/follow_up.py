@@ -40,6 +40,12 @@ Your work on this was broken off: {why}
 Go on from where you were. What you have done so far still stands: do none of it again. Finish with what was \
 asked for at first."""
 
+_DOUBTED = """\
+What you gave was looked at and is in doubt: {why}
+
+Mend that, and give the whole answer again. What you have done for it still stands: do none of it again. \
+What is left open is yours to decide."""
+
 GO_ON = """\
 Go on from where you stopped. What you have done so far still stands: do none of it again. Decide yourself \
 what is left open, and finish with what was asked for at first."""
@@ -74,7 +80,11 @@ def nudged(prompt: str, nudge: str) -> str:
 
 
 def go_on(failure: FailureKind | None, error: str) -> str:
-    """For the agent whose last attempt ended like this; None for one of which no end was recorded."""
+    """For the agent whose last attempt failed like this, ended in an answer that is in doubt for an error
+    (None), or with no end on record (None, without an error).
+    """
     if failure is FailureKind.BAD_OUTPUT:
         return missed(error)
+    if failure is None and error:
+        return _DOUBTED.format(why=error)
     return _GO_ON.format(why=_REASONS.get(failure, error))

@@ -244,6 +244,11 @@ class WorkUnit(Frozen):
         return self.verdict in (Verdict.SUSPECT, Verdict.BLOCKED)
 
     @property
+    def is_good(self) -> bool:
+        """Whether it is done, and nothing speaks against it."""
+        return self.status is UnitStatus.COMPLETED and not self.is_in_doubt
+
+    @property
     def is_accepted(self) -> bool:
         """Whether it is good because a person says so; its error says who, and what was found against it."""
         return self.verdict is Verdict.OK and self.error is not None
@@ -271,7 +276,7 @@ class UnitLine(Frozen):
 class Cause(Frozen):
     """Units that ended for one cause. `failed` is False for those that completed, but are in doubt.
 
-    `error` is what the first of them says.
+    `error` is what the first of them says. With `runs_again` they have been put back and wait or run now.
     """
 
     fingerprint: str
@@ -280,6 +285,7 @@ class Cause(Frozen):
     units: int
     first_seq: int
     error: str
+    runs_again: bool = False
 
 
 class Usage(Frozen):
@@ -299,7 +305,10 @@ class Denial(Frozen):
 
 
 class Outcome(Frozen):
-    """How one attempt ended, as its worker saw it. `signal` is one that ended its program."""
+    """How one attempt ended, as its worker saw it. `signal` is one that ended its program.
+
+    One that is `ok` and has failed as `INTERRUPTED` is an answer whose checks were broken off.
+    """
 
     ok: bool
     output: str = ""

@@ -10,6 +10,7 @@ from collections.abc import Collection
 from enum import StrEnum
 
 from abp_tui.domain.model import Outcome
+from abp_tui.domain.question import WRAPPED, question
 
 SHORT = 1500  # characters: whoever says more than that has done something, however it begins
 SHOWN = 120
@@ -32,17 +33,7 @@ class Tell(StrEnum):
         }[self]
 
 
-_TO_A_PERSON = re.compile(
-    r"\b(?:should|shall|may) i\b|\b(?:can|could) i (?:go|proceed|continue|start|have|get|use|edit|delete)\b|"
-    r"\bwould you (?:like|prefer|rather|want|mind)\b|\bdo you (?:want|prefer|wish|need me)\b|"
-    r"\b(?:can|could|will|would) you (?:please|clarify|confirm|provide|share|specify|tell me|let me|paste|"
-    r"upload|send me|point me|give me|grant|approve|allow)\b|"
-    r"\bwant me to\b|\bhow would you like\b|\bwhat would you like\b|\bwhich (?:one )?(?:would|do) you\b|"
-    r"^(?:shall we )?(?:proceed|continue|go ahead|ok(?:ay)? to \w+|is (?:that|this) ok(?:ay)?)\b",
-    re.IGNORECASE,
-)
-_WRAPPED = "*_`\"'”’) \t"
-_SENTENCE = re.compile(r"(?<=[.!?:])\s+")
+_WRAPPED = WRAPPED + "-#>"
 _COULD_NOT = re.compile(
     r"(?:(?:i'm|i am) (?:very |so |really )?sorry[,.;:!]?\s*|(?:sorry|unfortunately|apologies)[,.;:!]?\s*)?"
     r"(?:(?:but|however)[, ]\s*)?"
@@ -63,20 +54,11 @@ def tells_in(outcome: Outcome, wanted: Collection[Tell]) -> list[tuple[Tell, str
     if outcome.result is not None:
         return []
     found = []
-    if Tell.QUESTION in wanted and (question := _question(outcome.output)):
-        found.append((Tell.QUESTION, f"it ends in a question: {_short(question)}"))
+    if Tell.QUESTION in wanted and (asked := question(outcome.output)):
+        found.append((Tell.QUESTION, f"it ends in a question: {_short(asked)}"))
     if Tell.REFUSAL in wanted and (refusal := _refusal(outcome.output)):
         found.append((Tell.REFUSAL, f"it says that it could not: {_short(refusal)}"))
     return found
-
-
-def _question(output: str) -> str:
-    """The last sentence, where it asks a person to decide something."""
-    line = output.rstrip()[-SHORT:].rpartition("\n")[2].strip(_WRAPPED)
-    if not line.endswith("?"):
-        return ""
-    sentence = _SENTENCE.split(line)[-1].lstrip(_WRAPPED + "-#>")
-    return sentence if _TO_A_PERSON.search(sentence.replace("’", "'")) else ""
 
 
 def _refusal(output: str) -> str:
@@ -84,7 +66,7 @@ def _refusal(output: str) -> str:
     text = output.strip()
     if len(text) > SHORT:
         return ""
-    line = text.partition("\n")[0].lstrip(_WRAPPED + "-#>")
+    line = text.partition("\n")[0].lstrip(_WRAPPED)
     return line if _COULD_NOT.match(line.replace("’", "'")) else ""
 
 

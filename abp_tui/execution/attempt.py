@@ -9,8 +9,6 @@ from __future__ import annotations
 import logging
 import os
 import random
-import select
-import signal
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -29,9 +27,9 @@ from abp_tui.domain.failure import (
     RetryIn,
     WaitForGate,
     decide,
-    fingerprint,
     names_cause,
 )
+from abp_tui.domain.fingerprint import fingerprint
 from abp_tui.domain.follow_up import form, go_on
 from abp_tui.domain.model import Event, EventKind, Job, Outcome, Usage
 from abp_tui.domain.prompt import PromptTemplate
@@ -40,18 +38,17 @@ from abp_tui.domain.status import AttemptStatus, Purpose, UnitStatus, Verdict
 from abp_tui.domain.structured import Schema
 from abp_tui.errors import AbpError, WorkerUnavailable
 from abp_tui.execution.changes import Comparison
-from abp_tui.execution.checks import Checks, Judged, Ran
+from abp_tui.execution.checks import BrokenOff, Checks, Judged, Ran
 from abp_tui.execution.corrections import run_to_schema
 from abp_tui.execution.mailbox import Mailbox
 from abp_tui.execution.questions import Asked
+from abp_tui.execution.shutdown import ended_with_us
 from abp_tui.store.claims import Claim, Finished, GoOn
 from abp_tui.store.rows import capped
 from abp_tui.workers.base import Sink, Task, Worker
 from abp_tui.workers.cancel import Cancel
 
 ATTEMPT_MARK = "ABP_ATTEMPT"
-SHUTDOWN_SIGNALS = frozenset({signal.SIGTERM, signal.SIGHUP, signal.SIGINT})
-SHUTDOWN_WAIT_S = 0.5
 CONVERSATION_CAP = 64 * 1024 * 1024  # characters of one attempt
 EVENT_COST = 200  # of one event beside its text
 FULL = "[… cut by abp: the rest of this conversation is not kept]"
@@ -60,6 +57,11 @@ TRIALS = frozenset({Purpose.TEST, Purpose.PILOT})
 NEVER_BEGAN = frozenset({FailureKind.REFUSED_TO_START, FailureKind.BAD_INPUT})  # and so cost nothing
 
 NOT_JUDGED = Judged()
+ONLY_CHECKED = Event(
+    kind=EventKind.NOTICE,
+    title="abp",
+    body="The agent had answered before its checks were broken off. Only they run again.",
+)
 
 log = logging.getLogger(__name__)
 
@@ -156,29 +158,40 @@ class AttemptRunner:
         """
         sink = MailSink(self._mailbox, claim.attempt_id, self._mask)
         task = self._task(claim, folder or self.job.cwd)
-        sink.event(Event(kind=EventKind.PROMPT, body=task.words))
+        done = claim.done if folder is None else None  # what it did in another folder is not in this one
+        sink.event(Event(kind=EventKind.PROMPT, body=task.words) if done is None else ONLY_CHECKED)
+        if done is not None and done.session_id is not None:
+            sink.session(done.session_id)
         judged = NOT_JUDGED
         if claim.purpose is Purpose.POST:
             outcome = self._outcome(task, sink, cancel)
         else:
-            outcome, judged = self._checked(claim, task, sink, cancel)
+            outcome, judged = self._checked(claim, task, sink, cancel, done)
         if not outcome.ok and (cancel.requested or _ended_with_us(outcome, cancel)):
             reason = cancel.reason or outcome.error
             outcome = outcome.model_copy(update={"failure": FailureKind.INTERRUPTED, "error": reason})
         return Ended(self._mask.outcome(outcome), cancel.for_good, judged)
 
-    def _checked(self, claim: Claim, task: Task, sink: Sink, cancel: Cancel) -> tuple[Outcome, Judged]:
-        """The outcome and what the checks make of it; where they can't be made, nothing runs."""
+    def _checked(
+        self, claim: Claim, task: Task, sink: Sink, cancel: Cancel, done: Outcome | None
+    ) -> tuple[Outcome, Judged]:
+        """The outcome, `done` if it is there already, and what the checks make of it; where they can't be
+        made, nothing runs.
+        """
         try:
             self._checks.require(task.cwd)
         except WorkerUnavailable as error:
             return Outcome.failed(FailureKind.REFUSED_TO_START, str(error)), Judged()
-        before = self._checks.before(task.cwd, claim.payload)
-        outcome = self._compared(claim, task, sink, cancel)
+        before = None if done else self._checks.before(task.cwd, claim.payload)
+        outcome = done or self._compared(claim, task, sink, cancel)
         if not outcome.ok or outcome.denials:
             return outcome, Judged()
         ran = Ran(outcome, claim.payload, task.cwd, before, sink, cancel, task.env)
-        judged = self._checks.judge(ran)
+        try:
+            judged = self._checks.judge(ran)
+        except BrokenOff as error:
+            why = {"failure": FailureKind.INTERRUPTED, "error": f"its checks were broken off: {error}"}
+            return outcome.model_copy(update={**why, "ok": not cancel.for_good}), NOT_JUDGED
         if judged.doubt is not None:
             outcome = outcome.model_copy(update={"error": judged.doubt.words})
         return outcome, judged
@@ -238,14 +251,7 @@ class AttemptRunner:
 
 
 def _ended_with_us(outcome: Outcome, cancel: Cancel) -> bool:
-    """Whether a program that a signal ended was ended together with this executor, as in a shutdown.
-
-    Then the order to stop is on its way: it is given a moment to arrive.
-    """
-    ended_by = outcome.signal or (outcome.exit_code or 0) - 128  # some programs tell of it as shells do
-    if ended_by not in SHUTDOWN_SIGNALS or outcome.failure in TIMEOUTS:
-        return False
-    return bool(select.select([cancel.fileno()], [], [], SHUTDOWN_WAIT_S)[0])
+    return outcome.failure not in TIMEOUTS and ended_with_us(outcome.signal, outcome.exit_code, cancel)
 
 
 def concluded(claim: Claim, ended: Ended, job: Job) -> Finished:
@@ -277,17 +283,20 @@ def conclude(
     if outcome.ok and outcome.denials:
         denied = ", ".join(dict.fromkeys(f"{d.tool} {d.detail}".strip() for d in outcome.denials))
         blocked = outcome.model_copy(update={"error": outcome.error or f"permission denied: {denied}"})
-        cause = fingerprint(FailureKind.PERMISSION, blocked.error)
+        cause = fingerprint(FailureKind.PERMISSION, blocked.error, item=claim.payload)
         return replace(end, outcome=blocked, verdict=Verdict.BLOCKED, fingerprint=cause)
+    if outcome.ok and outcome.failure is FailureKind.INTERRUPTED:
+        end = replace(end, status=AttemptStatus.INTERRUPTED, unit_status=UnitStatus.PENDING)
+        return replace(end, failures=claim.failures, fingerprint=claim.fingerprint)
     if outcome.ok and judged.doubt is not None:
-        cause = fingerprint(FailureKind.BAD_OUTPUT, judged.doubt.cause)
+        cause = fingerprint(FailureKind.BAD_OUTPUT, judged.doubt.cause, outcome.last_tool, claim.payload)
         return replace(end, verdict=Verdict.SUSPECT, fingerprint=cause, hold=judged.hold)
     if outcome.ok:
         return replace(end, verdict=Verdict.OK, sameness=judged.sameness)
     kind = outcome.failure or FailureKind.AGENT_ERROR
     failures = claim.failures + 1
-    mark = fingerprint(kind, outcome.error, outcome.last_tool)
-    repeated = mark == claim.fingerprint and names_cause(outcome.error)
+    mark = fingerprint(kind, outcome.error, outcome.last_tool, claim.payload)
+    repeated = claim.failures > 0 and mark == claim.fingerprint and names_cause(outcome.error)
     decision = _decision(claim, kind, failures, job, jitter, repeated, alone)
     if for_good:
         decision = GiveUp("a person ended it")

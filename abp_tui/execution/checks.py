@@ -29,6 +29,7 @@ from abp_tui.domain.failure import FailureKind
 from abp_tui.domain.model import Event, EventKind, Outcome, Recipe, Timers
 from abp_tui.domain.tell import Tell, tells_in
 from abp_tui.errors import InvalidInput, WorkerUnavailable
+from abp_tui.execution.shutdown import ended_with_us
 from abp_tui.workers.arguments import Arguments, find_command
 from abp_tui.workers.base import NESTING_MARKS, Sink
 from abp_tui.workers.cancel import Cancel
@@ -57,9 +58,16 @@ class Judged:
     sameness: str | None = None
 
 
+class BrokenOff(Exception):
+    """A check was ended by us, or with us, before it had come to anything."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """A unit that has run in `cwd`: its end, what its file held `before`, what its checks are run with."""
+    """A unit that has run in `cwd`: its end, what its file held `before`, what its checks are run with.
+
+    Without `before` its file was found changed already, before its other checks were broken off.
+    """
 
     outcome: Outcome
     payload: Mapping[str, Any]
@@ -76,7 +84,8 @@ class Checks:
     def __init__(self, recipe: Recipe, *, tells: bool) -> None:
         """`tells` says whether the outputs are an agent's words. Raises `InvalidInput`."""
         checks = read_checks(recipe.checks)
-        self._checks = tuple(check for check in checks if not isinstance(check, TellsOff))
+        judging = (check for check in checks if not isinstance(check, TellsOff))
+        self._checks = tuple(sorted(judging, key=_takes_time))
         self._tells = tells_of(checks) if tells else frozenset()
         self._commands = {check: Arguments(check.argv) for check in checks if isinstance(check, CommandCheck)}
         self._changed = any(isinstance(check, ChangedCheck) for check in checks)
@@ -91,7 +100,10 @@ class Checks:
         return _content(cwd, payload) if self._changed else None
 
     def judge(self, ran: Ran) -> Judged:
-        """Run all checks on a good outcome; what each comes to is an event."""
+        """Run all checks on a good outcome, the programs last; what each comes to is an event.
+
+        Raises `BrokenOff` where one was, and nothing is found against the outcome so far.
+        """
         faults: list[Doubt] = []
         for check in self._checks:
             try:
@@ -100,6 +112,10 @@ class Checks:
                 why = f"the check {check.words} can't be run: {failure}"
                 hold = why if failure.kind is FailureKind.REFUSED_TO_START else None
                 return Judged(Doubt(FAILS + why, FAILS + check.words), hold)
+            except BrokenOff:
+                if faults:
+                    break
+                raise
             _tell(ran.sink, check.words, PASSED if fault is None else FAILED, fault)
             faults += [fault] if fault else []
         for tell, words in tells_in(ran.outcome, self._tells):
@@ -112,7 +128,7 @@ class Checks:
         if isinstance(check, CommandCheck):
             return self._run(check, ran)
         if isinstance(check, ChangedCheck):
-            same = ran.before == _content(ran.cwd, ran.payload)
+            same = ran.before is not None and ran.before == _content(ran.cwd, ran.payload)
             return Doubt("its file was not changed", check.kind) if same else None
         assert not isinstance(check, TellsOff), "they are no check"
         words = check.fault(ran.outcome)
@@ -133,7 +149,11 @@ class Checks:
         )
         if text := said.text():
             ran.sink.event(Event(kind=EventKind.NOTICE, title=CHECK_OUTPUT, body=text))
-        return None if _is_good(end) else _of(check, end, said.last_line())
+        if _is_good(end):
+            return None
+        if end.cancelled is not None or ended_with_us(end.signal, end.exit_code, ran.cancel):
+            raise BrokenOff(ran.cancel.reason or "stopped")
+        return _of(check, end, said.last_line())
 
 
 def require_checks(values: Iterable[Mapping[str, Any]], cwd: str) -> None:
@@ -178,6 +198,10 @@ def _require(check: CommandCheck, cwd: str) -> None:
     if "/" in found and not os.access(Path(cwd, found), os.X_OK):
         hint = "name one that is there and executable"
         raise WorkerUnavailable(f"the check {check.words}: there is no program {found!r} to run", hint)
+
+
+def _takes_time(check: Check) -> bool:
+    return isinstance(check, CommandCheck)
 
 
 def _is_good(end: ProcessEnd) -> bool:

@@ -33,7 +33,8 @@ class Wanted:
 
     `state` is one of the five that units are counted as, `fields` the columns in their order. With
     `attempts` a row is an attempt rather than a unit, with `conversations` it has all that was said, too.
-    `safe` keeps spreadsheets from taking a text for a formula.
+    `safe` keeps spreadsheets from taking a text for a formula. Fields without the verdict leave out the units
+    in doubt, unless a state asks for them: they would look like good ones.
     """
 
     state: str | None = None
@@ -41,6 +42,12 @@ class Wanted:
     attempts: bool = False
     conversations: bool = False
     safe: bool = False
+
+    @property
+    def leaves_out_doubtful(self) -> bool:
+        """Whether the units in doubt are left out, because nothing would tell them from good ones."""
+        tells = self.fields is None or not {"verdict", "abp_verdict"}.isdisjoint(self.fields)
+        return not tells and self.state is None and not self.of_attempts
 
     @property
     def of_attempts(self) -> bool:

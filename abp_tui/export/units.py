@@ -55,7 +55,9 @@ def units_table(repository: Repository, job: Job, wanted: Wanted, *, flat: bool,
 
 
 def _records(repository: Repository, job: Job, wanted: Wanted) -> Iterator[dict[str, Any]]:
-    return map(record_of, repository.units.stream(job.id, state=wanted.state))
+    units = repository.units.stream(job.id, state=wanted.state)
+    leaves_out = wanted.leaves_out_doubtful
+    return (record_of(unit) for unit in units if not (leaves_out and unit.is_in_doubt))
 
 
 def record_of(unit: WorkUnit) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from abp_tui.domain.status import AttemptStatus, Desired, Purpose, UnitStatus, V
 
 Render = Callable[[Mapping[str, Any]], str]
 GoOn = Callable[[FailureKind | None, str], str]
-"""What to say in the session of an attempt that failed like this; None where it was broken off."""
+"""What to say in the session of an attempt that failed like this, as `follow_up.go_on` has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,7 @@ class Claim:
     last one if it ran on the same input, `losses` how many before it, in a row, lost the node that they ran
     on. `session_id` is the session of the last one where it goes on, and
     `follow_up` is then said to it instead of `prompt`. `nudge` is what a person says to this attempt.
+    `done` is the outcome of the last one where it is only to be judged.
     """
 
     attempt_id: int
@@ -39,6 +40,7 @@ class Claim:
     recipe_version: int = 0
     nudge: str | None = None
     losses: int = 0
+    done: Outcome | None = None
 
 
 @dataclass(frozen=True, slots=True)

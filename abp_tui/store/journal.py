@@ -36,6 +36,7 @@ from abp_tui.store.sameness import Sameness
 from abp_tui.store.sessions import last_session, left_session
 from abp_tui.store.tables import WORKED_UNTIL
 from abp_tui.store.tally import Tally, counted_as
+from abp_tui.store.unjudged import unjudged
 
 BUSY_TIMEOUT_MS = 1000  # short, because its executor has more to do than to wait
 # Rows hold plain str and int: for a value of any other class sqlite3 looks for an adapter, each time.
@@ -392,8 +393,7 @@ class Journal:
         claims = [
             self._claimed(first + n, row, purpose, recipe_version, render) for n, row in enumerate(rows)
         ]
-        if go_on is not None:
-            claims = [self._going_on(claim, recipe_version, go_on) for claim in claims]
+        claims = [self._resumed(claim, recipe_version, go_on) for claim in claims]
         fixed = (str(purpose), recipe_version, self._executor, self._host, self._boot_id, "RUNNING")
         attempts = [
             (c.attempt_id, self._job_id, c.seq, c.number, *fixed, c.started_at, cut(c.follow_up or c.prompt))
@@ -434,13 +434,23 @@ class Journal:
             losses=losses,
         )
 
+    def _resumed(self, claim: Claim, recipe_version: int, go_on: GoOn | None) -> Claim:
+        """The claim with what the attempt before it has left: an answer to judge, or a session."""
+        if claim.number == 1:
+            return claim
+        before = (self._job_id, claim.seq, claim.number - 1, recipe_version)
+        done = unjudged(self._connection, *before, claim.purpose)
+        if done is not None:
+            return replace(claim, done=done)
+        return claim if go_on is None else self._going_on(claim, recipe_version, go_on)
+
     def _going_on(self, claim: Claim, recipe_version: int, go_on: GoOn) -> Claim:
         """The claim with the session of the attempt before it, where that can be gone on with."""
         if claim.nudge is not None:
             session_id = last_session(self._connection, self._job_id, claim.seq, self._host)
             return replace(claim, session_id=session_id, follow_up=claim.nudge if session_id else None)
         before = (self._job_id, claim.seq, claim.number - 1, recipe_version, self._host)
-        left = left_session(self._connection, *before) if claim.number > 1 else None
+        left = left_session(self._connection, *before)
         if left is None:
             return claim
         return replace(claim, session_id=left.id, follow_up=go_on(left.failure, left.error))

@@ -14,7 +14,16 @@ from peewee import SchemaManager, SqliteDatabase
 from abp_tui.domain.model import Lease
 from abp_tui.errors import StoreError
 from abp_tui.liveness import Liveness, judge
-from abp_tui.store.tables import CAUSE_INDEX, EXTRA_INDEXES, SAME_INDEX, TABLES, MarkRow, Meta, PilotRow
+from abp_tui.store.tables import (
+    CAUSE_INDEX,
+    EXTRA_INDEXES,
+    SAME_INDEX,
+    TABLES,
+    TO_MEND_INDEX,
+    MarkRow,
+    Meta,
+    PilotRow,
+)
 
 Migration = Callable[[SqliteDatabase], None]
 
@@ -92,6 +101,11 @@ def say_who_asks(db: SqliteDatabase) -> None:
     db.execute_sql("ALTER TABLE job ADD COLUMN desired_by TEXT")
 
 
+def index_what_is_mended(db: SqliteDatabase) -> None:
+    """Version 12: the units that run again for a cause can be found and grouped."""
+    db.execute_sql(TO_MEND_INDEX)
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     create_tables,
     add_breaker_and_waiting,
@@ -104,6 +118,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     add_pilots,
     drop_permissions,
     say_who_asks,
+    index_what_is_mended,
 )
 
 

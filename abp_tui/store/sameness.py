@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from abp_tui.domain.check import FAILS
-from abp_tui.domain.failure import FailureKind, fingerprint
+from abp_tui.domain.failure import FailureKind
+from abp_tui.domain.fingerprint import fingerprint
 from abp_tui.domain.status import Verdict
 from abp_tui.domain.tell import Tell
 from abp_tui.store.claims import Finished

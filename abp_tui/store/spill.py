@@ -122,7 +122,7 @@ def read_trouble(store: Path, job_id: int, executor: str) -> str | None:
 
 
 def _line(store_uuid: str, end: Finished) -> bytes:
-    lean = replace(end, claim=replace(end.claim, payload={}, prompt=""))
+    lean = replace(end, claim=replace(end.claim, payload={}, prompt="", done=None))
     return dump({"store": store_uuid, "end": _finished().dump_python(lean, mode="json")}).encode() + b"\n"
 
 

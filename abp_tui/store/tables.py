@@ -314,6 +314,9 @@ DOUBTFUL = "verdict IN ('suspect', 'blocked')"
 ENDED_BADLY = f"status = 'FAILED' OR {DOUBTFUL}"
 CAUSE_INDEX = f"CREATE INDEX unit_cause ON unit (job_id, fingerprint, status, verdict) WHERE {ENDED_BADLY}"
 
+TO_MEND = "fingerprint IS NOT NULL AND status IN ('PENDING', 'PROCESSING')"
+TO_MEND_INDEX = f"CREATE INDEX unit_to_mend ON unit (job_id, fingerprint, status) WHERE {TO_MEND}"
+
 SAME_INDEX = "CREATE INDEX unit_same ON unit (job_id, sameness) WHERE sameness IS NOT NULL"
 
 # What Peewee's field options can't say: partial indexes.
@@ -323,4 +326,5 @@ EXTRA_INDEXES = (
     "CREATE INDEX attempt_running ON attempt (job_id) WHERE status = 'RUNNING'",
     CAUSE_INDEX,
     SAME_INDEX,
+    TO_MEND_INDEX,
 )

@@ -8,15 +8,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
-from peewee import SQL, SqliteDatabase, fn
+from peewee import SQL, Case, SqliteDatabase, fn
 
-from abp_tui.domain.failure import FailureKind, fingerprint
+from abp_tui.domain.failure import FailureKind
+from abp_tui.domain.fingerprint import fingerprint
 from abp_tui.domain.model import UnitLine, WorkUnit
 from abp_tui.domain.status import UnitKind, UnitStatus, Verdict, check_unit_step
 from abp_tui.errors import IllegalTransition, NotFound
 from abp_tui.store.database import Database
 from abp_tui.store.records import load, storable, unit_from
-from abp_tui.store.tables import DOUBTFUL, AttemptRow, JobRow, UnitRow
+from abp_tui.store.tables import DOUBTFUL, ENDED_BADLY, AttemptRow, JobRow, UnitRow
 from abp_tui.store.tally import Tally, counted_as
 
 NOTE_LENGTH = 300
@@ -183,17 +184,21 @@ class Units:
             JobRow.update(change=JobRow.change + 1).where(JobRow.id == job_id).execute(db)
         return bool(asked)
 
-    def put_back(self, job_id: int, seqs: Sequence[int], nudge: str | None = None) -> int:
+    def put_back(
+        self, job_id: int, seqs: Sequence[int], nudge: str | None = None, *, to_mend: bool = False
+    ) -> int:
         """Make ended units wait again, their attempts kept; returns how many.
 
         `nudge` is said to the next attempt of each, in the session of the last one where that can go on.
+        With `to_mend`, items that failed or are in doubt keep what is held against them: the next attempt may
+        go on from there.
         The synthesis step follows the items: what it was made of is no longer so.
         Raises `IllegalTransition`, with nothing changed in that chunk, for a unit that has not ended.
         """
         done = 0
         for start in range(0, len(seqs), CHUNK):
             with self._db.writing() as db:
-                done += _put_back(db, job_id, seqs[start : start + CHUNK], nudge)
+                done += _put_back(db, job_id, seqs[start : start + CHUNK], nudge, to_mend)
         return done
 
     def doubt(self, job_id: int, seqs: Sequence[int], why: str) -> int:
@@ -226,6 +231,12 @@ class Units:
 _CLEARED = (
     "verdict not_before output result error failure_kind fingerprint session_id duration_s sameness nudge"
 ).split()
+
+_BAD_ITEM = SQL(f"(({ENDED_BADLY}) AND kind = 'item')")
+_HELD_AGAINST = {
+    column.name: Case(None, [(_BAD_ITEM, column)])
+    for column in (UnitRow.error, UnitRow.failure_kind, UnitRow.fingerprint)
+}
 
 
 def _of(job_id: int) -> Any:
@@ -293,7 +304,7 @@ def _judge(
     return touched
 
 
-def _put_back(db: SqliteDatabase, job_id: int, seqs: Sequence[int], nudge: str | None) -> int:
+def _put_back(db: SqliteDatabase, job_id: int, seqs: Sequence[int], nudge: str | None, to_mend: bool) -> int:
     JobRow.update(change=JobRow.change + 1).where(JobRow.id == job_id).execute(db)
     job = JobRow.select().where(JobRow.id == job_id).bind(db).get()
     tally = Tally(job.bucket_width)
@@ -314,9 +325,8 @@ def _put_back(db: SqliteDatabase, job_id: int, seqs: Sequence[int], nudge: str |
         verdict = Verdict(row["verdict"]) if row["verdict"] else None
         if row["kind"] == UnitKind.ITEM:
             tally.move(row["seq"], counted_as(status, verdict), "pending")
-    done = UnitRow.update(
-        {**dict.fromkeys(_CLEARED), "status": UnitStatus.PENDING, "failures": 0, "changed": job.change}
-    )
+    cleared = {**dict.fromkeys(_CLEARED), **(_HELD_AGAINST if to_mend else {})}
+    done = UnitRow.update({**cleared, "status": UnitStatus.PENDING, "failures": 0, "changed": job.change})
     touched = int(done.where(which).execute(db))
     if nudge is not None:
         items = _items(job_id) & UnitRow.seq.in_(list(seqs))

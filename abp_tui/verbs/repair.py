@@ -5,16 +5,31 @@ from __future__ import annotations
 import getpass
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from abp_tui.domain.model import Cause, Job, WorkUnit
-from abp_tui.domain.status import JobStatus
+from abp_tui.domain.status import JobStatus, UnitStatus
 from abp_tui.errors import IllegalTransition, InvalidInput, NotFound
 from abp_tui.plugins import suggest
+from abp_tui.settling import is_run
 from abp_tui.verbs.base import Ref
 from abp_tui.verbs.steering import Steering
+from abp_tui.views import view_job
 from abp_tui.words import counted
 
 LOGGED = 20  # numbers of units in a line of the log
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """The unit of a cause that ran before the others, and how many of those are `left`."""
+
+    unit: WorkUnit
+    left: int
+
+    def lets_others_run(self, agreed: bool) -> bool:
+        """Whether the others run now where a person has agreed beforehand: only if this one is good."""
+        return agreed and self.unit.is_good and self.left > 0
 
 
 class Repair(Steering):
@@ -24,6 +39,10 @@ class Repair(Steering):
         """Why units of the job have failed or are in doubt, the most frequent cause first."""
         job = self.repository.jobs.find(job_id)
         return self.repository.causes.of(job.id)
+
+    def causes_run_again(self, job_id: Ref) -> list[Cause]:
+        """What the units that wait or run now were put back for, the most frequent cause first."""
+        return self.repository.causes.run_again(self.repository.jobs.find(job_id).id)
 
     def cause(self, job_id: Ref, fingerprint: str) -> Cause:
         """The cause with this id, or the only one whose id begins so.
@@ -62,6 +81,16 @@ class Repair(Steering):
         cause = self.cause(job.id, fingerprint).fingerprint
         job, seqs = self._run_again(job.id, lambda job: self._units_of(job, cause)[:1], nudge, alone=True)
         return job, seqs[0]
+
+    def tried(self, job: Job, seq: int, cause: str) -> Tried | None:
+        """How the unit of `try_first` has ended, or its job without it; None as long as that is not known."""
+        runs = is_run(view_job(self.repository.jobs.get(job.id)))  # first: the unit ends before its job
+        unit = self.repository.units.get(job.id, seq)
+        ended = unit.status in (UnitStatus.COMPLETED, UnitStatus.FAILED)
+        goes_on = is_run(view_job(now := self.repository.jobs.get(job.id)))
+        if runs and not (ended and (now.counters.pending or not goes_on)):
+            return None
+        return Tried(unit, len(self.repository.causes.seqs(job.id, cause)))
 
     def accept(self, job_id: Ref, seqs: Sequence[int]) -> Job:
         """Count suspect units as good from now on: a person has looked at them, and finds them so.

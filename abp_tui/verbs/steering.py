@@ -135,7 +135,8 @@ class Steering(Verbs):
     ) -> Job:
         """Run ended units again, by default all failed and suspect ones and a failed synthesis step.
 
-        `nudge` is said to the agents: those that can go on with their session hear it there, the others
+        What timed out or is suspect goes on in its agent's session, unless what the agent is told was edited
+        since. `nudge` is said to all: those that can go on with their session hear it there, the others
         behind the whole prompt. With `alone`, a job that does not run yet runs nothing but the one unit, and
         is paused after it where others still wait.
         """
@@ -165,7 +166,7 @@ class Steering(Verbs):
                 self.repository.units.get(job.id, seq)
             runs = job.status is JobStatus.RUNNING
             job = job if runs else self._move_to_retry(job, seqs)
-            self.repository.units.put_back(job.id, seqs, nudge)
+            self.repository.units.put_back(job.id, seqs, nudge, to_mend=True)
             said = f"run again: {counted(len(seqs), 'ended unit')}"
             self.repository.logs.add(job.id, f"{said}, with a nudge: {nudge}" if nudge else said)
         if runs:

@@ -47,7 +47,7 @@ def test_from_a_pilot_to_the_whole(abp: Abp) -> None:
     assert shown["cost_usd"]["low"] == pytest.approx(12 * 0.01)
     assert (shown["marked"], shown["doubtful"], shown["seed"], shown["no_quote"]) == (2, 1, 5, "")
 
-    done = abp.run("approve", "docs", "--budget", "quote", "--wait")
+    done = abp.run("approve", "docs", "--budget", "quote", "--wait", code=5)
     assert f"a budget of ${shown['budget_usd']:.2f}" in done.stderr
     view = abp.json("show", "docs")
     assert (view["status"], view["completed_units"], view["suspect_units"]) == ("COMPLETED", 19, 1)

@@ -10,7 +10,12 @@ from typing import Any
 
 import pytest
 
+from abp_tui.domain.status import JobStatus
+from abp_tui.execution.executor import JobExecutor
+from abp_tui.orchestrator import Orchestrator
+from abp_tui.store.repository import Repository
 from tests.cli.driver import Abp
+from tests.factories import InProcessWorker, fail, make_job
 from tests.repairable import NUDGE, PLANTED, assert_all_are_good, causes, make
 
 pytestmark = pytest.mark.slow
@@ -36,7 +41,7 @@ def brought_to_good(abp: Abp, counts: dict[str, int], total: int) -> None:
     abp.run("retry", "work", "--cause", found["denied"]["fingerprint"], *again, code=1)
 
     abp.run("prompt", "work", "--set", "Do item {id}, kind {kind}. The texts are in UTF-8.")
-    abp.run("retry", "work", "--cause", found["encoding"]["fingerprint"], *again, code=0)
+    abp.run("retry", "work", "--cause", found["encoding"]["fingerprint"], *again, code=5)
 
     abp.run("set", "work", "option.model=haiku")
     abp.run("retry", "work", "--cause", found["form"]["fingerprint"], *again, code=0)
@@ -100,6 +105,11 @@ def test_doubtful_results_are_told_of_when_they_are_exported(abp: Abp) -> None:
     make(abp, {"form": 1}, 2)
     done = abp.run("export", "work", "-o", "-")
     assert "in doubt, their verdict is not ok: 1 unit" in done.stderr
+    bare = abp.run("export", "work", "-o", "-", "--fields", "key,output")
+    assert "in doubt, left out, as --fields has no verdict: 1 unit" in bare.stderr
+    assert len(bare.stdout.splitlines()) == 1
+    waited = abp.run("wait", "work", code=5)
+    assert "1 unit is in doubt, not done. Next: abp failures work" in waited.stderr
     assert sorted(json.loads(line)["verdict"] for line in done.stdout.splitlines()) == ["ok", "suspect"]
     assert "check" in abp.run("show", "work").stdout
 
@@ -170,3 +180,14 @@ def test_skipped_permission_checks_are_shown_wherever_the_job_is(abp: Abp, texts
         assert "x: each agent SKIPS ALL PERMISSION CHECKS" in done.stderr, verb
         abp.run("wait", "x", code=None)
     assert sqlite3.connect(abp.store).execute("SELECT count(*) FROM job").fetchone() == (1,)
+
+
+def test_units_that_run_again_are_told_of_beside_the_causes(abp: Abp) -> None:
+    repository, agent = Repository(abp.store), InProcessWorker(fail)
+    job = make_job(repository, 3, status=JobStatus.RUNNING)
+    JobExecutor(repository, job.id, agent).run()
+    Orchestrator(repository, agent).retry(job.id, [0, 1])  # with nobody who runs them
+    done = abp.run("failures", "words")
+    assert "it did not work" in done.stdout
+    assert "run again or wait for it: 2 units of 1 cause" in done.stderr
+    assert [cause["units"] for cause in abp.json("failures", "words")] == [1]

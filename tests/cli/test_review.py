@@ -127,7 +127,7 @@ def test_an_option_of_the_worker_reaches_the_agent(abp: Abp, texts: Path) -> Non
 
 @pytest.mark.usefixtures("docs")
 def test_units_that_were_kept_from_working_are_listed_as_suspect_and_retried(abp: Abp) -> None:
-    abp.run("start", "docs", "--skip-test", "--wait", STANDIN_MODE="deny")
+    abp.run("start", "docs", "--skip-test", "--wait", code=5, STANDIN_MODE="deny")
     assert abp.json("units", "docs", "--status", "completed") == []
     suspects = abp.json("units", "docs", "--status", "suspect")
     assert [(unit["status"], unit["verdict"]) for unit in suspects] == [("COMPLETED", "blocked")] * 3

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import re
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,9 +18,7 @@ from abp_tui.domain.failure import (
     WaitForGate,
     backoff,
     decide,
-    fingerprint,
     names_cause,
-    normalise,
 )
 
 TRIED_AGAIN = [
@@ -115,44 +111,6 @@ def test_a_backoff_lies_between_half_and_all_of_its_length_and_under_the_cap(
 def test_a_backoff_doubles() -> None:
     assert [backoff(n, jitter=1.0, base_s=0.5) for n in (1, 2, 3, 4)] == [0.5, 1.0, 2.0, 4.0]
     assert backoff(1, jitter=0.0, base_s=0.5) == 0.25
-
-
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        ("can't read /srv/a/one.md: no such file", "can't read /srv/b/c/two.txt: no such file"),
-        ("timed out after 30.5 s", "timed out after 9 s"),
-        ("request 3f2b8c1e-9d4a-4f6b-8e2a-0c1d2e3f4a5b failed", "request "
-         "00000000-1111-2222-3333-444444444444 failed"),
-        ("object at 0x7f33aa", "object at 0x10"),
-        ("commit deadbeef01 is gone", "commit 0a1b2c3d4e is gone"),
-        ("two\n  lines", "two lines"),
-        ("File Missing", "file missing"),
-    ],
-)  # fmt: skip
-def test_errors_that_differ_in_noise_have_one_fingerprint(one: str, other: str) -> None:
-    assert normalise(one) == normalise(other)
-    assert fingerprint(FailureKind.AGENT_ERROR, one) == fingerprint(FailureKind.AGENT_ERROR, other)
-
-
-def test_different_causes_have_different_fingerprints() -> None:
-    prints = {
-        fingerprint(FailureKind.AGENT_ERROR, "file missing"),
-        fingerprint(FailureKind.AGENT_ERROR, "disk full"),
-        fingerprint(FailureKind.TRANSIENT, "file missing"),
-        fingerprint(FailureKind.AGENT_ERROR, "file missing", "Bash"),
-    }
-    assert len(prints) == 4
-
-
-@given(st.text())
-def test_any_error_has_a_short_fingerprint(error: str) -> None:
-    assert re.fullmatch("[0-9a-f]{12}", fingerprint(FailureKind.AGENT_ERROR, error))
-
-
-def test_a_lone_surrogate_and_a_huge_error_do_not_break_the_fingerprint() -> None:
-    for error in ("\udc80", "/a" * 1_000_000):
-        assert re.fullmatch("[0-9a-f]{12}", fingerprint(FailureKind.AGENT_ERROR, error))
 
 
 @pytest.mark.parametrize(

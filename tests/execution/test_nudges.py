@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
 from abp_tui.domain.failure import FailureKind
-from abp_tui.domain.model import Denial, Outcome, Usage
+from abp_tui.domain.model import Denial, Outcome, Timers, Usage
 from abp_tui.domain.status import JobStatus, UnitStatus
 from abp_tui.execution.executor import JobExecutor
 from abp_tui.orchestrator import Orchestrator
@@ -50,21 +54,69 @@ def test_also_after_an_edit(repository: Repository) -> None:
     assert repository.attempts.of_unit(1, 0)[-1].recipe_version == 2
 
 
-def test_without_a_nudge_they_begin_anew(repository: Repository) -> None:
-    agent = Agent(QUESTION)
-    run(repository, agent)
+def test_without_a_nudge_what_is_suspect_or_timed_out_goes_on_and_hears_why(repository: Repository) -> None:
+    agent = Agent(QUESTION, BLOCKED, TIMED_OUT, Outcome.failed(FailureKind.AGENT_ERROR, "broken"))
+    run(repository, agent, 4)
     again(repository, agent, None)
-    assert agent.sessions == [None, None]
-    assert agent.tasks[1].words == "Do 0"
+    assert agent.sessions[4:] == ["s1", None, "s3", None]
+    words = [task.words for task in agent.tasks[4:]]
+    assert words[0].startswith(
+        "What you gave was looked at and is in doubt: check failed: it ends in a question"
+    )
+    assert "it took too long" in words[2]
+    assert [words[1], words[3]] == ["Do 1", "Do 3"]
+    assert repository.jobs.get(1).counters.completed == 4
+    assert_counters_match(repository, 1)
+
+
+@pytest.mark.parametrize(
+    ("edit", "goes_on"),
+    [
+        ({"timers": Timers(idle_s=77)}, True),
+        ({"checks": ({"kind": "not_empty"},)}, True),
+        ({"prompt_template": "Do better {n}"}, False),
+        ({"worker_options": {"model": "other"}}, False),
+        ({"output_schema": {"type": "object"}}, False),
+    ],
+    ids=["timers", "checks", "prompt", "options", "schema"],
+)
+def test_after_an_edit_of_what_the_agent_is_told_it_begins_anew(
+    repository: Repository, edit: dict[str, Any], goes_on: bool
+) -> None:
+    agent = Agent(TIMED_OUT, Outcome(ok=True, output="{}"))
+    run(repository, agent)
+    repository.recipes.add(repository.jobs.get(1).recipe, **edit)
+    again(repository, agent, None)
+    assert agent.sessions[1] == ("s1" if goes_on else None)
+
+
+def test_what_was_accepted_or_was_good_begins_anew(repository: Repository) -> None:
+    agent = Agent(QUESTION)
+    run(repository, agent, 2)
+    repository.units.accept(1, [0], "ann")
+    Orchestrator(repository, agent, settings=Settings()).retry(1, [0, 1])
+    JobExecutor(repository, 1, agent).run()
+    assert agent.sessions == [None] * 4
+
+
+def test_a_unit_that_is_run_again_has_all_its_retries_though_it_fails_as_before(
+    repository: Repository,
+) -> None:
+    broken = Outcome.failed(FailureKind.AGENT_ERROR, "broken")
+    agent = Agent(broken, broken, broken)
+    run(repository, agent, retries=1)
+    again(repository, agent, None)
+    assert (len(agent.tasks), repository.jobs.get(1).counters.completed) == (4, 1)
 
 
 def test_an_agent_that_can_not_go_on_hears_it_behind_the_whole_prompt(repository: Repository) -> None:
-    agent = Agent(QUESTION)
+    agent = Agent(QUESTION, QUESTION)
     agent.resumes = False  # type: ignore[misc]
     run(repository, agent)
     again(repository, agent)
-    assert agent.sessions == [None, None]
-    assert agent.tasks[1].words == f"Do 0\n\n{NUDGE}"
+    again(repository, agent, None)
+    assert agent.sessions == [None] * 3
+    assert [task.words for task in agent.tasks[1:]] == [f"Do 0\n\n{NUDGE}", "Do 0"]
 
 
 def test_the_nudge_is_said_again_where_its_attempt_is_broken_off_and_no_more_once_it_has_ended(
@@ -75,7 +127,7 @@ def test_the_nudge_is_said_again_where_its_attempt_is_broken_off_and_no_more_onc
     again(repository, agent)
     assert [task.words for task in agent.tasks[1:]] == [NUDGE, NUDGE]
     again(repository, agent, None)
-    assert agent.tasks[-1].words == "Do 0"
+    assert NUDGE not in agent.tasks[-1].words
 
 
 def test_what_all_attempts_have_cost_is_the_cost_of_the_unit(repository: Repository) -> None:

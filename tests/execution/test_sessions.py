@@ -170,7 +170,7 @@ def test_a_stopped_job_goes_on_with_its_sessions(repository: Repository, elsewhe
     assert ("was ended" in agent.tasks[1].words) is not elsewhere
 
 
-def test_what_a_person_ended_rejected_or_tries_again_begins_anew(repository: Repository) -> None:
+def test_what_a_person_has_rejected_begins_anew(repository: Repository) -> None:
     agent = Agent(*[failed(F.TRANSIENT)] * 3)
     orchestrator = Orchestrator(repository, worker=agent)
     job = make_job(repository, 1)
@@ -179,9 +179,10 @@ def test_what_a_person_ended_rejected_or_tries_again_begins_anew(repository: Rep
     orchestrator.test(job.id)
     orchestrator.approve(job.id)  # a failed test goes back
     JobExecutor(repository, job.id, agent).run()
+    assert agent.sessions == [None] * 3
     orchestrator.retry(job.id)
     JobExecutor(repository, job.id, agent).run()
-    assert agent.sessions == [None] * 4
+    assert agent.sessions[3] == "s3"
 
 
 def test_a_unit_that_a_person_ended_begins_anew(repository: Repository) -> None:
@@ -270,6 +271,43 @@ def test_a_real_program_resumes_after_its_idle_timer(
     assert JobExecutor(repository, job.id, claude()).run() is JobStatus.COMPLETED
     assert ["--resume" in call["argv"] for call in calls(log)] == [False, True]
     assert "nothing was heard of you" in calls(log)[1]["prompt"]
+
+
+@pytest.mark.parametrize(
+    ("template", "more", "words"),
+    [
+        ("@@hang@@ {n}", {"idle_s": 0.5}, "nothing was heard of you"),
+        ("Should I go on? {n}", {}, "in doubt: check failed: the output does not match /^What/"),
+    ],
+    ids=["timed out", "suspect"],
+)
+def test_a_real_program_resumes_when_a_person_has_it_run_again_and_all_it_cost_counts(
+    repository: Repository,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    template: str,
+    more: dict[str, float],
+    words: str,
+) -> None:
+    log = tmp_path / "log"
+    monkeypatch.setenv("STANDIN_LOG", str(log))
+    job = make_job(repository, 1, template=template, status=JobStatus.RUNNING, cwd=tmp_path)
+    checks = ({"kind": "regex", "pattern": "^What"},) if not more else ()
+    repository.recipes.add(job.recipe, timers=Timers(**more), checks=checks)
+    JobExecutor(repository, job.id, claude()).run()
+    before = repository.units.get(job.id, 0)
+    worker = claude()
+    Orchestrator(repository, worker=worker).retry(job.id)
+    JobExecutor(repository, job.id, worker).run()
+    first, second = calls(log)
+    session = first["argv"][first["argv"].index("--session-id") + 1]
+    assert second["argv"][second["argv"].index("--resume") + 1] == session
+    assert words in second["prompt"]
+    unit, attempts = repository.units.get(job.id, 0), repository.attempts.of_unit(job.id, 0)
+    assert unit.status is UnitStatus.COMPLETED
+    costs = [attempt.outcome.usage.cost_usd or 0 for attempt in attempts if attempt.outcome]
+    assert (len(costs), unit.cost_usd) == (2, pytest.approx(sum(costs)))
+    assert (unit.cost_usd or 0) > (before.cost_usd or 0)
 
 
 def agent_at_work(repository: Repository, job: Job, number: int) -> int | None:

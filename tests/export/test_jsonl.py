@@ -43,6 +43,24 @@ def test_only_the_units_in_a_state(tmp_path: Path) -> None:
     assert len(out.getvalue().splitlines()) == 3
 
 
+def test_fields_without_the_verdict_leave_out_what_is_in_doubt(tmp_path: Path) -> None:
+    repository = make_repository(tmp_path)
+    checks = [{"kind": "regex", "pattern": "[02]"}]
+    job = make_job(repository, 3, status=JobStatus.RUNNING, checks=checks)
+    JobExecutor(repository, job.id, InProcessWorker()).run()
+
+    def written(*fields: str, state: str | None = None) -> list[dict[str, object]]:
+        export(
+            repository, job.id, tmp_path / "out.jsonl", "jsonl", Wanted(state=state, fields=fields or None)
+        )
+        return lines_of(tmp_path / "out.jsonl")
+
+    assert written("output") == [{"output": "Do 0"}, {"output": "Do 2"}]
+    assert [row["verdict"] for row in written("output", "verdict")] == ["ok", "suspect", "ok"]
+    assert written("output", state="suspect") == [{"output": "Do 1"}]
+    assert [row["verdict"] for row in written()] == ["ok", "suspect", "ok"]
+
+
 def test_any_text_comes_back_as_it_was(tmp_path: Path) -> None:
     payload = {"name": "Grüße\n\u2028風 \x00 \x1b[0m", "n": {"deep": [1, None]}}
     repository = make_repository(tmp_path)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -8,10 +9,14 @@ from abp_tui.domain.failure import FailureKind
 from abp_tui.domain.model import Cause, Denial, Outcome
 from abp_tui.domain.status import JobStatus
 from abp_tui.errors import NotFound
+from abp_tui.execution.executor import JobExecutor
+from abp_tui.store.repository import Repository
+from abp_tui.verbs.repair import Tried
 from abp_tui.workers.base import Sink, Task
 from abp_tui.workers.cancel import Cancel
-from tests.factories import answer, make_job
+from tests.factories import InProcessWorker, answer, fail, make_job
 from tests.tui.screens import InProcess
+from tests.waiting import wait_until
 
 
 def planted(task: Task, sink: Sink, cancel: Cancel) -> Outcome:
@@ -102,3 +107,67 @@ def test_a_unit_that_waits_to_be_tried_again_is_not_put_back_for_its_last_cause(
         db.execute_sql(waits, (job.id, cause.first_seq))
     left = orchestrator.repository.causes.seqs(job.id, cause.fingerprint)
     assert left == [4, 8, 12, 16, 20]
+
+
+@pytest.mark.parametrize("in_doubt", [False, True], ids=["failed", "in doubt"])
+def test_what_the_agent_called_last_is_part_of_the_cause_and_what_the_item_holds_is_not(
+    repository: Repository, in_doubt: bool
+) -> None:
+    def behave(task: Task, sink: Sink, cancel: Cancel) -> Outcome:
+        why, tool = f"nothing is known of {task.payload['city']}", task.payload["tool"]
+        if in_doubt:
+            return Outcome(ok=True, output=f"{why}. Shall I go on?", last_tool=tool)
+        return Outcome.failed(FailureKind.PERMANENT, why, last_tool=tool)
+
+    cities = (("Berlin", "Bash"), ("Paris", "Read"), ("Rome", "Bash"), ("Riga", ""))
+    payloads = [{"city": city, "tool": tool} for city, tool in cities]
+    job = make_job(repository, payloads=payloads, template="{city}", status=JobStatus.RUNNING)
+    JobExecutor(repository, job.id, InProcessWorker(behave)).run()
+    causes = repository.causes.of(job.id)
+    assert [(cause.units, cause.first_seq, cause.failed) for cause in causes] == [
+        (units, seq, not in_doubt) for units, seq in ((2, 0), (1, 1), (1, 3))
+    ]
+
+
+def test_what_units_run_again_for_is_known_until_they_end(tmp_path: Path) -> None:
+    orchestrator = ended(tmp_path)
+    go_on, agent = threading.Event(), orchestrator.agent
+    agent._behaviour = lambda *given: answer(*given) if go_on.wait(20) else fail(*given)
+    before = orchestrator.causes("words")
+    assert orchestrator.causes_run_again("words") == []
+    for cause in before[1:]:
+        orchestrator.retry_cause("words", cause.fingerprint)
+    again = orchestrator.causes_run_again("words")
+    assert again == [cause.model_copy(update={"runs_again": True}) for cause in before[1:]]
+    assert orchestrator.causes("words") == before[:1]
+    with pytest.raises(NotFound):
+        orchestrator.retry_cause("words", before[1].fingerprint)
+    go_on.set()
+    orchestrator.settle()
+    assert orchestrator.causes_run_again("words") == []
+
+
+@pytest.mark.parametrize(("agreed", "left", "good", "run"), [
+    (True, 2, True, True), (False, 2, True, False), (True, 2, False, False), (True, 0, True, False),
+])  # fmt: skip
+def test_the_others_run_where_the_first_is_good_and_a_person_has_agreed(
+    repository: Repository, agreed: bool, left: int, good: bool, run: bool
+) -> None:
+    job = make_job(repository, 1, status=JobStatus.RUNNING, checks=() if good else [{"kind": "changed"}])
+    JobExecutor(repository, job.id, InProcessWorker(answer if good else fail)).run()
+    assert Tried(repository.units.get(job.id, 0), left).lets_others_run(agreed) is run
+
+
+def test_the_unit_that_runs_first_is_told_of_once_it_has_ended(tmp_path: Path) -> None:
+    orchestrator = ended(tmp_path)
+    go_on, agent = threading.Event(), orchestrator.agent
+    agent._behaviour = lambda *given: answer(*given) if go_on.wait(20) else fail(*given)
+    cause = orchestrator.causes("words")[0].fingerprint
+    job, seq = orchestrator.try_first("words", cause)
+    wait_until(lambda: orchestrator.repository.jobs.get(job.id).counters.processing)
+    assert orchestrator.tried(job, seq, cause) is None
+    go_on.set()
+    orchestrator.settle()
+    tried = orchestrator.tried(job, seq, cause)
+    assert tried is not None
+    assert (tried.unit.seq, tried.unit.is_good, tried.left) == (0, True, 5)

@@ -99,6 +99,7 @@ def test_a_file_of_version_1_gets_what_came_later(repository: Repository) -> Non
         connection.execute("ALTER TABLE gate DROP COLUMN tries")
         connection.execute("DROP INDEX unit_cause")
         connection.execute("DROP INDEX unit_same")
+        connection.execute("DROP INDEX unit_to_mend")
         for column in ("sameness", "nudge"):
             connection.execute(f"ALTER TABLE unit DROP COLUMN {column}")
         for table in ("mark", "pilot"):

@@ -119,6 +119,7 @@ def test_nothing_that_a_list_asks_for_walks_all_units(repository: Repository) ->
         repository.units.changed_since(job.id, 0)
         repository.units.page(job.id, status=UnitStatus.PENDING)
         repository.causes.of(job.id)
+        repository.causes.run_again(job.id)
         for state in ("completed", "suspect", "failed", "pending", "processing"):
             repository.units.lines_in(job.id, state)
             repository.units.seqs_in(job.id, state)

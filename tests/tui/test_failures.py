@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -45,6 +46,66 @@ async def test_r_runs_one_cause_again_and_the_list_follows(tmp_path: Path) -> No
         await until_shown(pilot, "6 failed · 2 in doubt", "runs 6 units again")
         await until(pilot, lambda: orchestrator.repository.jobs.find("words").status is JobStatus.FAILED)
         assert len(orchestrator.agent.prompts) == before + 6
+
+
+async def test_units_that_run_again_are_shown_with_their_cause_until_they_end(tmp_path: Path) -> None:
+    orchestrator = ended(tmp_path)
+    go_on = threading.Event()
+    orchestrator.agent._behaviour = lambda *given: answer(*given) if go_on.wait(20) else planted(*given)
+    async with running(orchestrator, job="words") as pilot:
+        await until_shown(pilot, "12 failed")
+        await pilot.press("F")
+        await until_shown(pilot, "6  timeout idle")
+        await pilot.press("j", "r")
+        await until_shown(pilot, "6 failed · 2 in doubt · 6 run again", "6  run again")
+        await pilot.press("G", "r")
+        await until_shown(pilot, "6 units of this cause run again: enter shows one of them")
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, UnitScreen))
+        await pilot.press("escape", "R")
+        await until_shown(pilot, "0 failed · 0 in doubt · 14 run again", "2  run again")
+        assert "No unit has failed" not in shown(pilot)
+        go_on.set()
+        await until_shown(pilot, "No unit has failed or is in doubt")
+    orchestrator.settle()
+
+
+async def test_an_edit_while_the_job_runs_says_that_it_holds_from_the_next_unit_on(tmp_path: Path) -> None:
+    orchestrator = ended(tmp_path)
+    go_on = threading.Event()
+    orchestrator.agent._behaviour = lambda *given: answer(*given) if go_on.wait(20) else planted(*given)
+    async with running(orchestrator, job="words") as pilot:
+        await until_shown(pilot, "12 failed")
+        await pilot.press("F")
+        await until_shown(pilot, "6  timeout idle")
+        await pilot.press("r")
+        await until_shown(pilot, "6 run again")
+        await pilot.press("s")
+        await until_shown(pilot, "Change settings")
+        await pilot.press(*"idle=77", "enter")
+        await until_shown(pilot, "version 2 is saved", "from the next unit on")
+        go_on.set()
+    orchestrator.settle()
+
+
+async def test_a_nudge_asks_first_where_a_paused_job_goes_on_with_other_units_too(tmp_path: Path) -> None:
+    orchestrator = ended(tmp_path)
+    repository = orchestrator.repository
+    repository.units.put_back(1, [1, 2])
+    repository.jobs.move(1, JobStatus.RUNNING)
+    repository.jobs.move(1, JobStatus.PAUSED)
+    before = len(orchestrator.agent.prompts)
+    async with running(orchestrator, job="words") as pilot:
+        await until_shown(pilot, "12 failed")
+        await pilot.press("F")
+        await until_shown(pilot, "2  in doubt")
+        await pilot.press("G", "n")
+        await until_shown(pilot, "Say to the agents")
+        await pilot.press("enter")
+        await until_shown(pilot, "Run 2 units again?", "is paused: it goes on, with 2 units that wait")
+        await pilot.press("escape")
+        await until_shown(pilot, "12 failed · 2 in doubt")
+        assert len(orchestrator.agent.prompts) == before
 
 
 async def test_enter_opens_the_first_unit_of_a_cause(tmp_path: Path) -> None:

@@ -235,6 +235,18 @@ async def test_export_writes_a_file_and_says_where(tmp_path: Path, monkeypatch: 
     assert [unit["seq"] for unit in exported] == list(range(9))
 
 
+async def test_export_says_how_many_are_in_doubt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    orchestrator = InProcess(tmp_path)
+    job = make_job(orchestrator.repository, 9, checks=[{"kind": "regex", "pattern": "[0-6]"}])
+    orchestrator.skip_test(job.id)
+    orchestrator.settle()
+    monkeypatch.chdir(tmp_path)
+    async with running(orchestrator, job="words") as pilot:
+        await until_shown(pilot, "2 suspect")
+        await pilot.press("x")
+        await until_shown(pilot, "9 units in", "2 of them in doubt")
+
+
 class Exporting(InProcess):
     """Stands still in an export of 1,000 units once 200 rows are written, until it is let go on."""
 

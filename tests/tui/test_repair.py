@@ -53,7 +53,7 @@ def repair(terminal: Terminal, counts: dict[str, int]) -> None:
     terminal.keys("n")
     terminal.wait_for("Say to the agents")
     terminal.keys("Enter")
-    terminal.wait_for(f"goes on with {asked - 1} units")
+    terminal.wait_for(f"runs {asked - 1} units again")
     terminal.wait_for(f"{failed} failed · {denied + formless} in doubt")
 
     terminal.wait_for("permission denied: Bash pdftotext")

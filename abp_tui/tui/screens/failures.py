@@ -21,15 +21,17 @@ from abp_tui.tui.screens.edit_prompt import EditVersionScreen
 from abp_tui.tui.screens.nudge import NUDGE, Nudge, NudgeScreen
 from abp_tui.tui.screens.permit import PermitScreen
 from abp_tui.tui.screens.unit import UnitScreen
-from abp_tui.tui.widgets.cause_list import CauseList, kind_of
+from abp_tui.tui.widgets.cause_list import CauseList, kind_of, style_of
 from abp_tui.tui.widgets.figures import count
-from abp_tui.tui.widgets.glyphs import BAD, DIM, GOOD, WARN
+from abp_tui.tui.widgets.glyphs import BAD, DIM, GOOD
 from abp_tui.tui.widgets.lines import LineList
 from abp_tui.tui.widgets.text import one_line
 from abp_tui.tui.widgets.top_bar import Parts
 from abp_tui.tui.widgets.wrapped import TextView
+from abp_tui.verbs.editing import takes_effect
 from abp_tui.verbs.permits import Proposal
 from abp_tui.verbs.typed import settings_line, typed_edits
+from abp_tui.views import JobView
 
 SETTING = "Change settings: idle=300 option.model=haiku"
 RULE_DETAIL = "Nothing was denied that a rule could be made of. In the worker's own form: Bash(git log *)"
@@ -46,7 +48,7 @@ class FailuresScreen(AbpScreen):
     def __init__(self, job_id: int) -> None:
         super().__init__(job_id)
         self._number = job_id
-        self._read_at = (-1, -1)
+        self._read_at: tuple[int, ...] = ()
         self._nudge = NUDGE
 
     def body(self) -> ComposeResult:
@@ -66,13 +68,20 @@ class FailuresScreen(AbpScreen):
         if self.job is None:
             return (("removed", DIM),)
         failed, doubts = self.job.failed_units, self.job.suspect_units
-        return ((f"{failed:,} failed", BAD if failed else GOOD), (f" · {doubts:,} in doubt", DIM))
+        again = sum(cause.units for cause in self.query_one(CauseList).causes if cause.runs_again)
+        return (
+            (f"{failed:,} failed", BAD if failed else GOOD),
+            (f" · {doubts:,} in doubt", DIM),
+            (f" · {again:,} run again" if again else "", DIM),
+        )
 
     def take(self, snapshot: Snapshot) -> None:
         """Group anew where units have failed or been put back."""
         if self.job is None:
             return
-        now = (self.job.failed_units, self.job.suspect_units)
+        now: tuple[int, ...] = (self.job.failed_units, self.job.suspect_units)
+        if any(cause.runs_again for cause in self.query_one(CauseList).causes):
+            now = (*now, self.job.completed_units)
         if now != self._read_at:
             self._read_at = now
             self._read()
@@ -90,6 +99,14 @@ class FailuresScreen(AbpScreen):
         """A click on the cause under the cursor opens its first unit."""
         self.action_open()
 
+    def _mendable(self) -> Cause | None:
+        """The cause under the cursor, if something can be done about it now."""
+        cause = self.query_one(CauseList).cause
+        if cause is None or not cause.runs_again:
+            return cause
+        self.tell(f"{count(cause.units, 'unit')} of this cause run again: enter shows one of them")
+        return None
+
     def action_open(self) -> None:
         """Open the first unit of the cause."""
         if cause := self.query_one(CauseList).cause:
@@ -97,7 +114,7 @@ class FailuresScreen(AbpScreen):
 
     def action_retry_cause(self) -> None:
         """Run the units of the cause under the cursor again."""
-        cause, job = self.query_one(CauseList).cause, self.job
+        cause, job = self._mendable(), self.job
         if cause and job:
             call = partial(self.orchestrator.retry_cause, self._number, cause.fingerprint)
             run_again(self, job, count(cause.units, "unit"), call)
@@ -109,36 +126,39 @@ class FailuresScreen(AbpScreen):
 
     def action_try_first(self) -> None:
         """Run the first unit of the cause again, and look at it."""
-        if cause := self.query_one(CauseList).cause:
+        if cause := self._mendable():
             call = partial(self.orchestrator.try_first, self._number, cause.fingerprint)
             self.act(call, self._open_tried)
 
     def action_nudge(self) -> None:
         """Go on with the sessions of the cause, or first with one of them, with the words of a person."""
-        if cause := self.query_one(CauseList).cause:
+        cause, job = self._mendable(), self.job
+        if cause and job:
 
             def said(nudge: Nudge | None) -> None:
                 if nudge is not None:
                     self._nudge = nudge.words
-                    self._run_nudged(cause, nudge)
+                    self._run_nudged(job, cause, nudge)
 
             self.app.push_screen(NudgeScreen(self._nudge), said)
 
-    def _run_nudged(self, cause: Cause, nudge: Nudge) -> None:
+    def _run_nudged(self, job: JobView, cause: Cause, nudge: Nudge) -> None:
         verbs, to = self.orchestrator, (self._number, cause.fingerprint)
         if nudge.one_first:
             self.act(partial(verbs.try_first, *to, nudge=nudge.words), self._open_tried)
         else:
-            words = self.say(f"goes on with {count(cause.units, 'unit')}")
-            self.act(partial(verbs.retry_cause, *to, nudge=nudge.words), words)
+            call = partial(verbs.retry_cause, *to, nudge=nudge.words)
+            run_again(self, job, count(cause.units, "unit"), call)
 
     def _open_tried(self, tried: tuple[Job, int]) -> None:
         self.go(lambda: self.app.push_screen(UnitScreen(self._number, tried[1])))
 
     def action_accept(self) -> None:
         """Count the units of the cause as good, once a person is sure."""
-        cause = self.query_one(CauseList).cause
-        if cause is None or cause.failed:
+        cause = self._mendable()
+        if cause is None:
+            return
+        if cause.failed:
             self.tell("what has failed can't be accepted, only what is in doubt")
             return
 
@@ -199,16 +219,24 @@ class FailuresScreen(AbpScreen):
         self._saved(recipe)
 
     def _saved(self, recipe: Recipe) -> None:
-        self.tell(f"version {recipe.version} is saved: r runs these again with it, t one of them first")
+        def tell(job: Job) -> None:
+            self.tell(
+                f"version {recipe.version} is saved; {takes_effect(job)}. r runs these again, t one first"
+            )
+
+        self.act(lambda: self.orchestrator.repository.jobs.get(self._number), tell)
 
     @work(thread=True, group="causes", exclusive=True, exit_on_error=False)
     def _read(self) -> None:
-        self.show_from_thread(self._show, self.orchestrator.causes(self._number))
+        verbs = self.orchestrator
+        causes = [*verbs.causes(self._number), *verbs.causes_run_again(self._number)]
+        self.show_from_thread(self._show, causes)
 
     def _show(self, causes: list[Cause]) -> None:
         self.set_class(not causes, "-empty")
         self.query_one(CauseList).take(causes)
         self._show_titles()
+        self._show_where()
 
     def _show_titles(self) -> None:
         self.query_one("#titles", Static).update(self.query_one(CauseList).titles(), layout=False)
@@ -217,4 +245,4 @@ class FailuresScreen(AbpScreen):
 def _told(cause: Cause) -> tuple[tuple[str, str], ...]:
     """A cause at length."""
     head = f"{count(cause.units, 'unit')} · {kind_of(cause)} · first: unit {cause.first_seq}"
-    return (head, BAD if cause.failed else WARN), ("", ""), (cause.error or "it says nothing", "")
+    return (head, style_of(cause)), ("", ""), (cause.error or "it says nothing", "")

@@ -322,8 +322,10 @@ class ProgressScreen(AbpScreen):
         self.query_one(WorkLine).end()
 
     def _exported(self, rows: int | None, target: Path) -> None:
+        doubts = self.job.suspect_units if self.job else 0
+        doubtful = f", {doubts:,} of them in doubt" if doubts else ""
         ended = "the export is ended: nothing is written"
-        words = ended if rows is None else f"{count(rows, 'unit')} in {target}"
+        words = ended if rows is None else f"{count(rows, 'unit')} in {target}{doubtful}"
         self.notify(one_line(words), markup=False, timeout=8)
 
     def action_log(self) -> None:

@@ -8,7 +8,7 @@ from textual.content import Content
 
 from abp_tui.domain.model import Cause
 from abp_tui.tui.widgets.columns import Column, header, lay_out, row
-from abp_tui.tui.widgets.glyphs import BAD, BOLD, WARN
+from abp_tui.tui.widgets.glyphs import BAD, BOLD, DIM, WARN
 from abp_tui.tui.widgets.lines import LineList
 from abp_tui.tui.widgets.text import one_line
 
@@ -38,10 +38,10 @@ class CauseList(LineList):
 
     def take(self, causes: Sequence[Cause]) -> None:
         """Show these; the cursor stays on its cause."""
-        here = self.cause.fingerprint if self.cause else ""
+        here = _which(self.cause) if self.cause else None
         self.causes = causes
         self.measure()
-        self.cursor = next((n for n, c in enumerate(causes) if c.fingerprint == here), self.cursor)
+        self.cursor = next((n for n, c in enumerate(causes) if _which(c) == here), self.cursor)
         self.post_message(self.Moved(self, self.cursor))
 
     def titles(self) -> Content:
@@ -52,15 +52,26 @@ class CauseList(LineList):
         """A cause."""
         cause, style = self.causes[index], BOLD if index == self.cursor else ""
         cells = {
-            "units": (f"{cause.units:,}", style or (BAD if cause.failed else WARN)),
-            "kind": (kind_of(cause), BAD if cause.failed else WARN),
+            "units": (f"{cause.units:,}", style or style_of(cause)),
+            "kind": (kind_of(cause), style_of(cause)),
             "error": (one_line(cause.error), style),
         }
         return row(lay_out(COLUMNS, width), cells)
 
 
+def style_of(cause: Cause) -> str:
+    """Its colour."""
+    return DIM if cause.runs_again else BAD if cause.failed else WARN
+
+
+def _which(cause: Cause) -> tuple[str, bool]:
+    return cause.fingerprint, cause.runs_again
+
+
 def kind_of(cause: Cause) -> str:
-    """The kind of failure in words."""
+    """The kind of failure in words, or that the units are over it."""
+    if cause.runs_again:
+        return "run again"
     if not cause.failed:
         return "in doubt"
     return str(cause.failure_kind or "unknown").replace("_", " ")
