@@ -59,3 +59,8 @@ class Tried(Frozen):
         if self.status is not UnitStatus.COMPLETED or self.mark in (Mark.PASS, Mark.FAIL):
             return False
         return self.mark is Mark.DOUBTFUL or self.verdict in (Verdict.SUSPECT, Verdict.BLOCKED)
+
+    @property
+    def good(self) -> bool:
+        """Whether it has come to an end that neither its checks nor a person doubts."""
+        return self.ended and not self.failed and not self.doubtful

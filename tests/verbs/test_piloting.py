@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from abp_tui.domain.failure import FailureKind
-from abp_tui.domain.model import Job, Outcome, Usage
+from abp_tui.domain.model import Denial, Job, Outcome, Usage
 from abp_tui.domain.status import JobStatus, Mark, Phase, Purpose, UnitStatus, Verdict
 from abp_tui.errors import IllegalTransition, InvalidInput, NotFound
 from abp_tui.execution.executor import JobExecutor
@@ -102,15 +102,15 @@ def test_a_rare_kind_counts_for_no_more_than_it_is(repository: Repository) -> No
     quote = orchestrator.pilot(job.id, 5, by="kind", seed=1).quote
     assert [stratum.sampled for stratum in quote.strata] == [4, 1]
     assert quote.cost_usd is not None
-    assert quote.cost_usd.high < 100, "one in five was dear, but one in 394 is left"
+    assert 394 * 0.1 + 9.9 < quote.cost_usd.high < 250, "one in five was dear, but one in 394 is left"
 
 
 def test_a_pilot_larger_than_what_waits_is_all_of_it(repository: Repository) -> None:
     orchestrator, job = reviewed(repository, count=5)
     review = orchestrator.pilot(job.id, 50)
     assert [unit.seq for unit in review.units] == [1, 2, 3, 4]
-    assert review.quote.rest == 0
-    assert any("all that waited: nothing is left" in words for words in review.quote.cannot)
+    assert (review.quote.rest, review.quote.no_quote) == (0, "nothing is left to run")
+    assert review.quote.can == ("0 of 4 failed, and these are all that waited",)
     orchestrator.approve(job.id)
     assert JobExecutor(repository, job.id, InProcessWorker()).run() is JobStatus.COMPLETED
 
@@ -338,9 +338,79 @@ def test_a_cost_that_is_not_known_is_said(repository: Repository) -> None:
         return Outcome(ok=True, usage=Usage(cost_usd=0.5 if task.payload["n"] % 2 else None))
 
     orchestrator, job = reviewed(repository, sometimes_silent)
-    quote = orchestrator.pilot(job.id, 39).quote
+    quote = orchestrator.pilot(job.id, 30).quote
     assert quote.cost_is_floor
     assert any("≥" in words for words in quote.cannot)
+
+
+def suspect(task: Task, sink: Sink, cancel: Cancel) -> Outcome:
+    return Outcome(ok=True, output="x", denials=(Denial(tool="Bash"),), usage=Usage(cost_usd=0.1))
+
+
+def test_what_is_in_doubt_is_no_good_end(repository: Repository) -> None:
+    orchestrator, job = reviewed(repository, suspect)
+    review = orchestrator.pilot(job.id, 10)
+    assert review.quote.no_quote.startswith("all 10 units that ended are in doubt")
+    assert (review.quote.cost_usd, review.quote.budget_usd) == (None, None)
+    assert review.quote.can == (
+        "0 of 10 failed: up to 26 % could, at 95 % certainty",
+        "10 of 10 in doubt: at least 74 % could be, at 95 % certainty",
+    )
+    orchestrator.mark(job.id, review.units[0].seq, Mark.FAIL)
+    assert "failed or are in doubt" in orchestrator.quote(job.id).no_quote
+    orchestrator.mark(job.id, review.units[1].seq, Mark.PASS)
+    assert orchestrator.quote(job.id).no_quote == "", "a person finds one good"
+
+
+def test_where_all_failed_it_is_said_how_many_do_at_least(repository: Repository) -> None:
+    orchestrator, job = reviewed(repository, fail)
+    can, *_ = orchestrator.pilot(job.id, 10).quote.can
+    assert can == "10 of 10 failed: at least 74 % could, at 95 % certainty"
+
+
+def test_a_kind_of_which_none_has_ended_leaves_no_quote(repository: Repository) -> None:
+    """The budget ends the pilot before the dear ones: they must not be left out of the sum in silence."""
+    payloads = [{"n": n, "kind": "dear" if n >= 50 else "cheap"} for n in range(100)]
+    orchestrator, job = reviewed(
+        repository, costing_by_kind, payloads=payloads, max_workers=1, desired_workers=1, budget_usd=0.45
+    )
+    quote = orchestrator.pilot(job.id, 10, by="kind", seed=1).quote
+    assert 2 <= quote.ended < 6
+    assert quote.no_quote == "of these kinds no unit has come to an end, and some are left: dear"
+    assert (quote.cost_usd, quote.seconds, quote.budget_usd) == (None, None, None)
+
+
+def test_units_that_did_not_end_are_reckoned_by_those_of_their_kind_that_did(repository: Repository) -> None:
+    """Five of each kind are chosen, one of the dear ones ends: it still stands for half of the rest."""
+    payloads = [{"n": n, "kind": "dear" if n >= 50 else "cheap"} for n in range(100)]
+    orchestrator, job = reviewed(
+        repository, costing_by_kind, payloads=payloads, max_workers=1, desired_workers=1, budget_usd=9.0
+    )
+    quote = orchestrator.pilot(job.id, 10, by="kind", seed=1).quote
+    assert quote.ended == 6
+    assert quote.cost_usd is not None
+    assert quote.cost_usd.low < 49 * 10 + 44 * 0.1 < quote.cost_usd.high
+
+
+def test_a_cost_that_no_unit_of_a_kind_tells_is_not_reckoned_from_the_others(repository: Repository) -> None:
+    def silent(task: Task, sink: Sink, cancel: Cancel) -> Outcome:
+        return Outcome(ok=True, usage=Usage(cost_usd=None if task.payload["kind"] == "b" else 0.1))
+
+    payloads = [{"n": n, "kind": "ab"[n % 2]} for n in range(40)]
+    orchestrator, job = reviewed(repository, silent, payloads=payloads)
+    quote = orchestrator.pilot(job.id, 10, by="kind").quote
+    assert (quote.cost_usd, quote.cost_is_floor, quote.no_quote) == (None, False, "")
+    assert "the agent does not say what it costs for: b" in quote.cannot
+
+
+def test_one_unit_gives_no_range_and_few_a_rough_one(repository: Repository) -> None:
+    orchestrator, job = reviewed(repository)
+    assert orchestrator.pilot(job.id, 1).quote.no_quote.startswith("one unit alone gives no range")
+    few = orchestrator.pilot(job.id, 4).quote
+    assert any("4 units are few: where units differ much" in words for words in few.cannot)
+    enough = orchestrator.pilot(job.id, 12).quote
+    assert not any("are few" in words for words in enough.cannot)
+    assert any("unlike those sampled (up to 22 % could be)" in words for words in enough.cannot)
 
 
 def test_no_known_cost_is_no_range_and_no_budget(repository: Repository) -> None:
@@ -362,8 +432,6 @@ def test_a_budget_may_also_be_named(repository: Repository) -> None:
 
 
 def test_what_an_agent_was_denied_is_in_doubt_unless_a_person_passes_it(repository: Repository) -> None:
-    from abp_tui.domain.model import Denial
-
     orchestrator, job = reviewed(repository, lambda *_: Outcome(ok=True, denials=(Denial(tool="Bash"),)))
     review = orchestrator.pilot(job.id, 3)
     assert review.quote.doubtful == 3
