@@ -49,18 +49,26 @@ class Tried(Frozen):
         return self.status in (UnitStatus.COMPLETED, UnitStatus.FAILED)
 
     @property
+    def came_to(self) -> Mark | None:
+        """What it is worth, by `judged`; None before it has ended."""
+        return judged(self.status is UnitStatus.COMPLETED, self.verdict, self.mark) if self.ended else None
+
+    @property
     def failed(self) -> bool:
         """Whether it failed, or a person says that what came of it is no good."""
-        return self.status is UnitStatus.FAILED or (self.ended and self.mark is Mark.FAIL)
+        return self.came_to is Mark.FAIL
 
     @property
     def doubtful(self) -> bool:
-        """Whether it is in doubt; a person's own mark stands above the verdict."""
-        if self.status is not UnitStatus.COMPLETED or self.mark in (Mark.PASS, Mark.FAIL):
-            return False
-        return self.mark is Mark.DOUBTFUL or self.verdict in (Verdict.SUSPECT, Verdict.BLOCKED)
+        """Whether it is in doubt."""
+        return self.came_to is Mark.DOUBTFUL
 
-    @property
-    def good(self) -> bool:
-        """Whether it has come to an end that neither its checks nor a person doubts."""
-        return self.ended and not self.failed and not self.doubtful
+
+def judged(completed: bool, verdict: Verdict | None, mark: Mark | None) -> Mark:
+    """What an attempt that has ended is worth: a person's own mark stands above the verdict of its checks.
+
+    None that failed is good, whatever its mark.
+    """
+    if not completed:
+        return Mark.FAIL
+    return mark or (Mark.DOUBTFUL if verdict in (Verdict.SUSPECT, Verdict.BLOCKED) else Mark.PASS)

@@ -10,6 +10,7 @@ from pydantic import Field
 from abp_tui.domain.model import Frozen, Job
 from abp_tui.domain.pilot import Pilot, Tried
 from abp_tui.domain.statistics import LEVEL, Spread, share, share_at_most, worth
+from abp_tui.domain.status import Mark
 from abp_tui.words import counted
 
 FEW = 10  # ended units, with fewer than which a range may hold less often than it says
@@ -138,7 +139,7 @@ def make_quote(job: Job, pilot: Pilot, units: Sequence[Tried], rest: int, *, hol
 def _why_none(ended: Sequence[Tried], rest: int, untried: Sequence[str]) -> str:
     if not ended:
         return "no unit of the pilot has come to an end yet"
-    if not any(unit.good for unit in ended):
+    if not any(unit.came_to is Mark.PASS for unit in ended):
         failed, doubts = any(unit.failed for unit in ended), any(unit.doubtful for unit in ended)
         how = " or ".join(["failed"] * failed + ["are in doubt"] * doubts)
         which = "the only unit that ended" if len(ended) == 1 else f"all {len(ended):,} units that ended"

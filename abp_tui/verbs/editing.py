@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from types import EllipsisType
 from typing import Any
 
+from abp_tui.account import account_name
 from abp_tui.creation import check_prompt, with_timers
 from abp_tui.domain.check import plain, read_checks
 from abp_tui.domain.model import Job, Recipe
@@ -68,7 +69,8 @@ class Editing(Verbs):
         if not difference:
             return base
         try:
-            recipe = self.repository.recipes.add(base, **changes)
+            author = self.client.name if self.client is not None else account_name()
+            recipe = self.repository.recipes.add(base, **{**changes, "author": author})
         except IllegalTransition:
             raise _conflict(job, base, self.repository.jobs.get(job.id).recipe) from None
         now = self.repository.jobs.get(job.id)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import getpass
-import os
 from collections.abc import Sequence
 
+from abp_tui.account import account_name
 from abp_tui.domain.model import Cause, Job, WorkUnit
 from abp_tui.domain.status import JobStatus
 from abp_tui.errors import IllegalTransition, InvalidInput, NotFound
@@ -78,7 +77,7 @@ class Repair(Steering):
             for seq in seqs:
                 _require_suspect(job, self.repository.units.get(job.id, seq))
             found = self.repository.units.get(job.id, seqs[0]).error
-            who = _who()
+            who = account_name()
             self.repository.units.accept(job.id, seqs, who)
             self.repository.logs.add(job.id, f"{who} accepted {_named(seqs)}: {found}", seq=_only(seqs))
         return self.repository.jobs.get(job.id)
@@ -118,11 +117,3 @@ def _named(seqs: Sequence[int]) -> str:
 
 def _only(seqs: Sequence[int]) -> int | None:
     return seqs[0] if len(seqs) == 1 else None
-
-
-def _who() -> str:
-    """The person at work here, by the name of their account."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # an account without a name, as in some containers
-        return f"user {os.getuid()}"

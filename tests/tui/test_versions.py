@@ -42,7 +42,7 @@ async def test_the_same_units_are_compared_under_two_versions(tmp_path: Path, si
         await until_shown(pilot, "passed in")
         await pilot.press("v")
         await until_shown(
-            pilot, "version 1", "version 2 (current)", "5 of 5 good · $0.05", "5 of 5 good · $0.15"
+            pilot, "version 1", "version 2 (current)", "5 units: 5 good · $0.05", "5 units: 5 good · $0.15"
         )
         await until_shown(pilot, "-I was told: Do 0", "+I was told: Do 0 better")
         await pilot.press("j")

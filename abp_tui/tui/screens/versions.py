@@ -19,6 +19,7 @@ from abp_tui.tui.widgets.figures import clock, count, money
 from abp_tui.tui.widgets.glyphs import BOLD, DIM
 from abp_tui.tui.widgets.lines import LineList
 from abp_tui.tui.widgets.pair_list import PairList
+from abp_tui.tui.widgets.text import one_line
 from abp_tui.tui.widgets.top_bar import Parts
 from abp_tui.tui.widgets.wrapped import TextView
 
@@ -191,7 +192,8 @@ def _sum_line(version: Version, found: Sum, of: int) -> Content:
     saved = f"{version.created_at.astimezone():%Y-%m-%d %H:%M}"
     cost = money(found.cost_usd, at_least=found.cost_is_floor)
     changed = f"changed {', '.join(version.changed)}" if version.changed else ""
-    figures = [f"{found.good} of {of} good", cost, clock(found.seconds)] if of else []
-    details = " · ".join(detail for detail in (*figures, changed, saved) if detail)
+    figures = [f"{count(of, 'unit')}: {found.words}", cost, clock(found.seconds)] if of else []
+    by = f"by {one_line(version.author, 40)}" if version.author else ""
+    details = " · ".join(detail for detail in (*figures, changed, f"{saved} {by}".strip()) if detail)
     name = f"version {version.version}{' (current)' if version.is_current else ''}"
     return Content.assemble((f"{name:<20} ", BOLD), (details, DIM))

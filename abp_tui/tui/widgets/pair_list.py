@@ -9,7 +9,7 @@ from textual.content import Content
 from abp_tui.domain.version import Pair, Side
 from abp_tui.tui.widgets.columns import Cell, Column, header, lay_out, row
 from abp_tui.tui.widgets.figures import clock, money
-from abp_tui.tui.widgets.glyphs import BOLD, DIM, UNIT_MARKS
+from abp_tui.tui.widgets.glyphs import BOLD, DIM, ENDS
 from abp_tui.tui.widgets.lines import LineList
 from abp_tui.tui.widgets.text import one_line
 
@@ -70,7 +70,7 @@ class PairList(LineList):
 
 
 def _cells(side: str, end: Side) -> dict[str, Cell]:
-    mark = UNIT_MARKS["completed" if end.ok else "failed"]
+    mark = ENDS[end.came_to]
     return {
         side: (str(mark), mark.style),
         f"{side}_cost": (money(end.cost_usd), ""),
