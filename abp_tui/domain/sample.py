@@ -63,6 +63,20 @@ class Sample(Frozen):
         """Whether nothing that waited is left out."""
         return len(self.seqs) == self.waiting
 
+    def among(self, seqs: Set[int]) -> Sample:
+        """The same sample without the units that are not among these."""
+        strata = (
+            s.model_copy(
+                update={
+                    "seqs": (stays := tuple(seq for seq in s.seqs if seq in seqs)),
+                    "waiting": s.waiting - len(s.seqs) + len(stays),
+                }
+            )
+            for s in self.strata
+        )
+        kept = tuple(strata)
+        return self.model_copy(update={"strata": kept, "waiting": sum(s.waiting for s in kept)})
+
     def weights(self, counted: Sequence[int], kept: Set[int]) -> list[float]:
         """For each of the units `counted`, how many of those that are left to run it stands for.
 

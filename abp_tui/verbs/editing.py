@@ -113,7 +113,8 @@ def takes_effect(job: Job) -> str:
     if job.status is JobStatus.RUNNING:
         return "it holds from the next unit on, those that run now end as they began"
     if job.status is JobStatus.TESTING:
-        return "it holds from the next test on"
+        given_up = "" if job.pilot_id is None else ", which gives up the results of the pilot"
+        return f"it holds from the next test on{given_up}"
     return "it holds for all that is run again" if job.status.ended else "it holds from the next start on"
 
 

@@ -105,9 +105,13 @@ def test_a_rare_kind_counts_for_no_more_than_it_is(repository: Repository) -> No
     assert 394 * 0.1 + 9.9 < quote.cost_usd.high < 250, "one in five was dear, but one in 394 is left"
 
 
-def test_a_pilot_larger_than_what_waits_is_all_of_it(repository: Repository) -> None:
+def test_a_pilot_of_all_that_waits_is_run_for_who_means_it(repository: Repository) -> None:
     orchestrator, job = reviewed(repository, count=5)
-    review = orchestrator.pilot(job.id, 50)
+    for count in (4, 50):
+        with pytest.raises(InvalidInput, match=f"a pilot of {count} would be the whole job words: 4 units"):
+            orchestrator.pilot(job.id, count)
+    assert (repository.jobs.get(job.id).pilot_id, orchestrator.pilots(job.id)) == (None, [])
+    review = orchestrator.pilot(job.id, 50, whole=True)
     assert [unit.seq for unit in review.units] == [1, 2, 3, 4]
     assert (review.quote.rest, review.quote.no_quote) == (0, "nothing is left to run")
     assert review.quote.can == ("0 of 4 failed, and these are all that waited",)
@@ -117,7 +121,7 @@ def test_a_pilot_larger_than_what_waits_is_all_of_it(repository: Repository) -> 
 
 def test_a_failed_unit_has_failed_until_a_person_decides(repository: Repository) -> None:
     orchestrator, job = reviewed(repository, sometimes, max_retries=3)
-    review = orchestrator.pilot(job.id, 39)
+    review = orchestrator.pilot(job.id, 39, whole=True)
     assert review.quote.failed == 7
     failed = [unit.seq for unit in review.units if unit.failed]
     assert [len(repository.attempts.of_unit(job.id, seq)) for seq in failed] == [1] * 7
@@ -181,7 +185,7 @@ def test_what_can_not_be_piloted(repository: Repository) -> None:
     with pytest.raises(NotFound, match="no pilot"):
         orchestrator.quote(job.id)
     assert repository.jobs.get(job.id).pilot_id is None
-    orchestrator.pilot(job.id, 39)
+    orchestrator.pilot(job.id, 39, whole=True)
     with pytest.raises(NotFound, match="no unit of job words waits"):
         orchestrator.pilot(job.id)
 
@@ -242,6 +246,92 @@ def test_an_approval_keeps_what_is_good_and_no_more(repository: Repository) -> N
     assert len(ran) == 36
     assert passed not in ran
     assert thrown in ran
+
+
+def test_what_a_person_passes_is_accepted_by_the_approval(repository: Repository) -> None:
+    orchestrator, job = reviewed(repository, suspect)
+    passed, left, thrown = (u.seq for u in orchestrator.pilot(job.id, 3, seed=1).units)
+    orchestrator.mark(job.id, passed, Mark.PASS)
+    orchestrator.mark(job.id, thrown, Mark.FAIL)
+    said = (
+        "2 results of the pilot stay, 1 of them accepted by your mark, 1 of them in doubt, 1 unit runs again"
+    )
+    assert orchestrator.decision(job.id).words == said
+    orchestrator.approve(job.id)
+    unit = repository.units.get(job.id, passed)
+    assert (unit.verdict, unit.error is not None and unit.error.startswith("accepted by ")) == (
+        Verdict.OK,
+        True,
+    )
+    assert repository.units.get(job.id, left).verdict is Verdict.BLOCKED
+    assert repository.jobs.get(job.id).counters.model_dump(include={"completed", "suspect", "pending"}) == {
+        "completed": 2,
+        "suspect": 1,
+        "pending": 37,
+    }
+    assert_counters_match(repository, job.id)
+    log = [line.message for line in repository.logs.after(job.id)]
+    assert said in log
+    assert any(f"accepted unit {passed}" in line for line in log)
+
+
+def test_what_a_rejection_gives_up_is_said_with_what_it_cost(repository: Repository) -> None:
+    orchestrator, job = reviewed(repository)
+    assert orchestrator.given_up(job.id) == ""
+    orchestrator.pilot(job.id, 3)
+    gives_up = "3 results of the pilot, paid with $0.03, count no more"
+    assert orchestrator.given_up(job.id).startswith(gives_up)
+    orchestrator.set_prompt(job.id, "Do {n} better")
+    log = [line.message for line in repository.logs.after(job.id)]
+    assert any("the next test on, which gives up the results of the pilot" in line for line in log)
+    orchestrator.reject(job.id)
+    assert any(gives_up in line.message for line in repository.logs.after(job.id))
+    assert orchestrator.given_up(job.id) == ""
+
+
+# After an edit
+
+
+def edited(orchestrator: Orchestrator, job: Job, seq: int | None = None) -> None:
+    orchestrator.reject(job.id)
+    orchestrator.set_prompt(
+        job.id, f"Do {{n}} better than version {orchestrator.status(job.id).prompt_version}"
+    )
+    orchestrator.test(job.id, seq)
+
+
+def test_after_an_edit_the_same_units_are_piloted_so_that_versions_compare(repository: Repository) -> None:
+    orchestrator, job = reviewed(repository)
+    orchestrator.pilot(job.id, 6, by="n", seed=3)
+    assert orchestrator.repeats(job.id) is None, "nothing is edited"
+    second = orchestrator.pilot(job.id, 5, by="n").pilot.sample
+    edited(orchestrator, job)
+    assert orchestrator.repeats(job.id) == second
+    again = orchestrator.pilot(job.id).pilot.sample
+    assert again == second
+    assert len(orchestrator.compare(job.id, 1, 2).pairs) == 1 + 5
+    assert orchestrator.repeats(job.id) is None
+    assert not set(orchestrator.pilot(job.id).pilot.sample.seqs) & set(second.seqs)
+
+
+def test_a_seed_or_another_size_is_another_sample(repository: Repository) -> None:
+    orchestrator, job = reviewed(repository)
+    first = orchestrator.pilot(job.id, 6, seed=3).pilot.sample
+    edited(orchestrator, job)
+    assert orchestrator.pilot(job.id, 6, seed=4).pilot.sample.seqs != first.seqs
+    edited(orchestrator, job)
+    assert len(orchestrator.pilot(job.id, 7).units) == 7
+
+
+def test_a_unit_of_the_sample_that_was_tested_is_not_piloted_again(repository: Repository) -> None:
+    orchestrator, job = reviewed(repository)
+    first = orchestrator.pilot(job.id, 6, seed=3).pilot.sample
+    edited(orchestrator, job, first.seqs[2])
+    review = orchestrator.pilot(job.id)
+    assert set(review.pilot.sample.seqs) == set(first.seqs) - {first.seqs[2]}
+    assert review.pilot.sample.waiting == first.waiting - 1
+    assert all(unit.ended for unit in review.units)
+    assert {pair.seq for pair in orchestrator.compare(job.id, 1, 2).pairs} == set(first.seqs)
 
 
 def test_results_of_an_earlier_pilot_are_kept_too(repository: Repository) -> None:

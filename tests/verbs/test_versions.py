@@ -33,7 +33,7 @@ def orchestrator(repository: Repository) -> Orchestrator:
     verbs.reject(job.id)
     verbs.set_prompt(job.id, "Do {n} better")
     verbs.test(job.id)
-    verbs.pilot(job.id, 5)
+    verbs.pilot(job.id, 5, whole=True)
     return verbs
 
 
@@ -92,7 +92,7 @@ def test_units_tried_under_both_versions_are_compared(orchestrator: Orchestrator
 def test_what_is_in_doubt_is_good_under_no_version(repository: Repository) -> None:
     """Also where the unit has been put back since, and its verdict with it."""
     verbs = Orchestrator(repository, InProcessWorker(lambda *_: Outcome(ok=True, output="no")))
-    job = make_job(repository, 4, checks=[{"kind": "regex", "pattern": "yes"}])
+    job = make_job(repository, 5, checks=[{"kind": "regex", "pattern": "yes"}])
     verbs.test(job.id)
     units = verbs.pilot(job.id, 3, seed=1).units
     verbs.mark(job.id, units[0].seq, Mark.PASS)
