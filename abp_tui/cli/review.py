@@ -108,10 +108,17 @@ def approve(
     held = orchestrator.status(job)
     if held.held:
         read_before(held, yes)
+    becomes = orchestrator.decision(job).words
+    quoted = None if held.pilot_id is None else orchestrator.quote(job).budget_usd
     with placing(orchestrator, job, engine, scheduler, ship_files):
         approved = orchestrator.approve(job, budget=amount)
+    if becomes:
+        say(f"{approved.name}: {becomes}")
     if budget is not None:
         say(f"{approved.name}: a budget of {money(approved.budget_usd)}")
+    elif approved.budget_usd is None and quoted is not None:
+        do = f"abp set {approved.name} budget_usd={quoted:g}"
+        say(f"{approved.name}: it has no budget; by the quote {money(quoted)} would do: {do}")
     if not held.held:
         return after_launch(orchestrator, approved, wait)
     say(
@@ -151,7 +158,11 @@ def reject(job: str) -> None:
     abp prompt docs --set @better.txt
     abp test docs
     """
-    found = open_orchestrator().reject(job)
+    orchestrator = open_orchestrator()
+    given_up = orchestrator.given_up(job)
+    found = orchestrator.reject(job)
+    if given_up:
+        say(f"{found.name}: {given_up}")
     say(f"{found.name}: rejected. Next: abp prompt {found.name} --set @FILE, abp test {found.name}")
 
 

@@ -131,7 +131,7 @@ def make_quote(job: Job, pilot: Pilot, units: Sequence[Tried], rest: int, *, hol
         cannot=(),
     )
     is_all = sample.is_everything and len(ended) == len(units)
-    equal = 0 if no_quote else round(worth(weights(ended)))
+    equal = 0 if no_quote or not rest else round(worth(weights(ended)))
     can, cannot = tuple(_can(quote, is_all)), tuple(_cannot(quote, job, is_all, equal, silent))
     return quote.model_copy(update={"can": can, "cannot": cannot})
 
@@ -139,14 +139,14 @@ def make_quote(job: Job, pilot: Pilot, units: Sequence[Tried], rest: int, *, hol
 def _why_none(ended: Sequence[Tried], rest: int, untried: Sequence[str]) -> str:
     if not ended:
         return "no unit of the pilot has come to an end yet"
+    if not rest:
+        return ""  # that costs and takes nothing for certain
     if not any(unit.came_to is Mark.PASS for unit in ended):
         failed, doubts = any(unit.failed for unit in ended), any(unit.doubtful for unit in ended)
         how = " or ".join(["failed"] * failed + ["are in doubt"] * doubts)
         which = "the only unit that ended" if len(ended) == 1 else f"all {len(ended):,} units that ended"
         how = how.replace("are", "is") if len(ended) == 1 else how
         return f"{which} {how}: what a good one costs and takes is not known"
-    if not rest:
-        return "nothing is left to run"
     if len(ended) == 1:
         return "one unit alone gives no range: run a pilot of two or more"
     if untried:
@@ -195,7 +195,9 @@ def _cannot(quote: Quote, job: Job, is_all: bool, equal: int, silent: Sequence[s
         yield f"{counted(left, 'unit')} of the pilot {'has' if left == 1 else 'have'} not been run to an end"
     if quote.marked < quote.ended:
         yield f"{quote.ended - quote.marked:,} of {quote.ended:,} not marked by you: they count as they ended"
-    if quote.no_quote:
+    if not quote.rest:
+        yield "nothing is left to run"
+    if quote.no_quote or not quote.rest:
         return
     if quote.cost_usd is None:
         yield "the agent does not say what it costs" + (f" for: {', '.join(silent)}" if silent else "")

@@ -157,6 +157,9 @@ class Piloting(Accepting):
             all_of_it = f"a pilot of {sample.asked:,} would be the whole job {job.name}"
             waits = f"{counted(sample.waiting, 'unit')} {'waits' if sample.waiting == 1 else 'wait'}"
             raise InvalidInput(f"{all_of_it}: {waits}", "run fewer with -n, or all of them with --all")
+        if whole and not sample.is_everything:
+            hint = f"a pilot has {MOST_UNITS:,} at most"
+            raise InvalidInput(f"{sample.waiting:,} units of job {job.name} wait: too many for a pilot", hint)
         return job, self.repository.pilots.add(job, sample)
 
     def _sample(self, job: Job, count: int | None, by: str | None, seed: int | None) -> Sample:
@@ -217,6 +220,7 @@ class Piloting(Accepting):
             raise InvalidInput(f"there is no quote for job {job.name}: {quote.no_quote}", "name a sum in USD")
         if quote.budget_usd is None:
             why = "cost is not known" if quote.cost_usd is None else "units cost nothing"
+            why = why if quote.rest else "nothing is left to run"
             raise InvalidInput(f"job {job.name} needs no budget by its quote: {why}", "leave it out")
         return quote.budget_usd
 

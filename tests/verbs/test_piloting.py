@@ -113,8 +113,11 @@ def test_a_pilot_of_all_that_waits_is_run_for_who_means_it(repository: Repositor
     assert (repository.jobs.get(job.id).pilot_id, orchestrator.pilots(job.id)) == (None, [])
     review = orchestrator.pilot(job.id, 50, whole=True)
     assert [unit.seq for unit in review.units] == [1, 2, 3, 4]
-    assert (review.quote.rest, review.quote.no_quote) == (0, "nothing is left to run")
+    assert (review.quote.rest, review.quote.no_quote, review.quote.budget_usd) == (0, "", None)
     assert review.quote.can == ("0 of 4 failed, and these are all that waited",)
+    assert review.quote.cannot[-1] == "nothing is left to run"
+    with pytest.raises(InvalidInput, match="needs no budget by its quote: nothing is left to run"):
+        orchestrator.approve(job.id, budget="quote")
     orchestrator.approve(job.id)
     assert JobExecutor(repository, job.id, InProcessWorker()).run() is JobStatus.COMPLETED
 
