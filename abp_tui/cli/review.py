@@ -109,16 +109,16 @@ def approve(
     if held.held:
         read_before(held, yes)
     becomes = orchestrator.decision(job).words
-    quoted = None if held.pilot_id is None else orchestrator.quote(job).budget_usd
+    offered = None if budget else orchestrator.offered_budget(job)
     with placing(orchestrator, job, engine, scheduler, ship_files):
         approved = orchestrator.approve(job, budget=amount)
     if becomes:
         say(f"{approved.name}: {becomes}")
     if budget is not None:
         say(f"{approved.name}: a budget of {money(approved.budget_usd)}")
-    elif approved.budget_usd is None and quoted is not None:
-        do = f"abp set {approved.name} budget_usd={quoted:g}"
-        say(f"{approved.name}: it has no budget; by the quote {money(quoted)} would do: {do}")
+    elif offered is not None:
+        do = f"abp set {approved.name} budget_usd={offered:g}"
+        say(f"{approved.name}: it has no budget; by the quote {money(offered)} would do: {do}")
     if not held.held:
         return after_launch(orchestrator, approved, wait)
     say(

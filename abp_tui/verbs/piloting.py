@@ -113,6 +113,12 @@ class Piloting(Accepting):
         """What the rest of a job may cost and take, by its pilot; raises `NotFound` where it has none."""
         return self.pilot_review(job_id).quote
 
+    def offered_budget(self, job_id: Ref) -> float | None:
+        """The upper end of the pilot's quote in USD, where a job has no budget of its own; else None."""
+        job = self.repository.jobs.find(job_id)
+        unlimited = job.status is JobStatus.TESTING and job.budget_usd is None
+        return self.quote(job.id).budget_usd if unlimited and job.pilot_id is not None else None
+
     def mark(self, job_id: Ref, seq: int, mark: Mark) -> Tried:
         """Keep what a person thinks of a unit of the pilot; returns it marked.
 

@@ -60,10 +60,10 @@ class PairList(LineList):
         return (
             Column("seq", "#", 5, right=True, drop=3),
             Column("key", "unit", 10, grow=1, most=36, keep_end=True),
-            Column("left", left, 8),
+            Column("left", left, 9),
             Column("left_cost", "cost", 7, right=True, drop=1),
             Column("left_time", "time", 5, right=True, drop=2),
-            Column("right", right, 8),
+            Column("right", right, 9),
             Column("right_cost", "cost", 7, right=True, drop=1),
             Column("right_time", "time", 5, right=True, drop=2),
         )
