@@ -59,9 +59,12 @@ class Sum(Frozen):
 
     @property
     def words(self) -> str:
-        """How they ended: `8 good, 1 suspect, 1 failed`."""
+        """How they ended: `8 of 10 good, 1 suspect, 1 failed`."""
         others = ((self.suspect, "suspect"), (self.failed, "failed"))
-        return ", ".join([f"{self.good:,} good", *(f"{n:,} {state}" for n, state in others if n)])
+        all_of_them = self.good + self.suspect + self.failed
+        return ", ".join(
+            [f"{self.good:,} of {all_of_them:,} good", *(f"{n:,} {state}" for n, state in others if n)]
+        )
 
 
 class Comparison(Frozen):

@@ -71,8 +71,8 @@ def test_after_an_edit_the_same_units_are_tried_again(abp: Abp) -> None:
     again = abp.run("pilot", "docs", "--wait").stderr
     assert "a pilot of 3 units, by size, seed 5, those of the last one" in again
     compared = abp.run("prompt", "docs", "--compare", "1", "2").stdout
-    assert "version 1: 4 good, $0.04" in compared
-    assert "version 2: 4 good, $0.04" in compared
+    assert "version 1: 4 of 4 good, $0.04" in compared
+    assert "version 2: 4 of 4 good, $0.04" in compared
     assert abp.json("prompt", "docs", "--compare", "1", "2")["sums"]["version 2"]["good"] == 4
     assert f" {getpass.getuser()} " in abp.run("prompt", "docs", "--versions").stdout
 

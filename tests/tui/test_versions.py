@@ -42,7 +42,7 @@ async def test_the_same_units_are_compared_under_two_versions(tmp_path: Path, si
         await until_shown(pilot, "passed in")
         await pilot.press("v")
         await until_shown(
-            pilot, "version 1", "version 2 (current)", "5 units: 5 good · $0.05", "5 units: 5 good · $0.15"
+            pilot, "version 1", "version 2 (current)", "5 of 5 good · $0.05", "5 of 5 good · $0.15"
         )
         await until_shown(pilot, "-I was told: Do 0", "+I was told: Do 0 better")
         await pilot.press("j")
@@ -111,7 +111,7 @@ async def test_any_two_versions_are_compared(tmp_path: Path) -> None:
             pilot, "version 2 and 3, the current one", "No unit was tested or piloted under both"
         )
         await pilot.press("left_curly_bracket")
-        await until_shown(pilot, "version 2 and 1", "5 units: 5 good · $0.05")
+        await until_shown(pilot, "version 2 and 1", "5 of 5 good · $0.05")
         await pilot.press("left_curly_bracket")
         await until_shown(pilot, "there is no other version in that direction")
         await pilot.press("right_square_bracket")
@@ -123,7 +123,7 @@ async def test_any_two_versions_are_compared(tmp_path: Path) -> None:
         await pilot.press("left_square_bracket")
         await until_shown(pilot, "version 1 and 3, the current one")
         await pilot.press("left_curly_bracket")
-        await until_shown(pilot, "version 1 and 2", "5 units: 5 good · $0.15", "by ")
+        await until_shown(pilot, "version 1 and 2", "5 of 5 good · $0.15", "by ")
         await pilot.press("u")
         await until(pilot, lambda: orchestrator.status("words").prompt_version == 4)
     assert orchestrator.status("words").prompt_template == "Do {n}"
@@ -137,7 +137,7 @@ async def test_suspects_are_told_apart(tmp_path: Path) -> None:
     async with running(orchestrator, job="words") as pilot:
         await until_shown(pilot, "passed in")
         await pilot.press("v")
-        await until_shown(pilot, "5 units: 3 good, 2 suspect", "5 units: 4 good, 1 suspect", "? suspect")
+        await until_shown(pilot, "3 of 5 good, 2 suspect", "4 of 5 good, 1 suspect", "? suspect")
 
 
 async def test_one_version_alone_is_compared_with_nothing(tmp_path: Path) -> None:

@@ -199,8 +199,8 @@ def _sum_line(version: Version, found: Sum, of: int) -> Content:
     saved = f"{version.created_at.astimezone():%Y-%m-%d %H:%M}"
     cost = money(found.cost_usd, at_least=found.cost_is_floor)
     changed = f"changed {', '.join(version.changed)}" if version.changed else ""
-    figures = [f"{count(of, 'unit')}: {found.words}", cost, clock(found.seconds)] if of else []
+    figures = [found.words, cost, clock(found.seconds)] if of else []
     by = f"by {one_line(version.author, 40)}" if version.author else ""
-    details = " · ".join(detail for detail in (*figures, changed, f"{saved} {by}".strip()) if detail)
+    details = " · ".join(detail for detail in (*figures, by, changed, saved) if detail)
     name = f"version {version.version}{' (current)' if version.is_current else ''}"
     return Content.assemble((f"{name:<20} ", BOLD), (details, DIM))
