@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 LEVEL = 0.95
 RESAMPLES = 2000
-FEWEST, MOST_DRAWN = 200, 1_000_000  # resamples, and the values in all of them, where a sample is large
+FEWEST, MOST_DRAWN = 200, 200_000  # resamples, and the values in all of them, where a sample is large
 ONE_BY_ONE = 30  # units of a rest up to which they are drawn
 LEAST_VARIED = 1 / 3  # of the sample's deviation: what a resample of nearly equal values is taken to have
 _TINY = 1e-300
@@ -124,8 +124,8 @@ class Spread:
             together = self._weights[-1]
             self._size = max(2, round(worth(weights)))
             self._mean = _dot(weights, self._values) / together
-            off = [(value - self._mean) ** 2 for value in self._values]
-            self._deviation = math.sqrt(_dot(weights, off) / together)
+            self._off = [value - self._mean for value in self._values]
+            self._deviation = math.sqrt(_dot(weights, [off**2 for off in self._off]) / together)
 
     def total(self) -> Range:
         """The sum over the rest."""
@@ -157,16 +157,17 @@ class Spread:
     def _how_far_off(self, least: float) -> Iterator[float]:
         rng = random.Random(self._seed)
         for _ in range(max(FEWEST, min(RESAMPLES, MOST_DRAWN // self._size))):
-            draws = rng.choices(self._values, cum_weights=self._weights, k=self._size)
+            draws = rng.choices(self._off, cum_weights=self._weights, k=self._size)
             mean = sum(draws) / self._size
-            variance = sum([(value - mean) ** 2 for value in draws]) / (self._size - 1)
-            yield (self._mean_of_rest(rng) - mean) / max(math.sqrt(variance), least)
+            squares = sum(map(operator.mul, draws, draws))  # not fsum: this is where a quote takes its time
+            variance = max(0.0, squares - self._size * mean**2) / (self._size - 1)
+            yield (self._rest_off(rng) - mean) / max(math.sqrt(variance), least)
 
-    def _mean_of_rest(self, rng: random.Random) -> float:
-        """Of a rest drawn one by one; a large one's mean is normal (the central limit theorem)."""
+    def _rest_off(self, rng: random.Random) -> float:
+        """How far the mean of a rest is off, drawn one by one; a large one's is normal (central limit)."""
         if self._rest <= ONE_BY_ONE:
-            return sum(rng.choices(self._values, cum_weights=self._weights, k=self._rest)) / self._rest
-        return rng.gauss(self._mean, self._deviation / math.sqrt(self._rest))
+            return sum(rng.choices(self._off, cum_weights=self._weights, k=self._rest)) / self._rest
+        return rng.gauss(0.0, self._deviation / math.sqrt(self._rest))
 
 
 def small_sample_tail(size: int, level: float) -> float:

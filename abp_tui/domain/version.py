@@ -61,10 +61,8 @@ class Sum(Frozen):
     def words(self) -> str:
         """How they ended: `8 of 10 good, 1 suspect, 1 failed`."""
         others = ((self.suspect, "suspect"), (self.failed, "failed"))
-        all_of_them = self.good + self.suspect + self.failed
-        return ", ".join(
-            [f"{self.good:,} of {all_of_them:,} good", *(f"{n:,} {state}" for n, state in others if n)]
-        )
+        good = f"{self.good:,} of {self.good + self.suspect + self.failed:,} good"
+        return ", ".join([good, *(f"{n:,} {state}" for n, state in others if n)])
 
 
 class Comparison(Frozen):
