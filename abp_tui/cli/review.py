@@ -229,7 +229,7 @@ def prompt(
         found = orchestrator.repository.jobs.get(recipe.job_id)
         say(f"{found.name}: version {recipe.version} of the prompt is saved; {takes_effect(found)}")
     if as_json:
-        shown = recipe.model_dump(mode="json", include={"prompt_template", "created_at"})
+        shown = recipe.model_dump(mode="json", include={"prompt_template", "created_at", "author"})
         put_json({"id": found.ref, "name": found.name, "prompt_version": recipe.version, **shown})
     elif text is None:
         put_text(recipe.prompt_template)

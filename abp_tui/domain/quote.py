@@ -48,7 +48,7 @@ class Quote(Frozen):
     marked: int = Field(description="Of those, the ones that a person has marked.")
     rest: int = Field(description="Units that an approval lets run, those that failed here included.")
     workers: int = Field(description="How many would run side by side.")
-    level: float = Field(description="How sure the ranges are: 0.95 is 19 times in 20.")
+    level: float = Field(description="How sure the ranges mean to be: 0.95 is 19 times in 20.")
     cost_usd: Span | None = Field(
         description="Of the rest; null where no cost is known, or there is no quote."
     )
@@ -143,9 +143,9 @@ def _why_none(ended: Sequence[Tried], rest: int, untried: Sequence[str]) -> str:
         return ""  # that costs and takes nothing for certain
     if not any(unit.came_to is Mark.PASS for unit in ended):
         failed, doubts = any(unit.failed for unit in ended), any(unit.doubtful for unit in ended)
-        how = " or ".join(["failed"] * failed + ["are in doubt"] * doubts)
+        be = "is" if len(ended) == 1 else "are"
+        how = " or ".join(["failed"] * failed + [f"{be} in doubt"] * doubts)
         which = "the only unit that ended" if len(ended) == 1 else f"all {len(ended):,} units that ended"
-        how = how.replace("are", "is") if len(ended) == 1 else how
         return f"{which} {how}: what a good one costs and takes is not known"
     if len(ended) == 1:
         return "one unit alone gives no range: run a pilot of two or more"

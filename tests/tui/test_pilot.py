@@ -223,6 +223,16 @@ async def test_reject_puts_all_back(tmp_path: Path) -> None:
     assert (job.status, job.counters.pending) == (JobStatus.CREATED, 40)
 
 
+async def test_a_rejection_from_the_test_says_what_it_gives_up_too(tmp_path: Path) -> None:
+    orchestrator = piloted(tmp_path)
+    async with running(orchestrator, job="words") as pilot:
+        await until_shown(pilot, "passed in")
+        await pilot.press("r")
+        await until_shown(pilot, "Reject this pilot?", "6 results of the pilot, paid with $0.06")
+        await pilot.press("n")
+        assert orchestrator.status("words").status is JobStatus.TESTING
+
+
 async def test_a_running_pilot_is_followed_and_can_be_cancelled(tmp_path: Path) -> None:
     orchestrator = reviewed(tmp_path)
     orchestrator.agent._behaviour = wait_for_cancel

@@ -71,7 +71,7 @@ class AskPilotScreen(Dialog[PilotWish]):
         self.dismiss(PilotWish(int(number), by))
 
 
-def run_pilot(screen: AbpScreen, job: JobView, then: Callable[[Job], object] | None = None) -> None:
+def run_pilot(screen: AbpScreen, job: JobView, then: Callable[[Job], object]) -> None:
     """Ask how large a pilot shall be, and run it; one of all that waits only if a person is sure."""
 
     def start(wish: PilotWish, whole: bool) -> None:

@@ -13,10 +13,10 @@ from abp_tui.domain.quote import PilotReview
 from abp_tui.domain.status import Mark, Phase
 from abp_tui.feed import Snapshot
 from abp_tui.tui.commands import bindings, commands
-from abp_tui.tui.screens.ask_budget import approve, let_run
 from abp_tui.tui.screens.ask_pilot import run_pilot
 from abp_tui.tui.screens.base import AbpScreen
 from abp_tui.tui.screens.confirm import ConfirmScreen
+from abp_tui.tui.screens.deciding import approve, let_run, reject
 from abp_tui.tui.screens.unit import UnitScreen
 from abp_tui.tui.widgets.figures import count, money
 from abp_tui.tui.widgets.glyphs import BAD, DIM, GOOD, PRIMARY, WARN, job_mark
@@ -145,25 +145,18 @@ class PilotScreen(AbpScreen):
         self.app.push_screen(ConfirmScreen(question, detail), run)
 
     def action_reject(self) -> None:
-        """Put all units back, and leave, if a person is sure: what ran here was paid for."""
-
-        def reject(sure: bool | None) -> None:
-            if sure:
-                self.act(lambda: self.orchestrator.reject(self._number), self._rejected)
-
-        def ask(given_up: str) -> None:
-            if given_up:
-                self.app.push_screen(ConfirmScreen("Reject this pilot?", f"{given_up}."), reject)
-            else:
-                reject(True)
-
-        self.act(lambda: self.orchestrator.given_up(self._number), ask)
+        """Put all units back, and leave."""
+        reject(self, self._number, self._rejected)
 
     def action_more(self) -> None:
-        """Run another sample."""
-        if self.job is not None:
+        """Run another sample, and show it."""
+
+        def show(job: Job) -> None:
             self._picked = None
-            run_pilot(self, self.job)
+            self._read()
+
+        if self.job is not None:
+            run_pilot(self, self.job, show)
 
     def action_cancel(self) -> None:
         """End the running pilot."""

@@ -15,9 +15,9 @@ from abp_tui.domain.status import AttemptStatus, JobStatus, Phase
 from abp_tui.errors import AbpError
 from abp_tui.feed import Focus, RunningUnit, Snapshot
 from abp_tui.tui.commands import Command, bindings, commands
-from abp_tui.tui.screens.ask_budget import approve
 from abp_tui.tui.screens.ask_pilot import run_pilot
 from abp_tui.tui.screens.attempt import AttemptScreen
+from abp_tui.tui.screens.deciding import approve, reject
 from abp_tui.tui.screens.draft import prompt_of
 from abp_tui.tui.screens.edit_prompt import EditPromptScreen
 from abp_tui.tui.screens.permit import PermitScreen
@@ -114,8 +114,7 @@ class ReviewScreen(AttemptScreen):
 
     def action_reject(self) -> None:
         """Put the unit back, and leave."""
-        number = self._number
-        self.act(lambda: self.orchestrator.reject(number), self._rejected)
+        reject(self, self._number, self._rejected)
 
     def action_answer(self, number: int) -> None:
         """Answer what the agent asks with one of its options."""
