@@ -15,6 +15,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from abp_tui.account import account_name
 from abp_tui.domain.follow_up import form
 from abp_tui.domain.model import MAX_RETRIES, MAX_WORKERS, Job, Recipe, Timers
 from abp_tui.domain.prompt import RESULTS_FIELD, PromptSynthesizer, PromptTemplate
@@ -329,6 +330,7 @@ def _first_recipe(plan: Plan, prompt_template: str) -> Recipe:
         output_schema=plan.output_schema,
         checks=plan.checks,
         created_at=datetime.now(UTC),
+        author=plan.client or account_name(),
     )
 
 

@@ -217,6 +217,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="abp-") as scratch:
         repository = Repository(Path(scratch) / "data" / "abp.db")
         os.chdir(scratch)
+        os.environ["LOGNAME"] = "ann"  # who saves versions
         shutil.copytree(TEXTS, "texts")
         prepare(repository, Path(scratch))
         make_archive()

@@ -12,6 +12,7 @@ from abp_tui.cli.layout import bold, money, pairs, span, table
 from abp_tui.cli.summary import warn
 from abp_tui.cli.text import one_line
 from abp_tui.domain.status import Phase
+from abp_tui.verbs.piloting import MOST_UNITS
 from abp_tui.words import counted
 
 if TYPE_CHECKING:
@@ -24,19 +25,21 @@ MARKS = ("pass", "doubtful", "fail")
 
 @click.command()
 @job_argument
-@click.option("-n", "count", type=int, default=10, show_default=True, metavar="N", help="How many units.")
-@click.option(
-    "--by", default="size", show_default=True, metavar="size|type|FIELD", help="What kinds differ in."
-)
+@click.option("-n", "count", type=int, metavar="N", help="How many units.  [default: 10]")
+@click.option("--by", metavar="size|type|FIELD", help="What kinds differ in.  [default: size]")
 @click.option("--seed", type=int, metavar="S", help="Choose the same units as with this seed before.")
+@click.option("--all", "whole", is_flag=True, help="Run all that wait: the whole job as its own pilot.")
 @click.option("--wait", is_flag=True, help="Wait for it; exits 0 if all its units completed, else 1.")
 @json_option
-def pilot(job: str, count: int, by: str, seed: int | None, wait: bool, as_json: bool) -> int:
+def pilot(
+    job: str, count: int | None, by: str | None, seed: int | None, whole: bool, wait: bool, as_json: bool
+) -> int:
     """Run a sample of a tested job, to see what the rest will be like before it runs.
 
     The sample has something of every kind: of each quarter of the sizes, of each file type, or of each value
-    of a field. Where fewer units wait, they are all run. The pilot runs in a process of its own: a closed
-    terminal does not end it. The job then still waits for `abp approve` or `abp reject`.
+    of a field. After an edit it takes the units of the pilot before, so that the versions compare, unless -n,
+    --by or --seed say otherwise. The pilot runs in a process of its own: a closed terminal does not end it.
+    The job then still waits for `abp approve` or `abp reject`.
 
     \b
     abp pilot docs -n 20 --by type --wait
@@ -45,12 +48,17 @@ def pilot(job: str, count: int, by: str, seed: int | None, wait: bool, as_json: 
     abp approve docs --budget quote
     """
     orchestrator = open_orchestrator()
-    found = orchestrator.launch_pilot(job, count, by, seed)
+    if whole and count is not None:
+        raise click.UsageError("-n and --all can't be given together")
+    before = orchestrator.repeats(job)
+    found = orchestrator.launch_pilot(job, MOST_UNITS if whole else count, by, seed, whole=whole)
     warn(orchestrator.status(found.id))
     review = orchestrator.pilot_review(found.id)
     ran, chosen = len(review.units), review.pilot.sample
-    less = f", all that waited: fewer than {count:,}" if ran < count else ""
-    say(f"{found.name}: a pilot of {counted(ran, 'unit')}{less}, by {one_line(by)}, seed {chosen.seed}")
+    which = ", all that waited" if chosen.is_everything else ""
+    which += ", those of the last one" if chosen == before else ""
+    what = f"a pilot of {counted(ran, 'unit')}, by {one_line(chosen.by)}, seed {chosen.seed}"
+    say(f"{found.name}: {what}{which}")
     if not (wait or as_json):
         say(f"Watch it: abp, or abp wait {found.name}. Then: abp quote {found.name}")
         return 0
@@ -64,7 +72,7 @@ def pilot(job: str, count: int, by: str, seed: int | None, wait: bool, as_json: 
 def mark(job: str, seq: int, mark: str) -> None:
     """Say what you think of a unit of a pilot: pass, doubtful or fail.
 
-    An approval keeps what passed, keeps what is doubtful as suspect, and runs again what failed.
+    An approval accepts what passed, keeps what is doubtful as suspect, and runs again what failed.
 
     \b
     abp mark docs 17 doubtful
@@ -82,7 +90,7 @@ def mark(job: str, seq: int, mark: str) -> None:
 def quote(job: str, as_json: bool) -> int:
     """Show what a pilot says of the rest: cost and time as ranges, and what it can and can't promise.
 
-    The ranges hold 19 times in 20, for units like those in the sample. Exits 1 where there is no quote.
+    The ranges hold about 19 times in 20, for units like those in the sample. Exits 1 where there is no quote.
 
     \b
     abp quote docs
@@ -97,7 +105,7 @@ def quote(job: str, as_json: bool) -> int:
         warn(view)
         _put_units(review.units)
         _put_quote(review.quote)
-        if not review.quote.no_quote and view.phase is Phase.REVIEW:
+        if view.phase is Phase.REVIEW:
             _say_next(review.quote, view.name)
     return 1 if review.quote.no_quote else 0
 
@@ -153,7 +161,7 @@ def _facts(quote: Quote) -> Iterator[tuple[str, str]]:
     yield "version", str(quote.recipe_version)
     yield "rest", f"{counted(quote.rest, 'unit')} with {counted(quote.workers, 'worker')}"
     if quote.no_quote:
-        yield "no quote", quote.no_quote
+        yield "no quote", one_line(quote.no_quote)
         return
     yield "cost", money_range(quote)
     if quote.seconds is not None:

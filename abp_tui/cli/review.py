@@ -34,8 +34,11 @@ from abp_tui.words import counted
 
 if TYPE_CHECKING:
     from abp_tui.domain.model import Event, TestResult
+    from abp_tui.domain.version import Comparison, Side
     from abp_tui.orchestrator import Orchestrator
     from abp_tui.views import JobView
+
+_ENDS = {"pass": "good", "doubtful": "suspect", "fail": "failed"}
 
 
 @click.command()
@@ -105,10 +108,17 @@ def approve(
     held = orchestrator.status(job)
     if held.held:
         read_before(held, yes)
+    becomes = orchestrator.decision(job).words
+    offered = None if budget else orchestrator.offered_budget(job)
     with placing(orchestrator, job, engine, scheduler, ship_files):
         approved = orchestrator.approve(job, budget=amount)
+    if becomes:
+        say(f"{approved.name}: {becomes}")
     if budget is not None:
         say(f"{approved.name}: a budget of {money(approved.budget_usd)}")
+    elif offered is not None:
+        do = f"abp set {approved.name} budget_usd={offered:g}"
+        say(f"{approved.name}: it has no budget; by the quote {money(offered)} would do: {do}")
     if not held.held:
         return after_launch(orchestrator, approved, wait)
     say(
@@ -148,7 +158,11 @@ def reject(job: str) -> None:
     abp prompt docs --set @better.txt
     abp test docs
     """
-    found = open_orchestrator().reject(job)
+    orchestrator = open_orchestrator()
+    given_up = orchestrator.given_up(job)
+    found = orchestrator.reject(job)
+    if given_up:
+        say(f"{found.name}: {given_up}")
     say(f"{found.name}: rejected. Next: abp prompt {found.name} --set @FILE, abp test {found.name}")
 
 
@@ -158,6 +172,7 @@ def reject(job: str) -> None:
 @click.option("--based-on", type=int, metavar="N", help="Refuse where version N is no longer the newest.")
 @click.option("--versions", is_flag=True, help="List all versions, with what each of them changed.")
 @click.option("--diff", type=int, nargs=2, metavar="A B", help="Show what differs between two versions.")
+@click.option("--compare", type=int, nargs=2, metavar="A B", help="Compare what units came to under both.")
 @click.option("--use", type=int, metavar="N", help="Go back to version N, as a new version.")
 @json_option
 def prompt(
@@ -166,6 +181,7 @@ def prompt(
     based_on: int | None,
     versions: bool,
     diff: tuple[int, int] | None,
+    compare: tuple[int, int] | None,
     use: int | None,
     as_json: bool,
 ) -> None:
@@ -179,17 +195,21 @@ def prompt(
     abp prompt docs --set @prompt.txt
     abp prompt docs --versions
     abp prompt docs --diff 1 2
+    abp prompt docs --compare 1 2
     abp prompt docs --use 1
     """
     from abp_tui.verbs.editing import takes_effect
 
-    if sum((text is not None, versions, diff is not None, use is not None)) > 1:
-        raise click.UsageError("--set, --versions, --diff and --use can't be given together")
+    if sum((text is not None, versions, diff is not None, compare is not None, use is not None)) > 1:
+        raise click.UsageError("--set, --versions, --diff, --compare and --use can't be given together")
     if versions:
         _put_versions(open_orchestrator(), job, as_json)
         return
     if diff is not None:
         put_text(open_orchestrator().version_diff(job, *diff))
+        return
+    if compare is not None:
+        _put_comparison(open_orchestrator().compare(job, *compare), as_json)
         return
     if use is not None:
         orchestrator = open_orchestrator()
@@ -209,7 +229,7 @@ def prompt(
         found = orchestrator.repository.jobs.get(recipe.job_id)
         say(f"{found.name}: version {recipe.version} of the prompt is saved; {takes_effect(found)}")
     if as_json:
-        shown = recipe.model_dump(mode="json", include={"prompt_template", "created_at"})
+        shown = recipe.model_dump(mode="json", include={"prompt_template", "created_at", "author"})
         put_json({"id": found.ref, "name": found.name, "prompt_version": recipe.version, **shown})
     elif text is None:
         put_text(recipe.prompt_template)
@@ -224,14 +244,41 @@ def _put_versions(orchestrator: Orchestrator, ref: str, as_json: bool) -> None:
         (
             str(version.version),
             local(version.created_at),
+            one_line(version.author, 30),
             str(version.results),
             ", ".join(version.changed) or ("-" if version.version > 1 else "as it was made"),
             "current" if version.is_current else "",
         )
         for version in found
     )
-    for line in table(("VERSION", "SAVED", "RESULTS", "CHANGED", ""), rows, right="VERSION RESULTS"):
+    for line in table(("VERSION", "SAVED", "BY", "RESULTS", "CHANGED", ""), rows, right="VERSION RESULTS"):
         put(line)
+
+
+def _put_comparison(compared: Comparison, as_json: bool) -> None:
+    """A row for each unit that was tested or piloted under both, then what they came to together."""
+    sides = (compared.left, compared.right)
+    sums = dict(zip(sides, compared.sums(), strict=True))
+    if as_json:
+        both = {f"version {version}": found.model_dump(mode="json") for version, found in sums.items()}
+        put_json({**compared.model_dump(mode="json"), "sums": both})
+        return
+    head = ("SEQ", "KEY", *(title for version in sides for title in (f"V{version}", "COST", "TIME")))
+    rows = (
+        (str(pair.seq), one_line(pair.key, 50), *_side(pair.left), *_side(pair.right))
+        for pair in compared.pairs
+    )
+    for line in table(head, rows, right="SEQ COST TIME"):
+        put(line)
+    for version, found in sums.items():
+        cost = money(found.cost_usd, found.cost_is_floor)
+        put(f"version {version}: {found.words}, {cost}, {span(found.seconds)} of work")
+    if not compared.pairs:
+        say("no unit was tested or piloted under both: `abp pilot` takes the units of the last one again")
+
+
+def _side(end: Side) -> tuple[str, str, str]:
+    return _ENDS[end.came_to], money(end.cost_usd), span(end.duration_s)
 
 
 def run_test(orchestrator: Orchestrator, ref: str, seq: int | None, as_json: bool = False) -> int:

@@ -56,11 +56,12 @@ class Recipe(Frozen):
     checks: tuple[Mapping[str, Any], ...] = ()
     output_schema: Mapping[str, Any] | None = None
     created_at: datetime
+    author: str = Field(default="", description="Who saved it; empty where that was not kept. Foreign text.")
 
     def works_like(self, other: Recipe) -> bool:
         """Whether it differs from another version in its timers at most."""
-        apart = {"version": self.version, "timers": self.timers, "created_at": self.created_at}
-        return other.model_copy(update=apart) == self
+        apart = ("version", "timers", "created_at", "author")
+        return other.model_copy(update={name: getattr(self, name) for name in apart}) == self
 
 
 class Question(Frozen):

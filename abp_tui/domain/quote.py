@@ -9,10 +9,11 @@ from pydantic import Field
 
 from abp_tui.domain.model import Frozen, Job
 from abp_tui.domain.pilot import Pilot, Tried
-from abp_tui.domain.statistics import LEVEL, Spread, share, share_at_most
+from abp_tui.domain.statistics import LEVEL, Spread, share, share_at_most, worth
+from abp_tui.domain.status import Mark
 from abp_tui.words import counted
 
-FEW = 10  # ended units, with less than which a range is rough
+FEW = 10  # ended units, with fewer than which a range may hold less often than it says
 
 
 class Span(Frozen):
@@ -47,7 +48,7 @@ class Quote(Frozen):
     marked: int = Field(description="Of those, the ones that a person has marked.")
     rest: int = Field(description="Units that an approval lets run, those that failed here included.")
     workers: int = Field(description="How many would run side by side.")
-    level: float = Field(description="How sure the ranges are: 0.95 is 19 times in 20.")
+    level: float = Field(description="How sure the ranges mean to be: 0.95 is 19 times in 20.")
     cost_usd: Span | None = Field(
         description="Of the rest; null where no cost is known, or there is no quote."
     )
@@ -79,16 +80,28 @@ def make_quote(job: Job, pilot: Pilot, units: Sequence[Tried], rest: int, *, hol
     """Reckon from the units of a pilot what the `rest` of its job takes.
 
     `holds` says whether the job's recipe still works like the one of the pilot. Units that failed have cost
-    and taken something, too, and count; without a single good end there is no quote.
+    and taken something, too, and count; without a good end, or without an end of some kind that is left to
+    run, there is no quote.
     """
-    ended = [unit for unit in units if unit.ended]
-    failed = sum(unit.failed for unit in ended)
-    no_quote = _why_none(len(ended), failed)
-    known = [unit for unit in ended if unit.cost_usd is not None]
-    cost = None if no_quote else _spread(pilot, known, [unit.cost_usd or 0.0 for unit in known], rest)
-    time = None if no_quote else _spread(pilot, ended, [unit.duration_s or 0.0 for unit in ended], rest)
-    cost_usd = Span(**cost.total()._asdict()) if cost and known else None
     sample = pilot.sample
+    ended = [unit for unit in units if unit.ended]
+    kept = frozenset(unit.seq for unit in ended if not unit.failed)
+    no_quote = _why_none(ended, rest, sample.untried((unit.seq for unit in ended), kept))
+    known = [unit for unit in ended if unit.cost_usd is not None]
+    silent = sample.untried((unit.seq for unit in known), kept) if known else ()
+
+    def weights(units: Sequence[Tried]) -> list[float]:
+        return sample.weights([unit.seq for unit in units], kept)
+
+    cost_usd, seconds = None, None
+    if not no_quote:
+        times = [unit.duration_s or 0.0 for unit in ended]
+        time = Spread(times, weights(ended), rest, sample.seed).makespan(job.max_workers)
+        seconds = Span(**time._asdict())
+        if known and not silent:
+            costs = [unit.cost_usd or 0.0 for unit in known]
+            cost_usd = Span(**Spread(costs, weights(known), rest, sample.seed).total()._asdict())
+    failed = sum(unit.failed for unit in ended)
     quote = Quote(
         pilot=pilot.id,
         recipe_version=pilot.recipe_version,
@@ -108,8 +121,8 @@ def make_quote(job: Job, pilot: Pilot, units: Sequence[Tried], rest: int, *, hol
         workers=job.max_workers,
         level=LEVEL,
         cost_usd=cost_usd,
-        cost_is_floor=bool(known) and len(known) < len(ended),
-        seconds=Span(**time.makespan(job.max_workers)._asdict()) if time else None,
+        cost_is_floor=cost_usd is not None and len(known) < len(ended),
+        seconds=seconds,
         failed_share=Span(**share(failed, len(ended))._asdict()) if ended else None,
         failed_at_most=share_at_most(failed, len(ended)) if ended else None,
         budget_usd=_budget(job, cost_usd),
@@ -117,21 +130,27 @@ def make_quote(job: Job, pilot: Pilot, units: Sequence[Tried], rest: int, *, hol
         can=(),
         cannot=(),
     )
-    can, cannot = tuple(_can(quote)), tuple(_cannot(quote, job, sample.is_everything))
+    is_all = sample.is_everything and len(ended) == len(units)
+    equal = 0 if no_quote or not rest else round(worth(weights(ended)))
+    can, cannot = tuple(_can(quote, is_all)), tuple(_cannot(quote, job, is_all, equal, silent))
     return quote.model_copy(update={"can": can, "cannot": cannot})
 
 
-def _spread(pilot: Pilot, units: Sequence[Tried], values: Sequence[float], rest: int) -> Spread:
-    weights = pilot.sample.weights()
-    return Spread(values, [weights[unit.seq] for unit in units], rest, pilot.sample.seed)
-
-
-def _why_none(ended: int, failed: int) -> str:
+def _why_none(ended: Sequence[Tried], rest: int, untried: Sequence[str]) -> str:
     if not ended:
         return "no unit of the pilot has come to an end yet"
-    if failed == ended:
-        which = "the only unit that ended" if ended == 1 else f"all {ended:,} units that ended"
-        return f"{which} failed: what a good one costs and takes is not known"
+    if not rest:
+        return ""  # that costs and takes nothing for certain
+    if not any(unit.came_to is Mark.PASS for unit in ended):
+        failed, doubts = any(unit.failed for unit in ended), any(unit.doubtful for unit in ended)
+        be = "is" if len(ended) == 1 else "are"
+        how = " or ".join(["failed"] * failed + [f"{be} in doubt"] * doubts)
+        which = "the only unit that ended" if len(ended) == 1 else f"all {len(ended):,} units that ended"
+        return f"{which} {how}: what a good one costs and takes is not known"
+    if len(ended) == 1:
+        return "one unit alone gives no range: run a pilot of two or more"
+    if untried:
+        return f"of these kinds no unit has come to an end, and some are left: {', '.join(untried)}"
     return ""
 
 
@@ -142,45 +161,58 @@ def _budget(job: Job, cost: Span | None) -> float | None:
     return math.ceil(round(((job.cost_usd or 0.0) + cost.high) * 100, 6)) / 100
 
 
-def _can(quote: Quote) -> Iterator[str]:
-    if not quote.ended or quote.failed_at_most is None or quote.failed_share is None:
+def _can(quote: Quote, is_all: bool) -> Iterator[str]:
+    if not quote.ended:
         return
-    seen = f"{quote.failed:,} of {quote.ended:,} failed"
-    if quote.failed in (0, quote.ended):
-        bound = f"up to {percent(quote.failed_at_most)} could"
-    else:
-        bound = f"{percent(quote.failed_share.low)} to {percent(quote.failed_share.high)} could"
-    yield f"{seen}: {bound}, at {percent(quote.level)} certainty"
-    if quote.doubtful:
-        at_most = share_at_most(quote.doubtful, quote.ended)
-        yield f"{quote.doubtful:,} of {quote.ended:,} in doubt: up to {percent(at_most)} could be"
+    for hits, did, could in ((quote.failed, "failed", "could"), (quote.doubtful, "in doubt", "could be")):
+        seen = f"{hits:,} of {quote.ended:,} {did}"
+        if not hits and did != "failed":
+            continue
+        if is_all:
+            yield f"{seen}, and these are all that waited"
+        else:
+            yield f"{seen}: {_bounds(hits, quote.ended)} {could}, at {percent(quote.level)} certainty"
 
 
-def _cannot(quote: Quote, job: Job, is_everything: bool) -> Iterator[str]:
+def _bounds(hits: int, of: int) -> str:
+    """Between which shares the true one lies: at one end only where the other says nothing."""
+    if hits == 0:
+        return f"up to {percent(share_at_most(0, of))}"
+    if hits == of:
+        return f"at least {percent(1 - share_at_most(0, of))}"
+    low, high = share(hits, of)
+    return f"{percent(low)} to {percent(high)}"
+
+
+def _cannot(quote: Quote, job: Job, is_all: bool, equal: int, silent: Sequence[str]) -> Iterator[str]:
+    """`equal` is how many units of equal weight tell as much as those that ended."""
     if quote.is_of_another_version:
         versions = f"version {quote.recipe_version}, not of version {quote.current_version}"
         yield f"it is of {versions} that would run now: test and pilot again"
-    if is_everything:
-        after = "what is left runs again because it failed here" if quote.rest else "nothing is left to run"
-        yield f"the pilot is all that waited: {after}"
+    if is_all and quote.rest:
+        yield "what is left runs again because it failed here"
     if (left := quote.sampled - quote.ended) > 0:
         yield f"{counted(left, 'unit')} of the pilot {'has' if left == 1 else 'have'} not been run to an end"
     if quote.marked < quote.ended:
         yield f"{quote.ended - quote.marked:,} of {quote.ended:,} not marked by you: they count as they ended"
-    if quote.no_quote:
+    if not quote.rest:
+        yield "nothing is left to run"
+    if quote.no_quote or not quote.rest:
         return
     if quote.cost_usd is None:
-        yield "the agent does not say what it costs"
+        yield "the agent does not say what it costs" + (f" for: {', '.join(silent)}" if silent else "")
     if quote.cost_is_floor:
         yield "the cost of some attempts is unknown: the true cost is higher (≥)"
-    if quote.ended < FEW and not is_everything:
-        few = f"{counted(quote.ended, 'unit')} {'is' if quote.ended == 1 else 'are'} few"
-        yield f"{few}: the ranges are rough"
+    if equal < FEW:
+        worth_few = f", worth {equal:,} by their weights," if equal < quote.ended else ""
+        few = f"{counted(quote.ended, 'unit')}{worth_few} are few"
+        yield f"{few}: where units differ much, the ranges hold less often than 19 times in 20"
     if quote.failed and job.max_retries:
         yield f"a unit that fails is tried up to {counted(job.max_retries, 'more time')}: not in the ranges"
     if job.synthesis is not None:
         yield "the step over all results is not in the ranges"
-    yield "usage limits, other prices or items unlike those sampled are not in the ranges"
+    unlike = "" if is_all else f" ({_bounds(0, quote.ended)} could be)"
+    yield f"usage limits, other prices or items unlike those sampled{unlike} are not in the ranges"
 
 
 def percent(part: float) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from abp_tui.domain.check import check_words
 from abp_tui.domain.model import Recipe
+from abp_tui.domain.visible import visible
 
 
 def recipe_diff(old: Recipe, new: Recipe) -> list[str]:
@@ -22,7 +23,8 @@ def recipe_diff(old: Recipe, new: Recipe) -> list[str]:
 
 
 def _title(recipe: Recipe) -> str:
-    return f"version {recipe.version}\t{recipe.created_at.astimezone():%Y-%m-%d %H:%M:%S %z}"
+    saved = f"{recipe.created_at.astimezone():%Y-%m-%d %H:%M:%S %z}"
+    return f"version {recipe.version}\t{saved}" + (f" by {visible(recipe.author)}" if recipe.author else "")
 
 
 def _prompt(old: Recipe, new: Recipe) -> Iterator[str]:

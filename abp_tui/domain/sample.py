@@ -6,7 +6,7 @@ import random
 from array import array
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence, Set
 from functools import partial
 from itertools import compress, islice, pairwise, repeat
 
@@ -15,7 +15,7 @@ from pydantic import Field
 from abp_tui.domain.model import Frozen
 
 SIZE, TYPE = "size", "type"
-BINS = 4  # of a number: quarters of the units
+BINS = 4  # of a number: quarters of the units, or what a small sample has room for
 FEW = 12  # values that are kinds of their own, whatever they are; and the most kinds there are
 LOOKED_AT = 20_000  # units by which the quarters are found
 DISTINCT = 1000  # values that are told apart at all
@@ -33,6 +33,15 @@ class Stratum(Frozen):
     name: str
     waiting: int = Field(description="Units of this kind that waited when the sample was drawn.")
     seqs: tuple[int, ...] = Field(description="The units of the sample, in order.")
+
+    def left(self, kept: Set[int]) -> int:
+        """How many of this kind are to be run, where those `kept` are not."""
+        return self.waiting - sum(seq in kept for seq in self.seqs)
+
+    def shares(self, counted: Set[int], kept: Set[int]) -> list[tuple[int, float]]:
+        """Each of its units that is counted, with its share of what is left."""
+        seqs = [seq for seq in self.seqs if seq in counted]
+        return [(seq, self.left(kept) / len(seqs)) for seq in seqs]
 
 
 class Sample(Frozen):
@@ -54,13 +63,34 @@ class Sample(Frozen):
         """Whether nothing that waited is left out."""
         return len(self.seqs) == self.waiting
 
-    def weights(self) -> Mapping[int, float]:
-        """For each unit chosen, how many of those left out it stands for."""
-        return {
-            seq: (stratum.waiting - len(stratum.seqs)) / len(stratum.seqs)
-            for stratum in self.strata
-            for seq in stratum.seqs
-        }
+    def among(self, seqs: Set[int]) -> Sample:
+        """The same sample without the units that are not among these."""
+        strata = (
+            s.model_copy(
+                update={
+                    "seqs": (stays := tuple(seq for seq in s.seqs if seq in seqs)),
+                    "waiting": s.waiting - len(s.seqs) + len(stays),
+                }
+            )
+            for s in self.strata
+        )
+        kept = tuple(strata)
+        return self.model_copy(update={"strata": kept, "waiting": sum(s.waiting for s in kept)})
+
+    def weights(self, counted: Sequence[int], kept: Set[int]) -> list[float]:
+        """For each of the units `counted`, how many of those that are left to run it stands for.
+
+        What is left of a kind is all of it but those `kept`, whose results stay; the units counted of it
+        share that. What is left of an `untried` kind, nothing stands for.
+        """
+        known = frozenset(counted)
+        shares = {seq: share for stratum in self.strata for seq, share in stratum.shares(known, kept)}
+        return [shares[seq] for seq in counted]
+
+    def untried(self, counted: Iterable[int], kept: Set[int]) -> tuple[str, ...]:
+        """The kinds of which something is left to run, but no unit is counted."""
+        known = frozenset(counted)
+        return tuple(s.name for s in self.strata if s.left(kept) and not s.shares(known, kept))
 
 
 class Kinds:
@@ -93,11 +123,12 @@ class Kinds:
         if self._numeric:
             self._numbers.extend(map(float, values))  # type: ignore[arg-type]  # as has just been seen
 
-    def named(self, rng: random.Random) -> tuple[list[str], bytes]:
-        """The names of the kinds, and for each unit the number of its kind."""
-        if self._numeric and len(self._code_of) > FEW:
-            return self._bins(rng)
-        return self._values()
+    def named(self, rng: random.Random, most: int) -> tuple[list[str], bytes]:
+        """The names of the kinds, at least two and about `most`, and for each unit the number of its kind."""
+        most = max(2, min(FEW, most))
+        if self._numeric and len(self._code_of) > most:
+            return self._bins(rng, min(BINS, most))
+        return self._values(most)
 
     def chosen(self, kinds: bytes, kind: int, places: Iterable[int]) -> tuple[int, ...]:
         """The units at these places among those of a kind, in order."""
@@ -107,12 +138,12 @@ class Kinds:
         gaps = (at - before - 1 for before, at in pairwise([-1, *ordered]))
         return tuple(next(islice(of_kind, gap, None)) for gap in gaps)
 
-    def _values(self) -> tuple[list[str], bytes]:
+    def _values(self, most: int) -> tuple[list[str], bytes]:
         """A kind for each of the most frequent values, one for all others."""
         counts = Counter(self._codes)
         value_of = {code: value for value, code in self._code_of.items()}
         often = [code for code, _ in counts.most_common() if code in value_of]
-        often = often if len(counts) <= FEW and len(often) == len(counts) else often[: FEW - 1]
+        often = often if len(counts) <= most and len(often) == len(counts) else often[: most - 1]
         names = [_name(value_of[code]) for code in often]
         names += [OTHER] * (len(often) < len(counts))
         kind_of = [len(often)] * (DISTINCT + 1)
@@ -120,10 +151,10 @@ class Kinds:
             kind_of[code] = kind
         return names, bytes(map(kind_of.__getitem__, self._codes))
 
-    def _bins(self, rng: random.Random) -> tuple[list[str], bytes]:
-        """A kind for each quarter of the numbers, fewer where many of them are the same."""
+    def _bins(self, rng: random.Random, bins: int) -> tuple[list[str], bytes]:
+        """A kind for each of so many equal parts of the numbers, fewer where many of them are the same."""
         ordered = sorted(rng.choices(self._numbers, k=LOOKED_AT) if len(self) > LOOKED_AT else self._numbers)
-        edges = sorted({ordered[len(ordered) * n // BINS] for n in range(1, BINS)})
+        edges = sorted({ordered[len(ordered) * n // bins] for n in range(1, bins)})
         names = [f"up to {edges[0]:,g}"] + [f"to {edge:,g}" for edge in edges[1:]] + [f"over {edges[-1]:,g}"]
         return names, bytes(map(partial(bisect_left, edges), self._numbers))
 
@@ -131,13 +162,13 @@ class Kinds:
 def draw(rows: Iterable[tuple[int, Value]], by: str, count: int, seed: int) -> Sample:
     """Choose `count` units from `rows` of (seq, value), each kind of value in proportion to its units.
 
-    As far as `count` goes, every kind has at least one. Where there are no more than `count`, all are chosen.
-    The order of the rows is part of what the seed repeats.
+    There are no more kinds than `count`, or two, so that each has at least one. Where no more units than
+    `count` wait, all are chosen. The order of the rows is part of what the seed repeats.
     """
     kinds, rng = Kinds(rows), random.Random(seed)
     if not len(kinds):
         return Sample(by=by, seed=seed, asked=count, waiting=0, strata=())
-    names, kind_of = kinds.named(rng)
+    names, kind_of = kinds.named(rng, count)
     sizes = [0] * len(names)
     for kind, size in Counter(kind_of).items():
         sizes[kind] = size

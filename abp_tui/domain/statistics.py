@@ -1,18 +1,20 @@
-"""What a sample says of the rest: exact bounds on a share, and the spread of a total by bootstrap."""
+"""What a sample says of the rest: exact bounds on a share, and the spread of a total by bootstrap-t."""
 
 from __future__ import annotations
 
 import math
+import operator
 import random
-from collections.abc import Callable, Sequence
-from heapq import heapify, heapreplace
+from collections.abc import Iterator, Sequence
 from itertools import accumulate
+from statistics import NormalDist
 from typing import NamedTuple
 
 LEVEL = 0.95
 RESAMPLES = 2000
-MOST_DRAWS = 400_000  # of all resamples together; where one by one would be more, their sum is normal
-FEWEST, MOST_DRAWN = 200, 1_000_000  # resamples, and the values in all of them, where a sample is large
+FEWEST, MOST_DRAWN = 200, 200_000  # resamples, and the values in all of them, where a sample is large
+ONE_BY_ONE = 30  # units of a rest up to which they are drawn
+LEAST_VARIED = 1 / 3  # of the sample's deviation: what a resample of nearly equal values is taken to have
 _TINY = 1e-300
 _ENOUGH = 1e-15
 
@@ -95,76 +97,96 @@ def _check(hits: int, of: int, level: float) -> None:
 
 
 class Spread:
-    """The percentile bootstrap over one value per sampled unit: what `rest` more such units may add up to.
+    """The bootstrap-t over one value per sampled unit: what `rest` more such units may add up to.
+
+    Each resample is drawn from the values, and so is a rest. How far that rest's mean lies from the
+    resample's, in deviations of the resample, is how far the true one may lie from the sample's (Efron and
+    Tibshirani, "An Introduction to the Bootstrap", 1993, section 12.5). Percentiles of the resamples alone
+    are too narrow for few values, and the more so the more these vary. For few values, too, no resample
+    counts as less varied than a third of the sample, and the tails are cut further out, by as much as a t
+    interval is wider than a normal one (Hesterberg, "What Teachers Should Know About the Bootstrap", 2015).
 
     `weights` say how many of the rest each value stands for, so that a stratum that was sampled more often
-    than it occurs does not count for more. Each resample draws as many values as there are, with these
-    weights. Where all its units can be drawn one by one, they are; else their sum is taken as normal, with
-    the mean and variance of the resample (the central limit theorem). The same seed gives the same ranges.
+    than it occurs does not count for more; unequal ones are `worth` fewer values.
+    The same seed gives the same ranges.
     """
 
     def __init__(
         self, values: Sequence[float], weights: Sequence[float], rest: int, seed: int, level: float = LEVEL
     ) -> None:
         self._values = list(values)
-        self._weights = list(accumulate(weights if sum(weights) > 0 else [1.0] * len(self._values)))
-        self._rest = rest
+        weights = list(weights) if sum(weights) > 0 else [1.0] * len(self._values)
+        self._weights = list(accumulate(weights))
+        self._rest = rest if self._values else 0
         self._seed = seed
-        self._tail = (1 - level) / 2
-        self._drawn = rest * RESAMPLES <= MOST_DRAWS
+        self._level = level
+        if self._rest:
+            together = self._weights[-1]
+            self._size = max(2, round(worth(weights)))
+            self._mean = _dot(weights, self._values) / together
+            self._off = [value - self._mean for value in self._values]
+            self._deviation = math.sqrt(_dot(weights, [off**2 for off in self._off]) / together)
 
     def total(self) -> Range:
         """The sum over the rest."""
-        return self._range(lambda draws, rng: self._sum(draws, rng), lambda total, _: total)
+        if not self._rest:
+            return Range(0.0, 0.0)
+        deviation = self._deviation * math.sqrt(self._size / (self._size - 1))
+        off = sorted(self._how_far_off(deviation * LEAST_VARIED)) if deviation else [0.0]
+        tail = small_sample_tail(self._size, self._level)
+        low, high = (self._mean + quantile(off, p) * deviation for p in (tail, 1 - tail))
+        return Range(max(0.0, self._rest * low), self._rest * high)
 
     def makespan(self, workers: int) -> Range:
         """The time until the rest is done, where each value is a time and `workers` run side by side.
 
-        One by one, each unit goes to the first worker that is free. In the other case the sum is shared
-        evenly, and the upper end adds what the last units to end can take at most (Graham's bound).
+        It lies between the sum shared evenly and Graham's bound, by which the last unit to end may add its
+        time; and between as many rounds of the shortest and of the longest. These are taken to be as much
+        shorter and longer than those seen as the sum may be than what is expected.
         """
+        total = self.total()
+        if not total.high:
+            return total
         slots = max(1, min(workers, self._rest))
-        if self._drawn:
-            return self._range(lambda draws, rng: _schedule(self._units(draws, rng), slots), lambda t, _: t)
-        last = 1 - 1 / slots
-        return self._range(
-            lambda draws, rng: self._sum(draws, rng) / slots, lambda time, draws: time + last * max(draws)
-        )
+        rounds, expected = -(-self._rest // slots), self._rest * self._mean
+        shortest = min(self._values) * total.low / expected
+        longest = max(self._values) * total.high / expected
+        high = min(total.high / slots + (1 - 1 / slots) * longest, rounds * longest)
+        return Range(max(total.low / slots, rounds * shortest), high)
 
-    def _range(
-        self,
-        figure: Callable[[list[float], random.Random], float],
-        worst: Callable[[float, list[float]], float],
-    ) -> Range:
-        """Percentiles of a figure of all resamples; the upper one is of what `worst` makes of it."""
-        if not self._values or not self._rest:
-            return Range(0.0, 0.0)
+    def _how_far_off(self, least: float) -> Iterator[float]:
         rng = random.Random(self._seed)
-        lows, highs = [], []
-        for _ in range(max(FEWEST, min(RESAMPLES, MOST_DRAWN // len(self._values)))):
-            draws = rng.choices(self._values, cum_weights=self._weights, k=len(self._values))
-            lows.append(figure(draws, rng))
-            highs.append(worst(lows[-1], draws))
-        return Range(quantile(sorted(lows), self._tail), quantile(sorted(highs), 1 - self._tail))
+        for _ in range(max(FEWEST, min(RESAMPLES, MOST_DRAWN // self._size))):
+            draws = rng.choices(self._off, cum_weights=self._weights, k=self._size)
+            mean = sum(draws) / self._size
+            squares = sum(map(operator.mul, draws, draws))  # not fsum: this is where a quote takes its time
+            variance = max(0.0, squares - self._size * mean**2) / (self._size - 1)
+            yield (self._rest_off(rng) - mean) / max(math.sqrt(variance), least)
 
-    def _units(self, draws: list[float], rng: random.Random) -> list[float]:
-        return rng.choices(draws, k=self._rest)
-
-    def _sum(self, draws: list[float], rng: random.Random) -> float:
-        if self._drawn:
-            return math.fsum(self._units(draws, rng))
-        mean = math.fsum(draws) / len(draws)
-        variance = math.fsum((value - mean) ** 2 for value in draws) / len(draws)
-        return max(0.0, self._rest * mean + rng.gauss(0.0, 1.0) * math.sqrt(self._rest * variance))
+    def _rest_off(self, rng: random.Random) -> float:
+        """How far the mean of a rest is off, drawn one by one; a large one's is normal (central limit)."""
+        if self._rest <= ONE_BY_ONE:
+            return sum(rng.choices(self._off, cum_weights=self._weights, k=self._rest)) / self._rest
+        return rng.gauss(0.0, self._deviation / math.sqrt(self._rest))
 
 
-def _schedule(times: Sequence[float], slots: int) -> float:
-    """When the last of these ends, each taken in turn by the slot that is free first."""
-    ends = [0.0] * slots
-    heapify(ends)
-    for time in times:
-        heapreplace(ends, ends[0] + time)
-    return max(ends)
+def small_sample_tail(size: int, level: float) -> float:
+    """How much to cut off at each end of a bootstrap of `size` values, so that it holds at `level`.
+
+    It is what a normal distribution has beyond the end of a t interval.
+    """
+    x = beta_quantile(1 - level, (size - 1) / 2, 0.5)
+    t = math.sqrt((size - 1) * (1 - x) / x)
+    return NormalDist().cdf(-math.sqrt(size / (size - 1)) * t)
+
+
+def worth(weights: Sequence[float]) -> float:
+    """How many values of equal weight tell as much as these do (Kish's effective sample size)."""
+    return math.fsum(weights) ** 2 / _dot(weights, weights)
+
+
+def _dot(left: Sequence[float], right: Sequence[float]) -> float:
+    return math.fsum(map(operator.mul, left, right))
 
 
 def quantile(ordered: Sequence[float], p: float) -> float:

@@ -10,6 +10,7 @@ from difflib import unified_diff
 from pydantic import Field
 
 from abp_tui.domain.model import Attempt, Frozen, Recipe
+from abp_tui.domain.status import Mark
 
 PARTS = ("prompt_template", "worker_options", "timers", "checks", "output_schema")
 NAMES = {"prompt_template": "prompt", "worker_options": "options", "output_schema": "schema"}
@@ -20,7 +21,8 @@ class Version(Frozen):
     """One version of a job's recipe, as a list shows it."""
 
     version: int
-    created_at: datetime = Field(description="When a person saved it.")
+    created_at: datetime = Field(description="When it was saved.")
+    author: str = Field(description="Who saved it: an account, or the program that asked. Foreign text.")
     changed: tuple[str, ...] = Field(description="What differs from the version before: prompt, options, …")
     is_current: bool = Field(description="Whether units are run with it now.")
     results: int = Field(description="Ended units whose result was made with it.")
@@ -30,7 +32,7 @@ class Side(Frozen):
     """How one unit's attempt ended under one version. `note` begins its error or output."""
 
     attempt_id: int
-    ok: bool
+    came_to: Mark = Field(description="Good, in doubt or failed: by a person's mark, else by its checks.")
     cost_usd: float | None = None
     duration_s: float | None = None
     note: str = ""
@@ -49,9 +51,18 @@ class Sum(Frozen):
     """All units of one side together."""
 
     good: int
+    suspect: int
+    failed: int
     cost_usd: float | None = Field(description="Of those whose cost is known; null where none is.")
     cost_is_floor: bool
     seconds: float
+
+    @property
+    def words(self) -> str:
+        """How they ended: `8 of 10 good, 1 suspect, 1 failed`."""
+        others = ((self.suspect, "suspect"), (self.failed, "failed"))
+        good = f"{self.good:,} of {self.good + self.suspect + self.failed:,} good"
+        return ", ".join([good, *(f"{n:,} {state}" for n, state in others if n)])
 
 
 class Comparison(Frozen):
@@ -96,7 +107,9 @@ def _diff(old: str, new: str, old_title: str, new_title: str) -> str:
 def _sum(sides: Sequence[Side]) -> Sum:
     costs = [side.cost_usd for side in sides if side.cost_usd is not None]
     return Sum(
-        good=sum(side.ok for side in sides),
+        good=sum(side.came_to is Mark.PASS for side in sides),
+        suspect=sum(side.came_to is Mark.DOUBTFUL for side in sides),
+        failed=sum(side.came_to is Mark.FAIL for side in sides),
         cost_usd=sum(costs) if costs else None,
         cost_is_floor=bool(costs) and len(costs) < len(sides),
         seconds=sum(side.duration_s or 0.0 for side in sides),

@@ -9,12 +9,13 @@ from typing import Any
 from peewee import SQL, fn
 
 from abp_tui.domain.model import Attempt, Denial, Event
-from abp_tui.domain.status import AttemptStatus, UnitKind, UnitStatus, Verdict
+from abp_tui.domain.pilot import judged
+from abp_tui.domain.status import AttemptStatus, Mark, UnitKind, UnitStatus, Verdict
 from abp_tui.domain.version import Pair, Side
 from abp_tui.errors import NotFound
 from abp_tui.store.database import Database
 from abp_tui.store.records import Row, attempt_from, event_from, load
-from abp_tui.store.tables import ENDED_BADLY, AttemptRow, EventRow, UnitRow
+from abp_tui.store.tables import ENDED_BADLY, STANDING, AttemptRow, EventRow, UnitRow
 from abp_tui.store.tally import counted_as
 
 STREAMED = 500
@@ -48,22 +49,24 @@ _RESULTS = (
     "JOIN attempt a ON a.job_id = u.job_id AND a.seq = u.seq AND a.number = u.attempts "
     "WHERE u.job_id = ? AND u.kind = 'item' AND u.status IN ('COMPLETED', 'FAILED') GROUP BY 1 ORDER BY 1"
 )
-_SIDE = (
-    "{0}.id, {0}.status, {0}.cost_usd, {0}.ended_at - {0}.started_at, substr(coalesce("
-    "json_extract({0}.outcome, '$.error'), json_extract({0}.outcome, '$.output'), ''), 1, "
-    f"{NOTE_LENGTH})"
-)
 _PAIRS = f"""
 WITH tried AS (
     SELECT seq, recipe_version AS version, max(id) AS id FROM attempt
     WHERE job_id = ?1 AND recipe_version IN (?2, ?3) AND purpose IN ('test', 'pilot')
         AND status IN ('COMPLETED', 'FAILED')
-    GROUP BY seq, recipe_version)
-SELECT u.seq, u.key, {_SIDE.format("l")}, {_SIDE.format("r")}
-FROM tried a JOIN tried b ON b.seq = a.seq AND b.version = ?3
-JOIN attempt l ON l.id = a.id JOIN attempt r ON r.id = b.id
-JOIN unit u ON u.job_id = ?1 AND u.seq = a.seq
-WHERE a.version = ?2 ORDER BY u.seq LIMIT {MOST_PAIRS}
+    GROUP BY seq, recipe_version),
+side AS (
+    SELECT t.version, u.seq, u.key, a.id, a.status,
+        CASE WHEN {STANDING} THEN u.verdict ELSE a.verdict END AS verdict, m.mark,
+        a.cost_usd, a.ended_at - a.started_at AS duration_s,
+        substr(coalesce(json_extract(a.outcome, '$.error'), json_extract(a.outcome, '$.output'), ''),
+            1, {NOTE_LENGTH}) AS note
+    FROM tried t JOIN attempt a ON a.id = t.id JOIN unit u ON u.job_id = ?1 AND u.seq = t.seq
+    LEFT JOIN mark m ON m.attempt_id = a.id)
+SELECT l.seq, l.key, l.id, l.status, l.verdict, l.mark, l.cost_usd, l.duration_s, l.note,
+    r.id, r.status, r.verdict, r.mark, r.cost_usd, r.duration_s, r.note
+FROM side l JOIN side r ON r.seq = l.seq AND r.version = ?3
+WHERE l.version = ?2 ORDER BY l.seq LIMIT {MOST_PAIRS}
 """
 
 
@@ -150,7 +153,7 @@ class Attempts:
         with self._db.connected() as db:
             rows = db.execute_sql(_PAIRS, (job_id, left, right)).fetchall()
         return [
-            Pair(seq=seq, key=key, left=_side(values[:5]), right=_side(values[5:]))
+            Pair(seq=seq, key=key, left=_side(values[:7]), right=_side(values[7:]))
             for seq, key, *values in rows
         ]
 
@@ -186,6 +189,8 @@ def _behind(job_id: int, last: tuple[int, int]) -> Any:
 
 
 def _side(values: Sequence[Any]) -> Side:
-    attempt_id, status, cost, seconds, note = values
-    ok = status == AttemptStatus.COMPLETED
-    return Side(attempt_id=attempt_id, ok=ok, cost_usd=cost, duration_s=seconds, note=note)
+    attempt_id, status, verdict, mark, cost, seconds, note = values
+    came_to = judged(
+        status == AttemptStatus.COMPLETED, verdict and Verdict(verdict), Mark(mark) if mark else None
+    )
+    return Side(attempt_id=attempt_id, came_to=came_to, cost_usd=cost, duration_s=seconds, note=note)

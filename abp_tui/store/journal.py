@@ -88,7 +88,7 @@ _END_ATTEMPT = (
     "UPDATE attempt SET status = e.column2, outcome = e.column3, "
     "session_id = coalesce(e.column4, session_id), "
     "cost_usd = e.column5, input_tokens = e.column6, output_tokens = e.column7, turns = e.column8, "
-    "ended_at = e.column9 FROM (VALUES {rows}) AS e "
+    "ended_at = e.column9, verdict = e.column10 FROM (VALUES {rows}) AS e "
     "WHERE attempt.id = e.column1 AND attempt.status = 'RUNNING' RETURNING attempt.id"
 )
 _END_UNIT = (

@@ -106,6 +106,22 @@ def index_what_is_mended(db: SqliteDatabase) -> None:
     db.execute_sql(TO_MEND_INDEX)
 
 
+def keep_authors_and_verdicts(db: SqliteDatabase) -> None:
+    """Version 13: who saved a version, and what an attempt was worth by its checks.
+
+    Of attempts from before, the newest of each unit has its verdict; of others it is known what was denied.
+    """
+    db.execute_sql("ALTER TABLE recipe ADD COLUMN author TEXT NOT NULL DEFAULT ''")
+    db.execute_sql("ALTER TABLE attempt ADD COLUMN verdict TEXT")
+    db.execute_sql(
+        "UPDATE attempt SET verdict = coalesce("
+        "(SELECT u.verdict FROM unit u WHERE u.job_id = attempt.job_id AND u.seq = attempt.seq "
+        "AND u.attempts = attempt.number AND u.status = attempt.status), "
+        "CASE WHEN json_array_length(outcome, '$.denials') > 0 THEN 'blocked' ELSE 'ok' END) "
+        "WHERE status = 'COMPLETED'"
+    )
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     create_tables,
     add_breaker_and_waiting,
@@ -119,6 +135,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     drop_permissions,
     say_who_asks,
     index_what_is_mended,
+    keep_authors_and_verdicts,
 )
 
 

@@ -14,7 +14,7 @@ from abp_tui.domain.status import AttemptStatus, Mark, UnitStatus
 from abp_tui.errors import InvalidInput, NotFound
 from abp_tui.store.database import Database, Row
 from abp_tui.store.records import dump, load, now
-from abp_tui.store.tables import AttemptRow, JobRow, MarkRow, PilotRow, UnitRow
+from abp_tui.store.tables import STANDING, AttemptRow, JobRow, MarkRow, PilotRow, UnitRow
 
 NOTE_LENGTH = 300
 
@@ -29,8 +29,7 @@ _NOTE = "coalesce(json_extract(a.outcome, '$.error'), json_extract(a.outcome, '$
 _TRIED = f"""
 SELECT u.seq, u.key, a.id AS attempt_id, a.status, m.mark,
     a.cost_usd, a.ended_at - a.started_at AS duration_s,
-    a.number = u.attempts AND u.status = a.status AS standing, u.verdict,
-    json_array_length(a.outcome, '$.denials') AS denials,
+    {STANDING} AS standing, CASE WHEN {STANDING} THEN u.verdict ELSE a.verdict END AS verdict,
     substr({_NOTE}, 1, {NOTE_LENGTH}) AS note
 FROM json_each(:seqs) s JOIN unit u ON u.job_id = :job AND u.seq = s.value
 LEFT JOIN attempt a ON a.id = (
@@ -142,8 +141,5 @@ def _pilot(row: Row) -> Pilot:
 
 
 def _tried(row: dict[str, Any]) -> Tried:
-    denials, verdict, standing = row.pop("denials"), row.pop("verdict"), bool(row.pop("standing"))
-    status = _STATUS.get(row.pop("status"), UnitStatus.PENDING)
-    if not standing:
-        verdict = "blocked" if denials else None
-    return Tried(**row, status=status, verdict=verdict, standing=standing)
+    status, standing = _STATUS.get(row.pop("status"), UnitStatus.PENDING), bool(row.pop("standing"))
+    return Tried(**row, status=status, standing=standing)

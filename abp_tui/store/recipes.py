@@ -8,6 +8,7 @@ from abp_tui.domain.model import Recipe
 from abp_tui.errors import IllegalTransition, NotFound
 from abp_tui.store.database import Database
 from abp_tui.store.records import dump, now, recipe_from
+from abp_tui.store.rows import name
 from abp_tui.store.tables import JobRow, RecipeRow
 
 _JSON = ("worker_options", "checks", "output_schema")
@@ -56,10 +57,11 @@ class Recipes:
 def recipe_columns(recipe: Recipe) -> dict[str, Any]:
     """The columns of a new recipe row, dated now."""
     columns = recipe.model_dump(mode="json", exclude={"job_id", "timers", "created_at"})
-    for name in _JSON:
-        columns[name] = None if columns[name] is None else dump(columns[name])
+    for part in _JSON:
+        columns[part] = None if columns[part] is None else dump(columns[part])
     return {
         **columns,
+        "author": name(recipe.author),
         "job": recipe.job_id,
         "timers": dump(recipe.timers.model_dump(exclude_defaults=True)),
         "created_at": now(),

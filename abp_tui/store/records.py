@@ -63,6 +63,7 @@ def recipe_from(row: Row) -> Recipe:
         checks=tuple(load(row["checks"])),
         output_schema=load(row["output_schema"]),
         created_at=row["created_at"],
+        author=row["author"],
     )
 
 

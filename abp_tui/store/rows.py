@@ -27,8 +27,9 @@ def attempt_row(end: Finished) -> tuple[Any, ...]:
     """What `_END_ATTEMPT` of the journal takes."""
     outcome, usage = end.outcome, end.outcome.usage
     counts = map(_integer, (usage.input_tokens, usage.output_tokens, usage.turns))
-    text, session = _outcome_json(outcome), name(outcome.session_id)
-    return (end.claim.attempt_id, str(end.status), text, session, usage.cost_usd, *counts, end.ended_at)
+    text, session, verdict = _outcome_json(outcome), name(outcome.session_id), _verdict(end)
+    said = (end.claim.attempt_id, str(end.status), text, session, usage.cost_usd)
+    return (*said, *counts, end.ended_at, verdict)
 
 
 def unit_row(end: Finished) -> tuple[Any, ...]:
@@ -38,7 +39,7 @@ def unit_row(end: Finished) -> tuple[Any, ...]:
         claim.seq,
         claim.number,
         str(end.unit_status),
-        end.verdict and str(end.verdict),
+        _verdict(end),
         end.failures,
         end.not_before,
         cut(outcome.output, ANSWER_CAP) or None,
@@ -80,6 +81,10 @@ def capped(event: Event) -> Event:
     raw = event.raw if len(event.raw or "") <= BODY_CAP else None
     update = {"body": cut(event.body), "raw": raw, "title": name(event.title), "ref": name(event.ref)}
     return event.model_copy(update=update)
+
+
+def _verdict(end: Finished) -> str | None:
+    return end.verdict and str(end.verdict)
 
 
 def _outcome_json(outcome: Outcome) -> str:

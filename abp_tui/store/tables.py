@@ -109,6 +109,7 @@ class RecipeRow(Model):
     checks = TextField(constraints=JSON_LIST)
     output_schema = TextField(null=True)
     created_at = DoubleField()
+    author = TextField(constraints=[SQL("DEFAULT ''")])
 
     class Meta:
         table_name = "recipe"
@@ -164,6 +165,7 @@ class AttemptRow(Model):
     pgid = IntegerField(null=True)
     session_id = TextField(null=True)
     status = TextField()
+    verdict = TextField(null=True)
     end_asked = BooleanField(constraints=ZERO)
     started_at = DoubleField()
     ended_at = DoubleField(null=True)
@@ -308,6 +310,9 @@ TABLES: tuple[type[Model], ...] = (
     PilotRow,
     MarkRow,
 )
+
+# Whether what came of attempt `a` is what its unit `u` still has; it was judged anew there.
+STANDING = "(a.number = u.attempts AND a.status = u.status)"
 
 # SQLite takes a partial index only for a query that has its very words, not bound values.
 DOUBTFUL = "verdict IN ('suspect', 'blocked')"

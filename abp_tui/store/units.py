@@ -16,7 +16,7 @@ from abp_tui.domain.model import UnitLine, WorkUnit
 from abp_tui.domain.status import UnitKind, UnitStatus, Verdict, check_unit_step
 from abp_tui.errors import IllegalTransition, NotFound
 from abp_tui.store.database import Database
-from abp_tui.store.records import load, storable, unit_from
+from abp_tui.store.records import dump, load, storable, unit_from
 from abp_tui.store.tables import DOUBTFUL, ENDED_BADLY, AttemptRow, JobRow, UnitRow
 from abp_tui.store.tally import Tally, counted_as
 
@@ -139,6 +139,15 @@ class Units:
     def first_pending(self, job_id: int) -> WorkUnit | None:
         """The first unit that waits, or None."""
         return next(iter(self.page(job_id, limit=1, status=UnitStatus.PENDING)), None)
+
+    def waiting(self, job_id: int, seqs: Sequence[int]) -> frozenset[int]:
+        """Which of these units wait."""
+        query = (
+            "SELECT seq FROM unit WHERE job_id = ? AND seq IN (SELECT value FROM json_each(?)) "
+            "AND status = 'PENDING'"
+        )
+        with self._db.connected() as db:
+            return frozenset(chain.from_iterable(db.execute_sql(query, (job_id, dump(list(seqs))))))
 
     def seqs_in(self, job_id: int, state: str) -> array[int]:
         """The numbers of all units counted as `state`, in order: eight bytes for each."""

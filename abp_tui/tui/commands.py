@@ -281,6 +281,25 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "versions.use", "u", "Use it", "Make the older version the current one again", "use", when=_open_ended
     ),
+    Command(
+        "versions.other_older",
+        "left_curly_bracket",
+        "Older, below",
+        "Compare with the version before, in place of the current one",
+        "pick(-1, True)",
+        False,
+    ),
+    Command(
+        "versions.other_newer",
+        "right_curly_bracket",
+        "Newer, below",
+        "Compare with the version after, up to the current one",
+        "pick(1, True)",
+        False,
+    ),
+    Command("budget.quote", "b", "With this budget", "Approve, with the quote as budget", "answer('quote')"),
+    Command("budget.none", "a", "Without", "Approve without a budget", "answer('')"),
+    Command("budget.no", "n,escape,q", "Not yet", "Approve nothing", "dismiss", priority=True),
     Command("sample.run", "enter", "Run", "Run the sample", "run"),
     Command("sample.no", "escape", "Cancel", "Run nothing", "dismiss", priority=True),
     Command(
@@ -523,7 +542,7 @@ SCOPES = {
     "app": "Everywhere",
 }
 DIALOGS = frozenset(
-    {"edit", "version", "ask", "nudge", "sample", "permit", "confirm", "approval", "errors", "help"}
+    {"edit", "version", "ask", "budget", "nudge", "sample", "permit", "confirm", "approval", "errors", "help"}
 )
 SHARED = frozenset({"lists", "screen", "app"})
 """Scopes whose commands are at hand on every screen, beside the screen's own."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from types import EllipsisType
 from typing import Any
 
+from abp_tui.account import account_name
 from abp_tui.creation import check_prompt, with_timers
 from abp_tui.domain.check import plain, read_checks
 from abp_tui.domain.model import Job, Recipe
@@ -68,7 +69,8 @@ class Editing(Verbs):
         if not difference:
             return base
         try:
-            recipe = self.repository.recipes.add(base, **changes)
+            author = self.client.name if self.client is not None else account_name()
+            recipe = self.repository.recipes.add(base, **{**changes, "author": author})
         except IllegalTransition:
             raise _conflict(job, base, self.repository.jobs.get(job.id).recipe) from None
         now = self.repository.jobs.get(job.id)
@@ -111,7 +113,8 @@ def takes_effect(job: Job) -> str:
     if job.status is JobStatus.RUNNING:
         return "it holds from the next unit on, those that run now end as they began"
     if job.status is JobStatus.TESTING:
-        return "it holds from the next test on"
+        given_up = "" if job.pilot_id is None else ", which gives up the results of the pilot"
+        return f"it holds from the next test on{given_up}"
     return "it holds for all that is run again" if job.status.ended else "it holds from the next start on"
 
 

@@ -7,13 +7,15 @@ from collections.abc import Container
 from typing import TYPE_CHECKING
 
 from abp_tui.domain.model import Job
-from abp_tui.domain.pilot import Pilot, Tried
+from abp_tui.domain.pilot import Decision, Pilot, Tried, decide, paid_words
 from abp_tui.domain.quote import PilotReview, Quote, make_quote, rest_of
-from abp_tui.domain.sample import MAX_SEED, SIZE
+from abp_tui.domain.sample import MAX_SEED, SIZE, Sample
 from abp_tui.domain.status import JobStatus, Mark
 from abp_tui.errors import IllegalTransition, InvalidInput, NotFound
 from abp_tui.execution.lease import lease_lives
-from abp_tui.verbs.base import Ref, Verbs, next_step
+from abp_tui.verbs.accepting import Accepting
+from abp_tui.verbs.base import Ref, next_step
+from abp_tui.words import counted
 
 if TYPE_CHECKING:
     from abp_tui.execution.loop import Callbacks
@@ -24,40 +26,76 @@ QUOTE = "quote"
 IN_DOUBT = "a person was in doubt about it in the pilot"
 
 
-class Piloting(Verbs):
+class Piloting(Accepting):
     """Run a sample, mark it, and have the rest reckoned from it."""
 
     def pilot(
         self,
         job_id: Ref,
-        count: int = UNITS,
-        by: str = SIZE,
+        count: int | None = None,
+        by: str | None = None,
         seed: int | None = None,
         callbacks: Callbacks | None = None,
+        *,
+        whole: bool = False,
     ) -> PilotReview:
         """Run a sample of what waits in this process, and return all that a person judges it by.
 
-        `by` is `size`, `type` or a field of the items; `seed` repeats a choice. The job is one whose test
-        waits for review, and it stays so. Where fewer than `count` units wait, they are all run.
+        `by` is `size`, `type` or a field of the items; `seed` repeats a choice. Ten by size are chosen where
+        nothing is said; but after an edit the units of the pilot before it, see `repeats`. The job is one
+        whose test waits for review, and it stays so. A sample of all that waits needs `whole`.
         """
         from abp_tui.execution.executor import JobExecutor  # as all that runs units: when it is needed
 
-        job, pilot = self._prepare_pilot(job_id, count, by, seed)
+        job, pilot = self._prepare_pilot(job_id, count, by, seed, whole)
         JobExecutor(self.repository, job.id, self._worker, callbacks).run_pilot(pilot.id)
         return self._review(self.repository.jobs.get(job.id), pilot.id)
 
-    def launch_pilot(self, job_id: Ref, count: int = UNITS, by: str = SIZE, seed: int | None = None) -> Job:
+    def launch_pilot(
+        self,
+        job_id: Ref,
+        count: int | None = None,
+        by: str | None = None,
+        seed: int | None = None,
+        *,
+        whole: bool = False,
+    ) -> Job:
         """Run a sample as `pilot` does, but in a detached process: follow it in the store.
 
         Raises `IllegalTransition` where somebody else has begun something with the job in the meantime.
         """
         from abp_tui.execution.launch import launch_executor
 
-        job, pilot = self._prepare_pilot(job_id, count, by, seed)
+        job, pilot = self._prepare_pilot(job_id, count, by, seed, whole)
         job = launch_executor(self.repository, job, pilot_id=pilot.id)
         if job.pilot_id != pilot.id:
             raise IllegalTransition(f"somebody else runs job {job.name} by now", f"see `abp show {job.name}`")
         return job
+
+    def repeats(self, job_id: Ref) -> Sample | None:
+        """The sample that the next pilot runs again where nothing else is said, so that versions compare.
+
+        It is that of the last pilot, as far as it waits, once the recipe has been edited; else None.
+        """
+        job = self.repository.jobs.find(job_id)
+        pilots = self.repository.pilots.all(job.id)
+        if not pilots or self._still_holds(job, pilots[-1].recipe_version):
+            return None
+        sample = pilots[-1].sample
+        waiting = self.repository.units.waiting(job.id, sample.seqs)
+        return sample.among(waiting) if waiting else None
+
+    def decision(self, job_id: Ref) -> Decision:
+        """What an approval makes of the units that were piloted."""
+        return decide(self._tried(self.repository.jobs.find(job_id)))
+
+    def given_up(self, job_id: Ref) -> str:
+        """What a rejection, or the test of an edit, gives up of a pilot, in words; empty where nothing."""
+        job = self.repository.jobs.find(job_id)
+        if job.status is not JobStatus.TESTING or job.pilot_id is None:
+            return ""
+        paid = paid_words(self._tried(job))
+        return f"{paid} count no more: these units run again, their attempts stay on record" if paid else ""
 
     def pilots(self, job_id: Ref) -> list[Pilot]:
         """All pilots of a job, oldest first."""
@@ -75,10 +113,17 @@ class Piloting(Verbs):
         """What the rest of a job may cost and take, by its pilot; raises `NotFound` where it has none."""
         return self.pilot_review(job_id).quote
 
+    def offered_budget(self, job_id: Ref) -> float | None:
+        """The upper end of the pilot's quote in USD, where a job has no budget of its own; else None."""
+        job = self.repository.jobs.find(job_id)
+        unlimited = job.status is JobStatus.TESTING and job.budget_usd is None
+        return self.quote(job.id).budget_usd if unlimited and job.pilot_id is not None else None
+
     def mark(self, job_id: Ref, seq: int, mark: Mark) -> Tried:
         """Keep what a person thinks of a unit of the pilot; returns it marked.
 
-        An approval keeps what passed, keeps what is doubtful as suspect, and runs again what failed.
+        An approval keeps what passed, also where its checks doubt it, keeps what is doubtful as suspect, and
+        runs again what failed.
         """
         job = self.repository.jobs.find(job_id)
         if job.status is not JobStatus.TESTING or job.pilot_id is None:
@@ -91,9 +136,11 @@ class Piloting(Verbs):
         self.repository.pilots.mark(unit.attempt_id, mark)
         return unit.model_copy(update={"mark": mark})
 
-    def _prepare_pilot(self, job_id: Ref, count: int, by: str, seed: int | None) -> tuple[Job, Pilot]:
+    def _prepare_pilot(
+        self, job_id: Ref, count: int | None, by: str | None, seed: int | None, whole: bool
+    ) -> tuple[Job, Pilot]:
         """The job, its test reviewed by nobody yet, and the sample drawn for it."""
-        if not 1 <= count <= MOST_UNITS:
+        if count is not None and not 1 <= count <= MOST_UNITS:
             raise InvalidInput(f"a pilot of {count} units", f"run between 1 and {MOST_UNITS:,}")
         if seed is not None and not 0 <= seed <= MAX_SEED:
             raise InvalidInput(f"the seed is {seed}", f"it is between 0 and {MAX_SEED}")
@@ -109,11 +156,24 @@ class Piloting(Verbs):
         self._recover(job)
         self._refuse_where_edited(job)
         self._require_worker(job)
-        seed = random.SystemRandom().randint(0, MAX_SEED) if seed is None else seed
-        sample = self.repository.pilots.draw(job.id, by, count, seed)
+        sample = self._sample(job, count, by, seed)
         if not sample.seqs:
             raise NotFound(f"no unit of job {job.name} waits", "see `abp units`")
+        if sample.is_everything and not whole:
+            all_of_it = f"a pilot of {sample.asked:,} would be the whole job {job.name}"
+            waits = f"{counted(sample.waiting, 'unit')} {'waits' if sample.waiting == 1 else 'wait'}"
+            raise InvalidInput(f"{all_of_it}: {waits}", "run fewer with -n, or all of them with --all")
+        if whole and not sample.is_everything:
+            hint = f"a pilot has {MOST_UNITS:,} at most"
+            raise InvalidInput(f"{sample.waiting:,} units of job {job.name} wait: too many for a pilot", hint)
         return job, self.repository.pilots.add(job, sample)
+
+    def _sample(self, job: Job, count: int | None, by: str | None, seed: int | None) -> Sample:
+        again = self.repeats(job.id) if seed is None else None
+        if again is not None and count in (None, again.asked) and by in (None, again.by):
+            return again
+        seed = random.SystemRandom().randint(0, MAX_SEED) if seed is None else seed
+        return self.repository.pilots.draw(job.id, by or SIZE, count or UNITS, seed)
 
     def _refuse_after_a_broken_test(self, job: Job) -> None:
         if job.lease is not None and job.pilot_id is None:
@@ -166,17 +226,20 @@ class Piloting(Verbs):
             raise InvalidInput(f"there is no quote for job {job.name}: {quote.no_quote}", "name a sum in USD")
         if quote.budget_usd is None:
             why = "cost is not known" if quote.cost_usd is None else "units cost nothing"
+            why = why if quote.rest else "nothing is left to run"
             raise InvalidInput(f"job {job.name} needs no budget by its quote: {why}", "leave it out")
         return quote.budget_usd
 
     def _decide_on_tried(self, job: Job) -> None:
         """Keep the good results of test and pilot; what failed, or is marked so, waits again."""
-        tried = [unit for unit in self._tried(job) if unit.standing]
-        thrown = [unit.seq for unit in tried if unit.failed]
+        decision = self.decision(job.id)
         failed = self.repository.units.seqs_in(job.id, "failed")
-        self.repository.units.put_back(job.id, sorted({*failed, *thrown}))
-        doubts = [unit.seq for unit in tried if unit.mark is Mark.DOUBTFUL and unit.status == "COMPLETED"]
-        self.repository.units.doubt(job.id, doubts, IN_DOUBT)
+        self.repository.units.put_back(job.id, sorted({*failed, *decision.again}))
+        self.repository.units.doubt(job.id, decision.doubted, IN_DOUBT)
+        if decision.accepted:
+            self.accept(job.id, decision.accepted)
+        if decision.words:
+            self.repository.logs.add(job.id, decision.words)
 
     def _put_tried_back(self, job: Job, keep: Container[int] = ()) -> None:
         """Make all other units of test and pilot wait again: nothing else of a job under test has ended."""

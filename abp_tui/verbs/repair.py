@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,12 +10,10 @@ from abp_tui.domain.status import JobStatus, UnitStatus
 from abp_tui.errors import IllegalTransition, InvalidInput, NotFound
 from abp_tui.plugins import suggest
 from abp_tui.settling import is_run
+from abp_tui.verbs.accepting import Accepting
 from abp_tui.verbs.base import Ref
 from abp_tui.verbs.steering import Steering
 from abp_tui.views import view_job
-from abp_tui.words import counted
-
-LOGGED = 20  # numbers of units in a line of the log
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +28,7 @@ class Tried:
         return agreed and self.unit.is_good and self.left > 0
 
 
-class Repair(Steering):
+class Repair(Steering, Accepting):
     """See the causes; run the units of one again, all of them or one first, or accept them as they are."""
 
     def causes(self, job_id: Ref) -> list[Cause]:
@@ -92,26 +88,6 @@ class Repair(Steering):
             return None
         return Tried(unit, len(self.repository.causes.seqs(job.id, cause)))
 
-    def accept(self, job_id: Ref, seqs: Sequence[int]) -> Job:
-        """Count suspect units as good from now on: a person has looked at them, and finds them so.
-
-        What was found against them stays on them. Raises `IllegalTransition`, with nothing changed, for a
-        unit that is not suspect, and `PersonNeeded` where a program asks.
-        """
-        job = self.repository.jobs.find(job_id)
-        self._require_person(job, "accepting units", f"abp accept {job.ref}")
-        seqs = sorted(set(seqs))
-        if not seqs:
-            raise InvalidInput("no unit is named", f"`abp units {job.name} --status suspect` lists them")
-        with self.repository.transaction():
-            for seq in seqs:
-                _require_suspect(job, self.repository.units.get(job.id, seq))
-            found = self.repository.units.get(job.id, seqs[0]).error
-            who = _who()
-            self.repository.units.accept(job.id, seqs, who)
-            self.repository.logs.add(job.id, f"{who} accepted {_named(seqs)}: {found}", seq=_only(seqs))
-        return self.repository.jobs.get(job.id)
-
     def accept_cause(self, job_id: Ref, fingerprint: str) -> Job:
         """Accept, as `accept` does, all units that are in doubt for one cause.
 
@@ -127,31 +103,3 @@ class Repair(Steering):
             return seqs
         hint = f"see what is left: `abp failures {job.name}`"
         raise NotFound(f"the units of cause {cause} have just been run again by someone else", hint)
-
-
-def _require_suspect(job: Job, unit: WorkUnit) -> None:
-    if not unit.is_in_doubt:
-        state = unit.status if unit.verdict is None else f"{unit.status}, {unit.verdict}"
-        hint = f"`abp units {job.name} --status suspect` lists those that can be"
-        raise IllegalTransition(
-            f"unit {unit.seq} of job {job.name} is {state}: only a suspect one is accepted", hint
-        )
-
-
-def _named(seqs: Sequence[int]) -> str:
-    if len(seqs) == 1:
-        return f"unit {seqs[0]}"
-    more = f" and {len(seqs) - LOGGED:,} more" if len(seqs) > LOGGED else ""
-    return f"{counted(len(seqs), 'unit')} ({', '.join(map(str, seqs[:LOGGED]))}{more})"
-
-
-def _only(seqs: Sequence[int]) -> int | None:
-    return seqs[0] if len(seqs) == 1 else None
-
-
-def _who() -> str:
-    """The person at work here, by the name of their account."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # an account without a name, as in some containers
-        return f"user {os.getuid()}"

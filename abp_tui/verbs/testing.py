@@ -200,10 +200,10 @@ class Testing(Piloting):
             )
         self._refuse_while_testing(job, "rejected")
         self._recover(job)
+        given_up = self.given_up(job.id)
+        said = f"the test was rejected: {given_up}" if given_up else "the test was rejected"
         with self.repository.transaction():
-            job = self.repository.jobs.move(
-                job.id, JobStatus.CREATED, expect=JobStatus.TESTING, said="the test was rejected"
-            )
+            job = self.repository.jobs.move(job.id, JobStatus.CREATED, expect=JobStatus.TESTING, said=said)
             self._put_tried_back(job)
         return self.repository.jobs.get(job.id)
 

@@ -22,6 +22,7 @@ class Versions(Editing):
             Version(
                 version=recipe.version,
                 created_at=recipe.created_at,
+                author=recipe.author,
                 changed=changed_parts(before, recipe) if before else (),
                 is_current=recipe.version == job.recipe.version,
                 results=results.get(recipe.version, 0),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 from pathlib import Path
 
@@ -47,7 +48,9 @@ def test_from_a_pilot_to_the_whole(abp: Abp) -> None:
     assert shown["cost_usd"]["low"] == pytest.approx(12 * 0.01)
     assert (shown["marked"], shown["doubtful"], shown["seed"], shown["no_quote"]) == (2, 1, 5, "")
 
+    abp.run("mark", "docs", str(seqs[2]), "pass")
     done = abp.run("approve", "docs", "--budget", "quote", "--wait", code=5)
+    assert "7 results of the pilot stay, 1 of them in doubt, 1 unit runs again" in done.stderr
     assert f"a budget of ${shown['budget_usd']:.2f}" in done.stderr
     view = abp.json("show", "docs")
     assert (view["status"], view["completed_units"], view["suspect_units"]) == ("COMPLETED", 19, 1)
@@ -57,19 +60,46 @@ def test_from_a_pilot_to_the_whole(abp: Abp) -> None:
 
 
 @pytest.mark.usefixtures("docs")
-def test_after_an_edit_the_next_step_is_another_test(abp: Abp) -> None:
-    abp.run("pilot", "docs", "-n", "2", "--wait")
-    abp.run("prompt", "docs", "--set", "Another {file_name}")
+def test_after_an_edit_the_same_units_are_tried_again(abp: Abp) -> None:
+    abp.run("pilot", "docs", "-n", "3", "--seed", "5", "--wait")
+    saved = abp.run("prompt", "docs", "--set", "Another {file_name}").stderr
+    assert "the next test on, which gives up the results of the pilot" in saved
     assert "Next: abp reject docs, then abp test docs" in abp.run("quote", "docs").stderr
+    rejected = abp.run("reject", "docs").stderr
+    assert "3 results of the pilot, paid with $0.03, count no more" in rejected
+    abp.run("test", "docs")
+    again = abp.run("pilot", "docs", "--wait").stderr
+    assert "a pilot of 3 units, by size, seed 5, those of the last one" in again
+    compared = abp.run("prompt", "docs", "--compare", "1", "2").stdout
+    assert "version 1: 4 of 4 good, $0.04" in compared
+    assert "version 2: 4 of 4 good, $0.04" in compared
+    assert abp.json("prompt", "docs", "--compare", "1", "2")["sums"]["version 2"]["good"] == 4
+    assert f" {getpass.getuser()} " in abp.run("prompt", "docs", "--versions").stdout
 
 
 @pytest.mark.usefixtures("docs")
 def test_a_pilot_survives_its_line_and_is_found_again(abp: Abp) -> None:
-    begun = abp.run("pilot", "docs", "-n", "50")
-    assert "a pilot of 19 units, all that waited: fewer than 50" in begun.stderr
+    refused = abp.run("pilot", "docs", "-n", "50", code=2).stderr
+    assert "a pilot of 50 would be the whole job docs: 19 units wait" in refused
+    assert "--all" in refused
+    begun = abp.run("pilot", "docs", "--all")
+    assert "a pilot of 19 units, by size" in begun.stderr
+    assert ", all that waited" in begun.stderr
     assert abp.run("wait", "docs", code=3).stderr.count("Next: abp quote docs") == 1
-    document = json.loads(abp.run("quote", "docs", "--json").stdout)
-    assert document["ended"] == 19
+    shown = abp.run("quote", "docs")
+    assert "nothing is left to run" in shown.stdout
+    assert "Next: abp mark docs SEQ pass|doubtful|fail, then abp approve docs" in shown.stderr
+    assert json.loads(abp.run("quote", "docs", "--json").stdout)["ended"] == 19
+
+
+@pytest.mark.usefixtures("docs")
+def test_an_approval_without_a_budget_names_the_one_of_the_quote(abp: Abp) -> None:
+    abp.run("pilot", "docs", "-n", "8", "--wait")
+    budget = abp.json("quote", "docs")["budget_usd"]
+    approved = abp.run("approve", "docs").stderr
+    assert (
+        f"it has no budget; by the quote ${budget:.2f} would do: abp set docs budget_usd={budget}" in approved
+    )
 
 
 @pytest.mark.usefixtures("docs")

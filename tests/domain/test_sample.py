@@ -42,8 +42,13 @@ def test_a_sample_larger_than_what_waits_is_all_of_it() -> None:
     assert not draw(types(("a", 2), ("b", 3)), "kind", 4, seed=1).is_everything
 
 
-def test_fewer_units_than_kinds_take_the_largest_kinds() -> None:
-    assert shares(draw(types(("a", 5), ("b", 50), ("c", 20)), "kind", 2, seed=1)) == {"a": 0, "b": 1, "c": 1}
+def test_there_are_no_more_kinds_than_units_to_try_them() -> None:
+    rows = types(("a", 5), ("b", 50), ("c", 20), ("d", 2))
+    assert shares(draw(rows, "kind", 3, seed=1)) == {"b": 1, "c": 1, OTHER: 1}
+    assert shares(draw(rows, "kind", 2, seed=1)) == {"b": 1, OTHER: 1}
+    sizes = [(n, n * n) for n in range(1000)]
+    assert [list(shares(draw(sizes, "size", n, seed=1)).values()) for n in (2, 3)] == [[1, 1], [1, 1, 1]]
+    assert sum(shares(draw(sizes, "size", 1, seed=1)).values()) == 1
 
 
 def test_a_number_of_many_values_is_taken_by_its_quarters() -> None:
@@ -83,12 +88,28 @@ def test_a_long_value_does_not_make_a_long_name() -> None:
     assert all(len(stratum.name) <= 60 for stratum in sample.strata)
 
 
-def test_units_stand_for_those_of_their_kind_that_are_left_out() -> None:
+def test_units_stand_for_those_of_their_kind_that_are_left() -> None:
     sample = draw(types(("a", 90), ("b", 10)), "kind", 10, seed=1)
-    weights = sample.weights()
-    assert set(weights) == set(sample.seqs)
-    assert sum(weights.values()) == pytest.approx(90)
-    assert {round(weight, 6) for weight in weights.values()} == {9.0}
+    assert sample.weights(sample.seqs, set(sample.seqs)) == pytest.approx([9.0] * 10)
+
+
+def test_what_has_not_ended_stands_for_nothing_and_waits_with_the_others() -> None:
+    sample = draw(types(("a", 90), ("b", 10)), "kind", 10, seed=1)
+    of_a, of_b = (stratum.seqs for stratum in sample.strata)
+    ended = [*of_a[:3], *of_b]
+    assert sample.weights(ended, set(ended)) == pytest.approx([(90 - 3) / 3] * 3 + [9.0])
+    assert sample.weights(ended, set(of_a[:3]))[-1] == pytest.approx(10.0), (
+        "one of b has failed, and runs again"
+    )
+    assert sample.untried(ended, set(ended)) == ()
+    assert sample.untried(of_a, set(of_a)) == ("b",)
+    assert sum(sample.weights(of_a, set(of_a))) == pytest.approx(81), "nothing stands for those of b"
+
+
+def test_of_a_kind_that_is_all_done_nothing_need_be_tried() -> None:
+    sample = draw(types(("a", 90), ("b", 1)), "kind", 10, seed=1)
+    of_a, of_b = (stratum.seqs for stratum in sample.strata)
+    assert sample.untried(of_a, set(of_b)) == ()
 
 
 @given(st.lists(st.integers(0, 5000), min_size=1, max_size=14), st.integers(0, 3000))

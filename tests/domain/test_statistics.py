@@ -1,13 +1,22 @@
 from __future__ import annotations
 
+import math
 import random
-import statistics
+from collections.abc import Callable
 
 import pytest
 from scipy import stats
 from scipy.special import betainc
 
-from abp_tui.domain.statistics import Spread, beta_below, quantile, share, share_at_most
+from abp_tui.domain.statistics import (
+    Spread,
+    beta_below,
+    quantile,
+    share,
+    share_at_most,
+    small_sample_tail,
+    worth,
+)
 
 SIZES = (1, 2, 3, 5, 10, 17, 30, 100, 333, 1000, 20_000)
 LEVELS = (0.5, 0.8, 0.9, 0.95, 0.99, 0.999)
@@ -70,15 +79,70 @@ def test_the_same_seed_gives_the_same_range_and_another_one_nearly() -> None:
     assert spread(COSTS, 90).total() == pytest.approx(spread(COSTS, 90, seed=2).total(), rel=0.1)
 
 
-def test_a_large_rest_agrees_with_scipys_bootstrap_of_the_mean() -> None:
-    rest = 1_000_000
-    known = stats.bootstrap((COSTS,), statistics.fmean, vectorized=False, method="percentile", rng=5)
-    low, high = known.confidence_interval
-    assert spread(COSTS, rest).total() == pytest.approx((low * rest, high * rest), rel=0.05)
+@pytest.mark.parametrize("size", [2, 3, 5, 10, 100, 10_000])
+@pytest.mark.parametrize("level", [0.8, 0.95, 0.99])
+def test_tails_are_cut_where_a_t_interval_of_a_small_sample_ends(size: int, level: float) -> None:
+    t = stats.t.ppf((1 + level) / 2, size - 1)
+    known = stats.norm.cdf(-math.sqrt(size / (size - 1)) * t)
+    assert small_sample_tail(size, level) == pytest.approx(float(known), rel=1e-6, abs=1e-15)
 
 
-def test_units_drawn_one_by_one_and_their_normal_sum_agree() -> None:
-    assert spread(COSTS, 200).total() == pytest.approx(spread(COSTS, 201).total(), rel=0.1)
+def test_many_even_values_agree_with_the_t_interval() -> None:
+    rng, rest = random.Random(5), 1_000_000
+    values = [rng.gauss(5, 1) for _ in range(200)]
+    known = stats.ttest_1samp(values, 0).confidence_interval()
+    low, high = spread(values, rest).total()
+    assert (low / rest, high / rest) == pytest.approx(
+        (known.low, known.high), abs=0.2 * (known.high - known.low) / 2
+    )
+
+
+def normal(rng: random.Random) -> float:
+    return max(0.0, rng.gauss(1, 0.25))
+
+
+def exponential(rng: random.Random) -> float:
+    return rng.expovariate(1)
+
+
+def lognormal(rng: random.Random) -> float:
+    return rng.lognormvariate(0, 1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("of", "rest"), [(normal, 490), (exponential, 490), (lognormal, 490), (lognormal, 12)]
+)
+def test_ten_units_hold_the_rest_about_19_times_in_20(
+    of: Callable[[random.Random], float], rest: int
+) -> None:
+    rng, held, tries = random.Random(8), 0, 200
+    for _ in range(tries):
+        low, high = spread([of(rng) for _ in range(10)], rest).total()
+        held += low <= sum(of(rng) for _ in range(rest)) <= high
+    assert held / tries >= 0.92
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rest", [6, 40])
+def test_ten_units_hold_the_time_of_the_rest(rest: int) -> None:
+    rng, held, tries = random.Random(8), 0, 200
+    for _ in range(tries):
+        low, high = spread([exponential(rng) for _ in range(10)], rest).makespan(4)
+        ends = [0.0] * 4
+        for _ in range(rest):
+            ends[ends.index(min(ends))] += exponential(rng)
+        held += low <= max(ends) <= high
+    assert held / tries >= 0.92
+
+
+def test_one_outlier_does_not_make_the_range_absurd() -> None:
+    total = spread([1.0, 1.01, 0.99, 1.02, 0.98, 1.0, 1.0, 1.01, 0.99, 10.0], 490).total()
+    assert 490 < total.high < 5 * 490 * 1.9
+
+
+def test_a_rest_drawn_one_by_one_and_its_normal_mean_agree() -> None:
+    assert spread(COSTS, 30).total() == pytest.approx(spread(COSTS, 31).total(), rel=0.1)
 
 
 def test_what_is_left_costs_nothing_where_nothing_is_left() -> None:
@@ -99,9 +163,17 @@ def test_many_workers_are_as_quick_as_they_can_be_at_most() -> None:
 
 
 def test_values_count_by_what_they_stand_for() -> None:
-    rare = spread([1.0, 100.0], 1000, weights=[999.0, 1.0]).total()
-    assert rare.high < 10_000
-    assert spread([1.0, 100.0], 1000).total().high == pytest.approx(100_000, rel=0.1)
+    mostly, rarely = [9.0] * 10, [0.1]
+    rare = spread([1.0] * 10 + [100.0], 1000, weights=mostly + rarely).total()
+    assert rare.low < 1000 * (90 + 10) / 90.1 < rare.high < 10_000
+    assert spread([1.0] * 10 + [100.0], 1000).total().high > 20_000
+
+
+def test_a_value_that_stands_for_nearly_all_is_worth_few() -> None:
+    """Twelve values, one of which is nine tenths of the rest, tell little more than one."""
+    weights = [100.0] + [1.0] * 11
+    assert (worth(weights), worth([3.0] * 12)) == (pytest.approx(1.2, abs=0.05), 12.0)
+    assert spread(COSTS + COSTS[:2], 500, weights=weights).total().low < 0.1 < 500 * min(COSTS)
 
 
 def test_a_quantile_lies_between_two_values() -> None:

@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 from peewee import SqliteDatabase
 
-from abp_tui.domain.model import Lease, Placement
+from abp_tui.domain.model import Denial, Lease, Outcome, Placement
 from abp_tui.errors import StoreError
 from abp_tui.liveness import identity
+from abp_tui.orchestrator import Orchestrator
 from abp_tui.store.database import APPLICATION_ID
 from abp_tui.store.migrations import MIGRATIONS, migrate
 from abp_tui.store.repository import Repository
-from tests.factories import make_job
+from tests.factories import InProcessWorker, make_job
 
 NEWEST = len(MIGRATIONS)
 
@@ -104,6 +105,8 @@ def test_a_file_of_version_1_gets_what_came_later(repository: Repository) -> Non
             connection.execute(f"ALTER TABLE unit DROP COLUMN {column}")
         for table in ("mark", "pilot"):
             connection.execute(f"DROP TABLE {table}")
+        connection.execute("ALTER TABLE recipe DROP COLUMN author")
+        connection.execute("ALTER TABLE attempt DROP COLUMN verdict")
         connection.execute("ALTER TABLE recipe ADD COLUMN permissions TEXT NOT NULL DEFAULT '[]'")
         connection.execute("PRAGMA user_version = 1")
     mended = Repository(repository.path)
@@ -114,5 +117,24 @@ def test_a_file_of_version_1_gets_what_came_later(repository: Repository) -> Non
     assert mended.gates.get("a").tries == 0
     assert mended.causes.of(job.id) == []
     assert (job.pilot_id, mended.pilots.all(job.id)) == (None, [])
+    assert job.recipe.author == ""
     assert mended.recipes.add(job.recipe, prompt_template="Better").version == 2
     assert version_of(repository.path) == NEWEST
+
+
+def test_attempts_of_a_file_from_before_get_the_verdict_that_is_known_of_them(repository: Repository) -> None:
+    outcome = Outcome(ok=True, denials=(Denial(tool="Bash"),))
+    job = make_job(repository)
+    verbs = Orchestrator(repository, InProcessWorker(lambda *_: outcome))
+    verbs.test(job.id)
+    verbs.reject(job.id)
+    verbs.test(job.id)
+    with sqlite3.connect(repository.path) as connection:
+        connection.execute("UPDATE unit SET verdict = 'ok' WHERE seq = 0")  # as a person has accepted it
+        connection.execute("ALTER TABLE attempt DROP COLUMN verdict")
+        connection.execute("ALTER TABLE recipe DROP COLUMN author")
+        connection.execute("PRAGMA user_version = 11")
+    Repository(repository.path)
+    with sqlite3.connect(repository.path) as connection:
+        found = connection.execute("SELECT verdict FROM attempt ORDER BY id").fetchall()
+    assert found == [("blocked",), ("ok",)]

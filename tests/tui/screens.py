@@ -41,9 +41,15 @@ class InProcess(Orchestrator):
         return self.repository.jobs.get(job.id)
 
     def launch_pilot(
-        self, job_id: int | str, count: int = 10, by: str = "size", seed: int | None = None
+        self,
+        job_id: int | str,
+        count: int | None = None,
+        by: str | None = None,
+        seed: int | None = None,
+        *,
+        whole: bool = False,
     ) -> Job:
-        job, drawn = self._prepare_pilot(job_id, count, by, seed)
+        job, drawn = self._prepare_pilot(job_id, count, by, seed, whole)
         executor = JobExecutor(self.repository, job.id, self.agent)
         self._start(lambda: executor.run_pilot(drawn.id))
         wait_for(lambda: self.repository.jobs.get(job.id).pilot_id == drawn.id)

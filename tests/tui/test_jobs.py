@@ -173,7 +173,7 @@ async def test_the_list_judges_a_pilot_by_its_worst_unit(
     orchestrator = InProcess(tmp_path, refuses)
     payloads = [{"n": n} for n in (tested, *units)]
     orchestrator.test(make_job(orchestrator.repository, payloads=payloads).id, 0)
-    orchestrator.pilot("words", len(units))
+    orchestrator.pilot("words", len(units), whole=True)
     async with running(orchestrator) as pilot:
         await until_shown(pilot, words)
 

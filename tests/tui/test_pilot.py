@@ -14,7 +14,7 @@ from abp_tui.tui.screens.unit import UnitScreen
 from abp_tui.workers.base import Sink, Task
 from abp_tui.workers.cancel import Cancel
 from tests.factories import assert_counters_match, fail, make_job, wait_for_cancel
-from tests.tui.screens import ALL, InProcess, hold, lines, running, shown, until, until_shown
+from tests.tui.screens import ALL, SMALL, InProcess, hold, lines, running, shown, until, until_shown
 from tests.tui.test_foreign import EVIL
 
 
@@ -125,13 +125,69 @@ async def test_approving_keeps_the_results_and_shows_the_progress(
         await until_shown(pilot, "passed in")
         await pilot.press("p")
         await until_shown(pilot, "6 of 6 run")
+        await pilot.press("p", "a")
+        await until_shown(
+            pilot, "Approve without a budget?", "By the quote $0.40 would do", "6 results of the"
+        )
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(pilot.app.screen, PilotScreen))
+        await pilot.press("a")
+        await until_shown(pilot, "Approve without a budget?")
         await pilot.press("a")
         await until(pilot, lambda: isinstance(pilot.app.screen, ProgressScreen))
         await until_shown(pilot, "✓ completed", "40 done")
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(pilot.app.screen, JobsScreen))
     assert len(orchestrator.agent.prompts) == 40
+    assert orchestrator.repository.jobs.get(1).budget_usd is None
     assert_counters_match(orchestrator.repository, 1)
+
+
+async def test_an_approval_from_the_test_offers_the_budget_too(tmp_path: Path) -> None:
+    orchestrator = piloted(tmp_path)
+    async with running(orchestrator, job="words") as pilot:
+        await until_shown(pilot, "passed in")
+        await pilot.press("a")
+        await until_shown(pilot, "Approve without a budget?")
+        await pilot.press("b")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ProgressScreen))
+        await until_shown(pilot, "6 results of the pilot stay")
+    assert orchestrator.repository.jobs.get(1).budget_usd == 0.4
+
+
+async def test_a_pilot_of_all_that_waits_is_asked_about(tmp_path: Path) -> None:
+    orchestrator = reviewed(tmp_path, 5)
+    async with running(orchestrator, job="words") as pilot:
+        await until_shown(pilot, "passed in")
+        await pilot.press("p")
+        await until_shown(pilot, "Run a pilot before the rest")
+        await pilot.press("enter")
+        await until_shown(pilot, "Run all 4 units that wait as the pilot?", "That is the whole job")
+        await pilot.press("n")
+        assert orchestrator.pilots("words") == []
+        await pilot.press("p")
+        await until_shown(pilot, "Run a pilot before the rest")
+        await pilot.press("enter")
+        await until_shown(pilot, "Run all 4 units")
+        await pilot.press("y")
+        await until_shown(pilot, "4 of 4 run", "nothing is left to run")
+    orchestrator.settle()
+
+
+async def test_after_an_edit_the_next_pilot_is_of_the_same_units(tmp_path: Path) -> None:
+    orchestrator = reviewed(tmp_path)
+    first = orchestrator.pilot("words", 5, by="n", seed=4).pilot.sample
+    orchestrator.reject("words")
+    orchestrator.set_prompt("words", "Do {n} better")
+    orchestrator.test("words")
+    async with running(orchestrator, SMALL, job="words") as pilot:
+        await until_shown(pilot, "passed in")
+        await pilot.press("p")
+        await until_shown(pilot, "the units of the last pilot again", "Run a pilot before the rest")
+        await pilot.press("enter")
+        await until_shown(pilot, "5 of 5 run")
+    assert orchestrator.pilot_review("words").pilot.sample == first
+    orchestrator.settle()
 
 
 async def test_b_approves_with_the_quote_as_the_budget(tmp_path: Path) -> None:
@@ -159,9 +215,25 @@ async def test_reject_puts_all_back(tmp_path: Path) -> None:
         await pilot.press("p")
         await until_shown(pilot, "6 of 6 run")
         await pilot.press("r")
+        await until_shown(
+            pilot, "Reject this pilot?", "6 results of the pilot, paid with $0.06, count no more"
+        )
+        await pilot.press("n", "r")
+        await until_shown(pilot, "Reject this pilot?")
+        await pilot.press("y")
         await until(pilot, lambda: isinstance(pilot.app.screen, JobsScreen))
     job = orchestrator.repository.jobs.get(1)
     assert (job.status, job.counters.pending) == (JobStatus.CREATED, 40)
+
+
+async def test_a_rejection_from_the_test_says_what_it_gives_up_too(tmp_path: Path) -> None:
+    orchestrator = piloted(tmp_path)
+    async with running(orchestrator, job="words") as pilot:
+        await until_shown(pilot, "passed in")
+        await pilot.press("r")
+        await until_shown(pilot, "Reject this pilot?", "6 results of the pilot, paid with $0.06")
+        await pilot.press("n")
+        assert orchestrator.status("words").status is JobStatus.TESTING
 
 
 @pytest.mark.slow

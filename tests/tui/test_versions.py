@@ -28,11 +28,11 @@ def two_versions(folder: Path) -> InProcess:
     orchestrator = InProcess(folder, speak)
     make_job(orchestrator.repository, 5)
     orchestrator.test("words")
-    orchestrator.pilot("words", 4, seed=1)
+    orchestrator.pilot("words", 4, seed=1, whole=True)
     orchestrator.reject("words")
     orchestrator.set_prompt("words", "Do {n} better")
     orchestrator.test("words")
-    orchestrator.pilot("words", 4, seed=1)
+    orchestrator.pilot("words", 4, seed=1, whole=True)
     return orchestrator
 
 
@@ -99,6 +99,45 @@ async def test_what_is_chosen_stays_when_someone_else_saves_a_version(tmp_path: 
         await pilot.press("u")
         await until_shown(pilot, "version 4 (current)")
     assert orchestrator.status("words").prompt_template == "Do {n}"
+
+
+async def test_any_two_versions_are_compared(tmp_path: Path) -> None:
+    orchestrator = two_versions(tmp_path)
+    orchestrator.set_prompt("words", "Do {n} best")
+    async with running(orchestrator, job="words") as pilot:
+        await until_shown(pilot, "passed in")
+        await pilot.press("v")
+        await until_shown(
+            pilot, "version 2 and 3, the current one", "No unit was tested or piloted under both"
+        )
+        await pilot.press("left_curly_bracket")
+        await until_shown(pilot, "version 2 and 1", "5 of 5 good · $0.05")
+        await pilot.press("left_curly_bracket")
+        await until_shown(pilot, "there is no other version in that direction")
+        await pilot.press("right_square_bracket")
+        await until_shown(pilot, "version 3 and 1")
+        await pilot.press("left_square_bracket")
+        await until_shown(pilot, "version 2 and 1")
+        await pilot.press("right_curly_bracket")
+        await until_shown(pilot, "version 2 and 3, the current one")
+        await pilot.press("left_square_bracket")
+        await until_shown(pilot, "version 1 and 3, the current one")
+        await pilot.press("left_curly_bracket")
+        await until_shown(pilot, "version 1 and 2", "5 of 5 good · $0.15", "by ")
+        await pilot.press("u")
+        await until(pilot, lambda: orchestrator.status("words").prompt_version == 4)
+    assert orchestrator.status("words").prompt_template == "Do {n}"
+
+
+async def test_suspects_are_told_apart(tmp_path: Path) -> None:
+    orchestrator = two_versions(tmp_path)
+    with orchestrator.repository.database.writing() as db:
+        db.execute_sql("UPDATE attempt SET verdict = 'suspect' WHERE recipe_version = 1 AND seq > 2")
+        db.execute_sql("UPDATE unit SET verdict = 'suspect' WHERE seq = 1")
+    async with running(orchestrator, job="words") as pilot:
+        await until_shown(pilot, "passed in")
+        await pilot.press("v")
+        await until_shown(pilot, "3 of 5 good, 2 suspect", "4 of 5 good, 1 suspect", "? suspect")
 
 
 async def test_one_version_alone_is_compared_with_nothing(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from abp_tui.domain.failure import FailureKind
-from abp_tui.domain.model import Job, Outcome, Usage
+from abp_tui.domain.model import Denial, Job, Outcome, Usage
 from abp_tui.domain.status import JobStatus, Mark, Phase, Purpose, UnitStatus, Verdict
 from abp_tui.errors import IllegalTransition, InvalidInput, NotFound
 from abp_tui.execution.executor import JobExecutor
@@ -102,22 +102,29 @@ def test_a_rare_kind_counts_for_no_more_than_it_is(repository: Repository) -> No
     quote = orchestrator.pilot(job.id, 5, by="kind", seed=1).quote
     assert [stratum.sampled for stratum in quote.strata] == [4, 1]
     assert quote.cost_usd is not None
-    assert quote.cost_usd.high < 100, "one in five was dear, but one in 394 is left"
+    assert 394 * 0.1 + 9.9 < quote.cost_usd.high < 250, "one in five was dear, but one in 394 is left"
 
 
-def test_a_pilot_larger_than_what_waits_is_all_of_it(repository: Repository) -> None:
+def test_a_pilot_of_all_that_waits_is_run_for_who_means_it(repository: Repository) -> None:
     orchestrator, job = reviewed(repository, count=5)
-    review = orchestrator.pilot(job.id, 50)
+    for count in (4, 50):
+        with pytest.raises(InvalidInput, match=f"a pilot of {count} would be the whole job words: 4 units"):
+            orchestrator.pilot(job.id, count)
+    assert (repository.jobs.get(job.id).pilot_id, orchestrator.pilots(job.id)) == (None, [])
+    review = orchestrator.pilot(job.id, 50, whole=True)
     assert [unit.seq for unit in review.units] == [1, 2, 3, 4]
-    assert review.quote.rest == 0
-    assert any("all that waited: nothing is left" in words for words in review.quote.cannot)
+    assert (review.quote.rest, review.quote.no_quote, review.quote.budget_usd) == (0, "", None)
+    assert review.quote.can == ("0 of 4 failed, and these are all that waited",)
+    assert review.quote.cannot[-1] == "nothing is left to run"
+    with pytest.raises(InvalidInput, match="needs no budget by its quote: nothing is left to run"):
+        orchestrator.approve(job.id, budget="quote")
     orchestrator.approve(job.id)
     assert JobExecutor(repository, job.id, InProcessWorker()).run() is JobStatus.COMPLETED
 
 
 def test_a_failed_unit_has_failed_until_a_person_decides(repository: Repository) -> None:
     orchestrator, job = reviewed(repository, sometimes, max_retries=3)
-    review = orchestrator.pilot(job.id, 39)
+    review = orchestrator.pilot(job.id, 39, whole=True)
     assert review.quote.failed == 7
     failed = [unit.seq for unit in review.units if unit.failed]
     assert [len(repository.attempts.of_unit(job.id, seq)) for seq in failed] == [1] * 7
@@ -181,7 +188,7 @@ def test_what_can_not_be_piloted(repository: Repository) -> None:
     with pytest.raises(NotFound, match="no pilot"):
         orchestrator.quote(job.id)
     assert repository.jobs.get(job.id).pilot_id is None
-    orchestrator.pilot(job.id, 39)
+    orchestrator.pilot(job.id, 39, whole=True)
     with pytest.raises(NotFound, match="no unit of job words waits"):
         orchestrator.pilot(job.id)
 
@@ -242,6 +249,92 @@ def test_an_approval_keeps_what_is_good_and_no_more(repository: Repository) -> N
     assert len(ran) == 36
     assert passed not in ran
     assert thrown in ran
+
+
+def test_what_a_person_passes_is_accepted_by_the_approval(repository: Repository) -> None:
+    orchestrator, job = reviewed(repository, suspect)
+    passed, left, thrown = (u.seq for u in orchestrator.pilot(job.id, 3, seed=1).units)
+    orchestrator.mark(job.id, passed, Mark.PASS)
+    orchestrator.mark(job.id, thrown, Mark.FAIL)
+    said = (
+        "2 results of the pilot stay, 1 of them accepted by your mark, 1 of them in doubt, 1 unit runs again"
+    )
+    assert orchestrator.decision(job.id).words == said
+    orchestrator.approve(job.id)
+    unit = repository.units.get(job.id, passed)
+    assert (unit.verdict, unit.error is not None and unit.error.startswith("accepted by ")) == (
+        Verdict.OK,
+        True,
+    )
+    assert repository.units.get(job.id, left).verdict is Verdict.BLOCKED
+    assert repository.jobs.get(job.id).counters.model_dump(include={"completed", "suspect", "pending"}) == {
+        "completed": 2,
+        "suspect": 1,
+        "pending": 37,
+    }
+    assert_counters_match(repository, job.id)
+    log = [line.message for line in repository.logs.after(job.id)]
+    assert said in log
+    assert any(f"accepted unit {passed}" in line for line in log)
+
+
+def test_what_a_rejection_gives_up_is_said_with_what_it_cost(repository: Repository) -> None:
+    orchestrator, job = reviewed(repository)
+    assert orchestrator.given_up(job.id) == ""
+    orchestrator.pilot(job.id, 3)
+    gives_up = "3 results of the pilot, paid with $0.03, count no more"
+    assert orchestrator.given_up(job.id).startswith(gives_up)
+    orchestrator.set_prompt(job.id, "Do {n} better")
+    log = [line.message for line in repository.logs.after(job.id)]
+    assert any("the next test on, which gives up the results of the pilot" in line for line in log)
+    orchestrator.reject(job.id)
+    assert any(gives_up in line.message for line in repository.logs.after(job.id))
+    assert orchestrator.given_up(job.id) == ""
+
+
+# After an edit
+
+
+def edited(orchestrator: Orchestrator, job: Job, seq: int | None = None) -> None:
+    orchestrator.reject(job.id)
+    orchestrator.set_prompt(
+        job.id, f"Do {{n}} better than version {orchestrator.status(job.id).prompt_version}"
+    )
+    orchestrator.test(job.id, seq)
+
+
+def test_after_an_edit_the_same_units_are_piloted_so_that_versions_compare(repository: Repository) -> None:
+    orchestrator, job = reviewed(repository)
+    orchestrator.pilot(job.id, 6, by="n", seed=3)
+    assert orchestrator.repeats(job.id) is None, "nothing is edited"
+    second = orchestrator.pilot(job.id, 5, by="n").pilot.sample
+    edited(orchestrator, job)
+    assert orchestrator.repeats(job.id) == second
+    again = orchestrator.pilot(job.id).pilot.sample
+    assert again == second
+    assert len(orchestrator.compare(job.id, 1, 2).pairs) == 1 + 5
+    assert orchestrator.repeats(job.id) is None
+    assert not set(orchestrator.pilot(job.id).pilot.sample.seqs) & set(second.seqs)
+
+
+def test_a_seed_or_another_size_is_another_sample(repository: Repository) -> None:
+    orchestrator, job = reviewed(repository)
+    first = orchestrator.pilot(job.id, 6, seed=3).pilot.sample
+    edited(orchestrator, job)
+    assert orchestrator.pilot(job.id, 6, seed=4).pilot.sample.seqs != first.seqs
+    edited(orchestrator, job)
+    assert len(orchestrator.pilot(job.id, 7).units) == 7
+
+
+def test_a_unit_of_the_sample_that_was_tested_is_not_piloted_again(repository: Repository) -> None:
+    orchestrator, job = reviewed(repository)
+    first = orchestrator.pilot(job.id, 6, seed=3).pilot.sample
+    edited(orchestrator, job, first.seqs[2])
+    review = orchestrator.pilot(job.id)
+    assert set(review.pilot.sample.seqs) == set(first.seqs) - {first.seqs[2]}
+    assert review.pilot.sample.waiting == first.waiting - 1
+    assert all(unit.ended for unit in review.units)
+    assert {pair.seq for pair in orchestrator.compare(job.id, 1, 2).pairs} == set(first.seqs)
 
 
 def test_results_of_an_earlier_pilot_are_kept_too(repository: Repository) -> None:
@@ -338,9 +431,79 @@ def test_a_cost_that_is_not_known_is_said(repository: Repository) -> None:
         return Outcome(ok=True, usage=Usage(cost_usd=0.5 if task.payload["n"] % 2 else None))
 
     orchestrator, job = reviewed(repository, sometimes_silent)
-    quote = orchestrator.pilot(job.id, 39).quote
+    quote = orchestrator.pilot(job.id, 30).quote
     assert quote.cost_is_floor
     assert any("≥" in words for words in quote.cannot)
+
+
+def suspect(task: Task, sink: Sink, cancel: Cancel) -> Outcome:
+    return Outcome(ok=True, output="x", denials=(Denial(tool="Bash"),), usage=Usage(cost_usd=0.1))
+
+
+def test_what_is_in_doubt_is_no_good_end(repository: Repository) -> None:
+    orchestrator, job = reviewed(repository, suspect)
+    review = orchestrator.pilot(job.id, 10)
+    assert review.quote.no_quote.startswith("all 10 units that ended are in doubt")
+    assert (review.quote.cost_usd, review.quote.budget_usd) == (None, None)
+    assert review.quote.can == (
+        "0 of 10 failed: up to 26 % could, at 95 % certainty",
+        "10 of 10 in doubt: at least 74 % could be, at 95 % certainty",
+    )
+    orchestrator.mark(job.id, review.units[0].seq, Mark.FAIL)
+    assert "failed or are in doubt" in orchestrator.quote(job.id).no_quote
+    orchestrator.mark(job.id, review.units[1].seq, Mark.PASS)
+    assert orchestrator.quote(job.id).no_quote == "", "a person finds one good"
+
+
+def test_where_all_failed_it_is_said_how_many_do_at_least(repository: Repository) -> None:
+    orchestrator, job = reviewed(repository, fail)
+    can, *_ = orchestrator.pilot(job.id, 10).quote.can
+    assert can == "10 of 10 failed: at least 74 % could, at 95 % certainty"
+
+
+def test_a_kind_of_which_none_has_ended_leaves_no_quote(repository: Repository) -> None:
+    """The budget ends the pilot before the dear ones: they must not be left out of the sum in silence."""
+    payloads = [{"n": n, "kind": "dear" if n >= 50 else "cheap"} for n in range(100)]
+    orchestrator, job = reviewed(
+        repository, costing_by_kind, payloads=payloads, max_workers=1, desired_workers=1, budget_usd=0.45
+    )
+    quote = orchestrator.pilot(job.id, 10, by="kind", seed=1).quote
+    assert 2 <= quote.ended < 6
+    assert quote.no_quote == "of these kinds no unit has come to an end, and some are left: dear"
+    assert (quote.cost_usd, quote.seconds, quote.budget_usd) == (None, None, None)
+
+
+def test_units_that_did_not_end_are_reckoned_by_those_of_their_kind_that_did(repository: Repository) -> None:
+    """Five of each kind are chosen, one of the dear ones ends: it still stands for half of the rest."""
+    payloads = [{"n": n, "kind": "dear" if n >= 50 else "cheap"} for n in range(100)]
+    orchestrator, job = reviewed(
+        repository, costing_by_kind, payloads=payloads, max_workers=1, desired_workers=1, budget_usd=9.0
+    )
+    quote = orchestrator.pilot(job.id, 10, by="kind", seed=1).quote
+    assert quote.ended == 6
+    assert quote.cost_usd is not None
+    assert quote.cost_usd.low < 49 * 10 + 44 * 0.1 < quote.cost_usd.high
+
+
+def test_a_cost_that_no_unit_of_a_kind_tells_is_not_reckoned_from_the_others(repository: Repository) -> None:
+    def silent(task: Task, sink: Sink, cancel: Cancel) -> Outcome:
+        return Outcome(ok=True, usage=Usage(cost_usd=None if task.payload["kind"] == "b" else 0.1))
+
+    payloads = [{"n": n, "kind": "ab"[n % 2]} for n in range(40)]
+    orchestrator, job = reviewed(repository, silent, payloads=payloads)
+    quote = orchestrator.pilot(job.id, 10, by="kind").quote
+    assert (quote.cost_usd, quote.cost_is_floor, quote.no_quote) == (None, False, "")
+    assert "the agent does not say what it costs for: b" in quote.cannot
+
+
+def test_one_unit_gives_no_range_and_few_a_rough_one(repository: Repository) -> None:
+    orchestrator, job = reviewed(repository)
+    assert orchestrator.pilot(job.id, 1).quote.no_quote.startswith("one unit alone gives no range")
+    few = orchestrator.pilot(job.id, 4).quote
+    assert any("4 units are few: where units differ much" in words for words in few.cannot)
+    enough = orchestrator.pilot(job.id, 12).quote
+    assert not any("are few" in words for words in enough.cannot)
+    assert any("unlike those sampled (up to 22 % could be)" in words for words in enough.cannot)
 
 
 def test_no_known_cost_is_no_range_and_no_budget(repository: Repository) -> None:
@@ -362,8 +525,6 @@ def test_a_budget_may_also_be_named(repository: Repository) -> None:
 
 
 def test_what_an_agent_was_denied_is_in_doubt_unless_a_person_passes_it(repository: Repository) -> None:
-    from abp_tui.domain.model import Denial
-
     orchestrator, job = reviewed(repository, lambda *_: Outcome(ok=True, denials=(Denial(tool="Bash"),)))
     review = orchestrator.pilot(job.id, 3)
     assert review.quote.doubtful == 3

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from abp_tui.domain.model import Outcome, Usage
-from abp_tui.domain.status import JobStatus
+from abp_tui.domain.model import Client, Outcome, Usage
+from abp_tui.domain.status import JobStatus, Mark
 from abp_tui.errors import IllegalTransition, InvalidInput, NotFound
 from abp_tui.execution.executor import JobExecutor
 from abp_tui.orchestrator import Orchestrator
@@ -33,7 +33,7 @@ def orchestrator(repository: Repository) -> Orchestrator:
     verbs.reject(job.id)
     verbs.set_prompt(job.id, "Do {n} better")
     verbs.test(job.id)
-    verbs.pilot(job.id, 5)
+    verbs.pilot(job.id, 5, whole=True)
     return verbs
 
 
@@ -44,6 +44,20 @@ def test_versions_tell_what_they_changed_and_made(orchestrator: Orchestrator) ->
     assert [v.results for v in (one, two, three)] == [0, 6, 0]
     assert [v.is_current for v in (one, two, three)] == [False, False, True]
     assert one.created_at <= two.created_at <= three.created_at
+
+
+def test_a_version_knows_who_saved_it(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOGNAME", "ann")
+    job = make_job(repository)
+    Orchestrator(repository).set_prompt(job.id, "Do {n} better")
+    program = Orchestrator(repository, client=Client("editor"))
+    program.set_prompt(job.id, "Do {n} best")
+    monkeypatch.setenv("LOGNAME", "b\x1bob")
+    program.use_version(job.id, 1)
+    Orchestrator(repository).use_version(job.id, 2)
+    assert [v.author for v in program.versions(job.id)] == ["", "ann", "editor", "editor", "b\x1bob"]
+    assert program.version_diff(job.id, 2, 3).splitlines()[1].endswith("by editor")
+    assert program.versions(job.id)[-1].changed == ("prompt",)
 
 
 def test_a_diff_has_all_parts_and_times(orchestrator: Orchestrator) -> None:
@@ -64,6 +78,7 @@ def test_units_tried_under_both_versions_are_compared(orchestrator: Orchestrator
     assert {pair.seq for pair in compared.pairs} == tried
     left, right = compared.sums()
     assert right.good == len(tried)
+    assert (left.failed, right.failed, left.suspect) == (len(tried & {1}), 0, 0)
     assert left.good == len(tried - {1})
     first = compared.pairs[0]
     assert (first.seq, first.left.cost_usd, first.right.cost_usd) == (0, 0.01, 0.03)
@@ -72,6 +87,27 @@ def test_units_tried_under_both_versions_are_compared(orchestrator: Orchestrator
     assert "-Do 0" in diff and "+Do 0 better" in diff
     assert '-  "n": false' in diff and '+  "n": true' in diff
     assert orchestrator.compare("words", 2, 1).pairs[0].left == first.right
+
+
+def test_what_is_in_doubt_is_good_under_no_version(repository: Repository) -> None:
+    """Also where the unit has been put back since, and its verdict with it."""
+    verbs = Orchestrator(repository, InProcessWorker(lambda *_: Outcome(ok=True, output="no")))
+    job = make_job(repository, 5, checks=[{"kind": "regex", "pattern": "yes"}])
+    verbs.test(job.id)
+    units = verbs.pilot(job.id, 3, seed=1).units
+    verbs.mark(job.id, units[0].seq, Mark.PASS)
+    verbs.mark(job.id, units[1].seq, Mark.FAIL)
+    earlier = verbs.pilots(job.id)[0]
+    verbs.reject(job.id)
+    assert verbs.repository.pilots.units(earlier)[2].doubtful
+    verbs.set_prompt(job.id, "Do {n} better")
+    verbs = Orchestrator(repository, InProcessWorker(lambda *_: Outcome(ok=True, output="yes")))
+    verbs.test(job.id)
+    marked = verbs.pilot(job.id, 3, seed=1).units[2].seq
+    verbs.mark(job.id, marked, Mark.DOUBTFUL)
+    left, right = verbs.compare(job.id, 1, 2).sums()
+    assert (left.good, left.suspect, left.failed) == (1, 2, 1)
+    assert (right.good, right.suspect, right.failed) == (3, 1, 0)
 
 
 def test_an_older_version_is_chosen_as_a_new_one(orchestrator: Orchestrator) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding
@@ -15,9 +13,10 @@ from abp_tui.domain.quote import PilotReview
 from abp_tui.domain.status import Mark, Phase
 from abp_tui.feed import Snapshot
 from abp_tui.tui.commands import bindings, commands
-from abp_tui.tui.screens.ask_pilot import AskPilotScreen, PilotWish
+from abp_tui.tui.screens.ask_pilot import run_pilot
 from abp_tui.tui.screens.base import AbpScreen
 from abp_tui.tui.screens.confirm import ConfirmScreen
+from abp_tui.tui.screens.deciding import approve, let_run, reject
 from abp_tui.tui.screens.unit import UnitScreen
 from abp_tui.tui.widgets.figures import count, money
 from abp_tui.tui.widgets.glyphs import BAD, DIM, GOOD, PRIMARY, WARN, job_mark
@@ -25,6 +24,7 @@ from abp_tui.tui.widgets.lines import LineList
 from abp_tui.tui.widgets.quote_panel import QuotePanel
 from abp_tui.tui.widgets.top_bar import Parts
 from abp_tui.tui.widgets.tried_list import TriedList
+from abp_tui.verbs.piloting import QUOTE
 
 DECISIONS = ("pass", "doubtful", "fail", "approve", "budget", "reject", "more", "cancel")
 
@@ -125,7 +125,7 @@ class PilotScreen(AbpScreen):
 
     def action_approve(self) -> None:
         """Let the rest run, and watch it."""
-        self.act(lambda: self.orchestrator.approve(self._number), self._approved)
+        approve(self, self._number, instead=True)
 
     def action_budget(self) -> None:
         """Let the rest run with the quote's upper end as its budget, if a person is sure."""
@@ -136,27 +136,27 @@ class PilotScreen(AbpScreen):
             self.tell(quote.no_quote or "by this pilot there is no cost to set a budget by")
             return
 
-        def approve(sure: bool | None) -> None:
+        def run(sure: bool | None) -> None:
             if sure:
-                self.act(lambda: self.orchestrator.approve(self._number, budget="quote"), self._approved)
+                let_run(self, self._number, QUOTE, instead=True)
 
         detail = f"{count(quote.rest, 'unit')} will run. What was spent so far is part of the budget."
         question = f"Approve, with a budget of {money(quote.budget_usd)}?"
-        self.app.push_screen(ConfirmScreen(question, detail), approve)
+        self.app.push_screen(ConfirmScreen(question, detail), run)
 
     def action_reject(self) -> None:
         """Put all units back, and leave."""
-        self.act(lambda: self.orchestrator.reject(self._number), self._rejected)
+        reject(self, self._number, self._rejected)
 
     def action_more(self) -> None:
-        """Run another sample."""
+        """Run another sample, and show it."""
 
-        def run(wish: PilotWish | None) -> None:
-            if wish is not None:
-                self._picked = None
-                self.act(lambda: self.orchestrator.launch_pilot(self._number, wish.units, wish.by))
+        def show(job: Job) -> None:
+            self._picked = None
+            self._read()
 
-        self.app.push_screen(AskPilotScreen(self.job.pending_units if self.job else 0), run)
+        if self.job is not None:
+            run_pilot(self, self.job, show)
 
     def action_cancel(self) -> None:
         """End the running pilot."""
@@ -198,18 +198,14 @@ class PilotScreen(AbpScreen):
     def _show_titles(self) -> None:
         self.query_one("#titles", Static).update(self.query_one(TriedList).titles(), layout=False)
 
-    def _approved(self, job: Job) -> None:
-        self.tell(f"{job.name} runs: {count(job.desired_workers, 'worker')}")
-        self.go(lambda: self._leave_review(lambda: self.abp.open_progress(job.id, instead=True)))
-
     def _rejected(self, job: Job) -> None:
         self.tell(f"{job.name} is rejected: nothing runs, its units wait again")
-        self.go(lambda: self._leave_review(self.app.pop_screen))
+        self.go(self._leave_review)
 
-    def _leave_review(self, then: Callable[[], object]) -> None:
+    def _leave_review(self) -> None:
         """The test review below is over, too."""
         self.app.pop_screen()
-        then()
+        self.app.pop_screen()
 
     def _keys(self) -> tuple[tuple[str, str], ...]:
         """What can be decided now, by which key, in a line each."""

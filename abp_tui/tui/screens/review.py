@@ -15,8 +15,9 @@ from abp_tui.domain.status import AttemptStatus, JobStatus, Phase
 from abp_tui.errors import AbpError
 from abp_tui.feed import Focus, RunningUnit, Snapshot
 from abp_tui.tui.commands import Command, bindings, commands
-from abp_tui.tui.screens.ask_pilot import AskPilotScreen, PilotWish
+from abp_tui.tui.screens.ask_pilot import run_pilot
 from abp_tui.tui.screens.attempt import AttemptScreen
+from abp_tui.tui.screens.deciding import approve, reject
 from abp_tui.tui.screens.draft import prompt_of
 from abp_tui.tui.screens.edit_prompt import EditPromptScreen
 from abp_tui.tui.screens.permit import PermitScreen
@@ -109,13 +110,11 @@ class ReviewScreen(AttemptScreen):
 
     def action_approve(self) -> None:
         """Let the batch run, and watch it."""
-        number = self._number
-        self.act(lambda: self.orchestrator.approve(number), self._approved)
+        approve(self, self._number)
 
     def action_reject(self) -> None:
         """Put the unit back, and leave."""
-        number = self._number
-        self.act(lambda: self.orchestrator.reject(number), self._rejected)
+        reject(self, self._number, self._rejected)
 
     def action_answer(self, number: int) -> None:
         """Answer what the agent asks with one of its options."""
@@ -145,14 +144,7 @@ class ReviewScreen(AttemptScreen):
             self.app.push_screen(PilotScreen(self._number))
             return
 
-        def run(wish: PilotWish | None) -> None:
-            if wish is not None:
-                self.act(
-                    lambda: self.orchestrator.launch_pilot(self._number, wish.units, wish.by),
-                    lambda job: self.go(lambda: self.app.push_screen(PilotScreen(job.id))),
-                )
-
-        self.app.push_screen(AskPilotScreen(self.job.pending_units), run)
+        run_pilot(self, self.job, lambda job: self.go(lambda: self.app.push_screen(PilotScreen(job.id))))
 
     def action_versions(self) -> None:
         """What the recipe was before."""
@@ -199,9 +191,10 @@ class ReviewScreen(AttemptScreen):
         self.orchestrator.permit(self._number, rules, based_on=version)
         return self.orchestrator.launch_test(self._number, seq)
 
-    def _save_and_test(self, text: str, version: int, seq: int | None) -> Job:
+    def _save_and_test(self, text: str, version: int, seq: int | None) -> tuple[Job, str]:
+        given_up = self.orchestrator.given_up(self._number)
         self.orchestrator.set_prompt(self._number, text, based_on=version)
-        return self.orchestrator.launch_test(self._number, seq)
+        return self.orchestrator.launch_test(self._number, seq), given_up
 
     @work(thread=True, group="result", exclusive=True, exit_on_error=False)
     def _read_result(self) -> None:
@@ -243,22 +236,20 @@ class ReviewScreen(AttemptScreen):
             self._attempt_id, self._cost = attempt_id, None
             self.look()
 
-    def _approved(self, job: Job) -> None:
-        self.tell(f"{job.name} runs: {count(job.desired_workers, 'worker')}")
-        self.go(lambda: self.abp.open_progress(job.id, instead=True))
-
     def _rejected(self, job: Job) -> None:
         self.tell(f"{job.name} is rejected: nothing runs, the unit waits again")
         self.go(self.app.pop_screen)
 
-    def _edited(self, job: Job) -> None:
+    def _edited(self, done: tuple[Job, str]) -> None:
+        job, given_up = done
         self.abp.drafts.pop(prompt_of(f"j{job.id}"), None)
-        self._retested(job)
+        self._retested(job, given_up)
 
-    def _retested(self, job: Job) -> None:
+    def _retested(self, job: Job, given_up: str = "") -> None:
         if self.is_attached:
             self.query_one(AttemptView).open("conversation", by_person=False)
-        self.tell(f"{job.name}: testing with prompt version {job.recipe.version}")
+        tests = f"{job.name}: testing with prompt version {job.recipe.version}"
+        self.tell(f"{tests}. {given_up}" if given_up else tests)
 
     def _count_cost(self, focus: Focus) -> None:
         if self._worker is not None and focus.attempt_id == self._attempt_id:

@@ -19,6 +19,7 @@ from abp_tui.tui.widgets.figures import clock, count, money
 from abp_tui.tui.widgets.glyphs import BOLD, DIM
 from abp_tui.tui.widgets.lines import LineList
 from abp_tui.tui.widgets.pair_list import PairList
+from abp_tui.tui.widgets.text import one_line
 from abp_tui.tui.widgets.top_bar import Parts
 from abp_tui.tui.widgets.wrapped import TextView
 
@@ -28,7 +29,7 @@ SAME = "Both answered the same."
 
 
 class VersionsScreen(AbpScreen):
-    """An older version, which a person picks, beside the current one."""
+    """An older version, which a person picks, beside the current one, or beside another."""
 
     BINDINGS = bindings("versions")
     SCOPES = ("versions", "lists", "screen", "app")
@@ -38,7 +39,7 @@ class VersionsScreen(AbpScreen):
         super().__init__(job_id)
         self._number = job_id
         self._versions: list[Version] = []
-        self._picked: int | None = None
+        self._picked: tuple[int | None, int | None] = (None, None)
         self._comparison: Comparison | None = None
         self._recipe_shown = False
         self._seen: tuple[int, object] | None = None
@@ -59,7 +60,9 @@ class VersionsScreen(AbpScreen):
         """Which two are compared."""
         if self._comparison is None:
             return ((count(len(self._versions), "version"), DIM),)
-        return ((f"version {self._comparison.left} and {self._comparison.right}, the current one", DIM),)
+        left, right = self._comparison.left, self._comparison.right
+        current = ", the current one" if right == self._versions[-1].version else ""
+        return ((f"version {left} and {right}{current}", DIM),)
 
     def take(self, snapshot: Snapshot) -> None:
         """Read anew where a version was saved or a unit has ended."""
@@ -69,7 +72,7 @@ class VersionsScreen(AbpScreen):
         now = (job.prompt_version, job.phase)
         if now != self._seen or focus.changed != ():
             self._seen = now
-            self._read(self._picked)
+            self._read(*self._picked)
 
     def on_resize(self) -> None:
         """The columns follow the width."""
@@ -88,17 +91,19 @@ class VersionsScreen(AbpScreen):
         if pair := self.query_one(PairList).pair:
             self.app.push_screen(UnitScreen(self._number, pair.seq))
 
-    def action_pick(self, by: int) -> None:
-        """Compare another older version."""
+    def action_pick(self, by: int, below: bool = False) -> None:
+        """Compare another version, above or below, up to the current one."""
         if self._comparison is None:
             return
-        others = [version.version for version in self._versions if not version.is_current]
-        at = others.index(self._comparison.left) + by
-        if not 0 <= at < len(others):
+        picked = [self._comparison.left, self._comparison.right]
+        here, other = picked[below], picked[not below]
+        numbers = [version.version for version in self._versions if version.version != other]
+        at = numbers.index(here) + by
+        if not 0 <= at < len(numbers):
             self.tell("there is no other version in that direction")
             return
-        self._picked = others[at]
-        self._read(self._picked)
+        picked[below] = numbers[at]
+        self._read(*picked)
 
     def action_recipe(self) -> None:
         """Show what differs in the versions themselves, or in the answers."""
@@ -111,23 +116,24 @@ class VersionsScreen(AbpScreen):
         if compared is None:
             self.tell("there is no other version to choose")
             return
-        left, right = compared.left, compared.right
+        left, current = compared.left, self._versions[-1].version
         self.act(
-            lambda: self.orchestrator.use_version(self._number, left, based_on=right),
+            lambda: self.orchestrator.use_version(self._number, left, based_on=current),
             lambda recipe: self._used(left, recipe),
         )
 
     # In threads
 
     @work(thread=True, group="versions", exclusive=True, exit_on_error=False)
-    def _read(self, picked: int | None) -> None:
+    def _read(self, left: int | None, right: int | None) -> None:
         versions = self.orchestrator.versions(self._number)
-        others = [version.version for version in versions if not version.is_current]
+        numbers = [version.version for version in versions]
         compared = None
-        if others:
-            left = picked if picked in others else others[-1]
-            current = next(version.version for version in versions if version.is_current)
-            compared = self.orchestrator.compare(self._number, left, current)
+        if len(numbers) > 1:
+            below = right if right in numbers else numbers[-1]
+            others = [number for number in numbers if number != below]
+            above = left if left in others else others[-1]
+            compared = self.orchestrator.compare(self._number, above, below)
         self.show_from_thread(self._show, versions, compared)
 
     @work(thread=True, group="difference", exclusive=True, exit_on_error=False)
@@ -147,7 +153,9 @@ class VersionsScreen(AbpScreen):
         if compared is None:
             self.query_one("#difference", TextView).show((ONE, DIM))
         else:
-            self._picked = compared.left  # it stays, whatever is saved meanwhile: `u` is about it
+            # What was picked stays, whatever is saved meanwhile: `u` is about it. So does that it is current.
+            is_current = compared.right == versions[-1].version
+            self._picked = (compared.left, None if is_current else compared.right)
             self.query_one(PairList).take((compared.left, compared.right), compared.pairs)
             self._show_sums(compared)
             self._show_difference()
@@ -182,7 +190,7 @@ class VersionsScreen(AbpScreen):
         self.query_one("#titles", Static).update(titles, layout=False)
 
     def _used(self, chosen: int, recipe: Recipe) -> None:
-        self._picked = None
+        self._picked = (None, None)
         self.tell(f"version {chosen} is current again, as version {recipe.version}: test with it")
 
 
@@ -191,7 +199,8 @@ def _sum_line(version: Version, found: Sum, of: int) -> Content:
     saved = f"{version.created_at.astimezone():%Y-%m-%d %H:%M}"
     cost = money(found.cost_usd, at_least=found.cost_is_floor)
     changed = f"changed {', '.join(version.changed)}" if version.changed else ""
-    figures = [f"{found.good} of {of} good", cost, clock(found.seconds)] if of else []
-    details = " · ".join(detail for detail in (*figures, changed, saved) if detail)
+    figures = [found.words, cost, clock(found.seconds)] if of else []
+    by = f"by {one_line(version.author, 40)}" if version.author else ""
+    details = " · ".join(detail for detail in (*figures, by, changed, saved) if detail)
     name = f"version {version.version}{' (current)' if version.is_current else ''}"
     return Content.assemble((f"{name:<20} ", BOLD), (details, DIM))

@@ -70,6 +70,12 @@ PERSON_MARKS = {
     Judged.FAIL: Mark("fail", "✗", "x", BAD),
 }
 
+ENDS = {
+    Judged.PASS: UNIT_MARKS["completed"],
+    Judged.DOUBTFUL: UNIT_MARKS["suspect"],
+    Judged.FAIL: UNIT_MARKS["failed"],
+}
+
 MAP_MARKS = {
     "failed": Mark("a failed unit among them", "✗", "x", BAD),
     "suspect": Mark("a suspect unit among them", "?", "?", WARN),

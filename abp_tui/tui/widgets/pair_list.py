@@ -9,7 +9,7 @@ from textual.content import Content
 from abp_tui.domain.version import Pair, Side
 from abp_tui.tui.widgets.columns import Cell, Column, header, lay_out, row
 from abp_tui.tui.widgets.figures import clock, money
-from abp_tui.tui.widgets.glyphs import BOLD, DIM, UNIT_MARKS
+from abp_tui.tui.widgets.glyphs import BOLD, DIM, ENDS
 from abp_tui.tui.widgets.lines import LineList
 from abp_tui.tui.widgets.text import one_line
 
@@ -60,17 +60,17 @@ class PairList(LineList):
         return (
             Column("seq", "#", 5, right=True, drop=3),
             Column("key", "unit", 10, grow=1, most=36, keep_end=True),
-            Column("left", left, 8),
+            Column("left", left, 9),
             Column("left_cost", "cost", 7, right=True, drop=1),
             Column("left_time", "time", 5, right=True, drop=2),
-            Column("right", right, 8),
+            Column("right", right, 9),
             Column("right_cost", "cost", 7, right=True, drop=1),
             Column("right_time", "time", 5, right=True, drop=2),
         )
 
 
 def _cells(side: str, end: Side) -> dict[str, Cell]:
-    mark = UNIT_MARKS["completed" if end.ok else "failed"]
+    mark = ENDS[end.came_to]
     return {
         side: (str(mark), mark.style),
         f"{side}_cost": (money(end.cost_usd), ""),

@@ -43,7 +43,7 @@ def cost_words(quote: Quote) -> str:
     if quote.cost_usd is None:
         return "not known"
     if quote.cost_usd.high == 0:
-        return "nothing, as this pilot"
+        return "nothing, as this pilot" if quote.rest else "nothing"
     return ("≥ " if quote.cost_is_floor else "") + roughly(quote.cost_usd.low, quote.cost_usd.high, "$")
 
 

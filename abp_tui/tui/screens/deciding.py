@@ -1,0 +1,71 @@
+"""Deciding on a test or pilot: what that costs or gives up is said before, what becomes of it after."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from abp_tui.domain.model import Job
+from abp_tui.tui.screens.ask_budget import AskBudgetScreen
+from abp_tui.tui.screens.base import AbpScreen
+from abp_tui.tui.screens.confirm import ConfirmScreen
+from abp_tui.tui.widgets.figures import count
+
+
+def approve(screen: AbpScreen, number: int, *, instead: bool = False) -> None:
+    """Let the rest of a job run, and watch it; where it has no budget, offer what its quote says.
+
+    With `instead` the progress takes the place of the screen below this one, too.
+    """
+    orchestrator = screen.orchestrator
+
+    def ask(found: tuple[float | None, str]) -> None:
+        budget_usd, becomes = found
+
+        def run(answer: str | None) -> None:
+            if answer is not None:
+                let_run(screen, number, answer or None, instead=instead)
+
+        if budget_usd is None:
+            run("")
+        else:
+            screen.app.push_screen(AskBudgetScreen(budget_usd, becomes), run)
+
+    screen.act(lambda: (orchestrator.offered_budget(number), orchestrator.decision(number).words), ask)
+
+
+def let_run(screen: AbpScreen, number: int, budget: str | None, *, instead: bool) -> None:
+    """Approve with a budget, and say what becomes of what was piloted."""
+
+    def call() -> tuple[Job, str]:
+        becomes = screen.orchestrator.decision(number).words
+        return screen.orchestrator.approve(number, budget=budget), becomes
+
+    def watch(done: tuple[Job, str]) -> None:
+        job, becomes = done
+        runs = f"{job.name} runs: {count(job.desired_workers, 'worker')}"
+        screen.tell(f"{runs}; {becomes}" if becomes else runs)
+        screen.go(leave)
+
+    def leave() -> None:
+        if instead:
+            screen.app.pop_screen()
+        screen.abp.open_progress(number, instead=True)
+
+    screen.act(call, watch)
+
+
+def reject(screen: AbpScreen, number: int, then: Callable[[Job], object]) -> None:
+    """Put all units back; where results of a pilot are given up, which were paid for, if a person is sure."""
+    orchestrator = screen.orchestrator
+
+    def run(sure: bool | None) -> None:
+        if sure:
+            screen.act(lambda: orchestrator.reject(number), then)
+
+    def ask(given_up: str) -> None:
+        if given_up:
+            screen.app.push_screen(ConfirmScreen("Reject this pilot?", f"{given_up}."), run)
+        else:
+            run(True)
+
+    screen.act(lambda: orchestrator.given_up(number), ask)
