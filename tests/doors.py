@@ -120,11 +120,15 @@ def _named(node: Function) -> set[str]:
 @cache
 def rooms() -> dict[str, str]:
     """The rooms of the repository: their names, and their classes."""
-    [init] = functions(modules("store", "repository"))["__init__"]
+    known = functions(modules("store", "repository"))
     found = {}
-    for node in ast.walk(init.node):
+    for node in ast.walk(known["__init__"][0].node):
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
             found[chain(node.targets[0])[-1]] = chain(node.value.func)[-1]
+    for name, [place] in known.items():  # those that are made when they are first asked for
+        last = place.node.body[-1]
+        if isinstance(last, ast.Return) and isinstance(last.value, ast.Call):
+            found[name] = chain(last.value.func)[-1]
     return {name: kind for name, kind in found.items() if kind[0].isupper() and name != "database"}
 
 

@@ -349,6 +349,7 @@ def test_pause_resume_and_stop(repository: Repository, notes: Path) -> None:
     assert_counters_match(repository, job.id)
 
 
+@pytest.mark.slow
 def test_resuming_a_job_that_is_about_to_pause_takes_the_pause_back(
     repository: Repository, notes: Path
 ) -> None:

@@ -146,6 +146,7 @@ numbers = "abp_numbers:Numbers"
 """
 
 
+@pytest.mark.slow
 def test_a_package_that_was_really_installed_adds_a_source(tmp_path: Path) -> None:
     project, site = tmp_path / "project", tmp_path / "site"
     project.mkdir()

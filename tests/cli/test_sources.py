@@ -168,6 +168,7 @@ def test_bad_input(
     assert_nothing_made(abp)
 
 
+@pytest.mark.slow
 def test_code_needs_its_hash_where_nobody_can_be_asked(abp: Abp, data: Path) -> None:
     job = ("new", "job", "--intent", "Do {n}", "--code", "code.py")
     sha256 = hashlib.sha256(CODE.encode()).hexdigest()

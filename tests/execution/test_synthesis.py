@@ -117,6 +117,7 @@ def test_it_is_retried_like_any_unit(
     assert repository.jobs.get(job.id).cost_usd == pytest.approx(2.03)
 
 
+@pytest.mark.slow
 def test_where_it_fails_the_job_has_failed_and_a_retry_runs_it_alone(
     orchestrator: Orchestrator, repository: Repository, agent: Agent, tmp_path: Path
 ) -> None:

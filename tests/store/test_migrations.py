@@ -133,7 +133,7 @@ def test_attempts_of_a_file_from_before_get_the_verdict_that_is_known_of_them(re
         connection.execute("UPDATE unit SET verdict = 'ok' WHERE seq = 0")  # as a person has accepted it
         connection.execute("ALTER TABLE attempt DROP COLUMN verdict")
         connection.execute("ALTER TABLE recipe DROP COLUMN author")
-        connection.execute("PRAGMA user_version = 11")
+        connection.execute("PRAGMA user_version = 12")
     Repository(repository.path)
     with sqlite3.connect(repository.path) as connection:
         found = connection.execute("SELECT verdict FROM attempt ORDER BY id").fetchall()

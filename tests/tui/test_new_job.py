@@ -149,6 +149,7 @@ async def choose(pilot: Pilot[Any], source: str, **settings: str) -> None:
             field.value = value
 
 
+@pytest.mark.slow
 @BOTH
 async def test_each_source_has_its_own_fields_and_shows_its_items(
     tmp_path: Path, size: tuple[int, int]
@@ -178,6 +179,7 @@ async def test_each_source_has_its_own_fields_and_shows_its_items(
         await until_shown(pilot, "counted", "0/2")
 
 
+@pytest.mark.slow
 @BOTH
 async def test_code_is_shown_whole_and_runs_only_once_it_was_approved(
     tmp_path: Path, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch

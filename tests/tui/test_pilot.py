@@ -80,6 +80,7 @@ async def test_a_key_marks_a_unit_and_goes_on_to_the_next(tmp_path: Path, size: 
     assert marks == [Mark.PASS, Mark.DOUBTFUL, Mark.FAIL, None, None, None]
 
 
+@pytest.mark.slow
 async def test_marks_pressed_quickly_are_all_kept(tmp_path: Path) -> None:
     orchestrator = piloted(tmp_path)
     async with running(orchestrator, job="words") as pilot:
@@ -116,6 +117,7 @@ async def test_marks_of_someone_else_appear(tmp_path: Path) -> None:
         await until_shown(pilot, "✗ fail", "1 failed")
 
 
+@pytest.mark.slow
 @ALL
 async def test_approving_keeps_the_results_and_shows_the_progress(
     tmp_path: Path, size: tuple[int, int]
@@ -143,6 +145,7 @@ async def test_approving_keeps_the_results_and_shows_the_progress(
     assert_counters_match(orchestrator.repository, 1)
 
 
+@pytest.mark.slow
 async def test_an_approval_from_the_test_offers_the_budget_too(tmp_path: Path) -> None:
     orchestrator = piloted(tmp_path)
     async with running(orchestrator, job="words") as pilot:
@@ -155,6 +158,7 @@ async def test_an_approval_from_the_test_offers_the_budget_too(tmp_path: Path) -
     assert orchestrator.repository.jobs.get(1).budget_usd == 0.4
 
 
+@pytest.mark.slow
 async def test_a_pilot_of_all_that_waits_is_asked_about(tmp_path: Path) -> None:
     orchestrator = reviewed(tmp_path, 5)
     async with running(orchestrator, job="words") as pilot:

@@ -271,6 +271,7 @@ class Exporting(InProcess):
         return super().export(job_id, target, form, wanted, tell)
 
 
+@pytest.mark.slow
 @BOTH
 async def test_an_export_says_how_far_it_is_and_can_be_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
@@ -412,6 +413,7 @@ def fail_threes_of_items(task: Task, sink: Sink, cancel: Cancel) -> Outcome:
     return (fail if "0.txt" in task.prompt else answer)(task, sink, cancel)
 
 
+@pytest.mark.slow
 async def test_k_ends_the_unit_under_the_cursor_and_r_runs_it_again(tmp_path: Path) -> None:
     orchestrator = InProcess(tmp_path, wait_for_cancel)
     job = make_job(orchestrator.repository, 2)
@@ -518,6 +520,7 @@ async def test_a_paused_job_says_how_long_it_worked_not_how_long_it_rested(
         await until_shown(pilot, "‖ paused 12 min")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [NARROW, SMALL])
 async def test_t_follows_a_running_unit_and_t_leaves_it(tmp_path: Path, size: tuple[int, int]) -> None:
     speaks = threading.Event()

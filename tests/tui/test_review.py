@@ -69,6 +69,7 @@ async def test_reject_puts_the_unit_back(tmp_path: Path) -> None:
     assert orchestrator.repository.units.get(1, 0).status is UnitStatus.PENDING
 
 
+@pytest.mark.slow
 async def test_edit_saves_a_version_and_tests_the_same_unit(tmp_path: Path) -> None:
     orchestrator = with_a_test(tmp_path)
     orchestrator.test("words", 3)
@@ -171,6 +172,7 @@ async def test_a_running_test_is_followed_live_and_can_be_cancelled(tmp_path: Pa
     orchestrator.settle()
 
 
+@pytest.mark.slow
 @BOTH
 async def test_what_was_shown_before_its_words_came_is_wrapped_to_its_width(
     tmp_path: Path, size: tuple[int, int]
@@ -476,6 +478,7 @@ async def test_what_a_running_test_has_cost_so_far_is_said(tmp_path: Path) -> No
     orchestrator.settle()
 
 
+@pytest.mark.slow
 @needs_git
 async def test_with_ascii_alone_nothing_else_is_drawn(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -508,6 +511,7 @@ async def test_a_sign_of_doubt_is_no_failed_check(tmp_path: Path) -> None:
         assert "✗" not in shown(pilot)
 
 
+@pytest.mark.slow
 async def test_what_was_denied_is_allowed_rule_by_rule_and_tested_again(tmp_path: Path) -> None:
     from tests.tui.test_failures import WithRules
 

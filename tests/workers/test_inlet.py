@@ -116,6 +116,7 @@ def test_a_timer_asks_first_too(run: Run) -> None:
     assert (run.asked, end.timeout) == (1, FailureKind.TIMEOUT_IDLE)
 
 
+@pytest.mark.slow
 def test_no_timer_runs_while_the_program_waits_for_us(run: Run) -> None:
     ends: list[ProcessEnd] = []
     short = Timers(first_event_s=30, idle_s=1, total_s=3, grace_s=0)
@@ -130,6 +131,7 @@ def test_no_timer_runs_while_the_program_waits_for_us(run: Run) -> None:
     assert run.inlet.held_s >= 3.5
 
 
+@pytest.mark.slow
 def test_timers_run_again_afterwards(run: Run) -> None:
     ends: list[ProcessEnd] = []
     short = Timers(first_event_s=30, idle_s=0.4, total_s=0, grace_s=0)

@@ -58,14 +58,14 @@ def reject(screen: AbpScreen, number: int, then: Callable[[Job], object]) -> Non
     """Put all units back; where results of a pilot are given up, which were paid for, if a person is sure."""
     orchestrator = screen.orchestrator
 
-    def run(sure: bool | None) -> None:
+    def put_back(sure: bool | None) -> None:
         if sure:
             screen.act(lambda: orchestrator.reject(number), then)
 
-    def ask(given_up: str) -> None:
+    def be_sure(given_up: str) -> None:
         if given_up:
-            screen.app.push_screen(ConfirmScreen("Reject this pilot?", f"{given_up}."), run)
+            screen.app.push_screen(ConfirmScreen("Reject this pilot?", f"{given_up}."), put_back)
         else:
-            run(True)
+            put_back(True)
 
-    screen.act(lambda: orchestrator.given_up(number), ask)
+    screen.act(lambda: orchestrator.given_up(number), be_sure)

@@ -153,6 +153,7 @@ async def test_an_answer_that_never_arrives_is_no_beat(repository: Repository) -
             await dask_relay.hear(asked.session, 0, 0, 1, 0.05)
 
 
+@pytest.mark.slow
 async def test_heard_of_again_and_again_the_agents_live(repository: Repository, tmp_path: Path) -> None:
     asked = ticket(repository, job_of(repository, "sleep 3; echo slept"), lease_s=1.0)
     await opened(asked)
