@@ -123,6 +123,10 @@ class AbpApp(App[None]):
         """Colours of ours that themes may change."""
         return {"limit": "#b48ead"}
 
+    def key_of(self, command: Command) -> str:
+        """The first key of a command, as the last line names it."""
+        return self.get_key_display(Binding(self.keys.of(command).split(",")[0], command.action))
+
     def get_key_display(self, binding: Binding) -> str:
         """A key as the last line names it: in words where its sign is none of ASCII and must be."""
         shown = super().get_key_display(binding)

@@ -204,13 +204,12 @@ async def test_settings_are_changed_and_wrong_ones_refused(tmp_path: Path) -> No
         await until_shown(pilot, "12 failed")
         await pilot.press("F")
         await until_shown(pilot, "6  timeout idle")
+        await pilot.press("s")
         for wrong, told in (("lunch=3", "a job has no setting 'lunch'"), ("budget_usd=3", "abp set JOB")):
-            await pilot.press("s")
             await until_shown(pilot, "Change settings", "total=1800")
             await pilot.press(*wrong, "enter")
-            await until_shown(pilot, told)
-        await pilot.press("s")
-        await until_shown(pilot, "Change settings")
+            await until_shown(pilot, "Change settings", wrong, told)
+            await pilot.press("ctrl+u")
         await pilot.press(*"idle=77", "space", *"option.model=haiku", "enter")
         await until_shown(pilot, "version 2 is saved")
         recipe = orchestrator.repository.jobs.find("words").recipe

@@ -57,7 +57,9 @@ async def test_how_many_and_by_what_can_be_said(tmp_path: Path) -> None:
         await until_shown(pilot, "Run a pilot before the rest")
         await pilot.press("backspace", "backspace", "enter")
         await until_shown(pilot, "say how many units")
-        await pilot.press("3", "tab", *["delete"] * 4, *["backspace"] * 4, "n", "enter")
+        await pilot.press("3", "tab", *["delete"] * 4, *["backspace"] * 4, *"colour", "enter")
+        await until_shown(pilot, "Run a pilot before the rest", "colour", "no item has a field 'colour'")
+        await pilot.press("tab", "ctrl+u", "n", "enter")
         await until_shown(pilot, "3 of 3 run", "3 by n")
     orchestrator.settle()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 from textual.app import ComposeResult
@@ -35,14 +36,16 @@ class AskPilotScreen(Dialog[PilotWish]):
     BINDINGS = bindings("sample")
     SCOPE = "sample"
 
-    def __init__(self, waiting: int, again: Sample | None = None) -> None:
+    def __init__(self, waiting: int, units: int, by: str, *, is_again: bool, wrong: str = "") -> None:
+        """`wrong` says what was refused of these values, where they are asked for a second time."""
         super().__init__()
         self._waiting = waiting
-        self._again = again
+        self._units, self._by = units, by
+        self._is_again = is_again
+        self._wrong = wrong
 
     def compose(self) -> ComposeResult:
         """Two fields and the keys."""
-        units, by = (self._again.asked, self._again.by) if self._again is not None else (UNITS, SIZE)
         with Vertical(classes="box"):
             yield Static("Run a pilot before the rest", classes="question", markup=False)
             yield Static(
@@ -50,12 +53,14 @@ class AskPilotScreen(Dialog[PilotWish]):
                 classes="detail",
                 markup=False,
             )
-            if self._again is not None:
+            if self._is_again:
                 yield Static(AGAIN, classes="detail", markup=False)
             yield Label("how many units")
-            yield Input(str(units), id="count", type="integer", compact=True)
+            yield Input(str(self._units), id="count", type="integer", compact=True)
             yield Label("by size, type, or a field of the items")
-            yield Input(by, id="by", compact=True)
+            yield Input(self._by, id="by", compact=True)
+            if self._wrong:
+                yield Static(self._wrong, classes="wrong", markup=False)
             yield Static(self.keys(), classes="keys")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
@@ -74,22 +79,27 @@ class AskPilotScreen(Dialog[PilotWish]):
 def run_pilot(screen: AbpScreen, job: JobView, then: Callable[[Job], object]) -> None:
     """Ask how large a pilot shall be, and run it; one of all that waits only if a person is sure."""
 
-    def start(wish: PilotWish, whole: bool) -> None:
-        screen.act(lambda: screen.orchestrator.launch_pilot(job.id, wish.units, wish.by, whole=whole), then)
+    def ask(again: Sample | None, wish: PilotWish, wrong: str = "") -> None:
+        asked = AskPilotScreen(
+            job.pending_units, wish.units, wish.by, is_again=again is not None, wrong=wrong
+        )
+        screen.app.push_screen(asked, lambda answer: run(again, answer) if answer else None)
 
-    def run(wish: PilotWish | None) -> None:
-        if wish is None:
-            return
+    def run(again: Sample | None, wish: PilotWish) -> None:
         if wish.units < job.pending_units:
-            start(wish, whole=False)
+            start(again, wish, whole=False)
             return
         question = f"Run all {count(job.pending_units, 'unit')} that wait as the pilot?"
         detail = "That is the whole job: when it has run, there is nothing left to approve."
         screen.app.push_screen(
-            ConfirmScreen(question, detail), lambda sure: start(wish, whole=True) if sure else None
+            ConfirmScreen(question, detail), lambda sure: start(again, wish, whole=True) if sure else None
         )
 
-    screen.act(
-        lambda: screen.orchestrator.repeats(job.id),
-        lambda again: screen.app.push_screen(AskPilotScreen(job.pending_units, again), run),
-    )
+    def start(again: Sample | None, wish: PilotWish, whole: bool) -> None:
+        call = partial(screen.orchestrator.launch_pilot, job.id, wish.units, wish.by, whole=whole)
+        screen.act(call, then, refused=screen.ask_again(partial(ask, again, wish)))
+
+    def first(again: Sample | None) -> None:
+        ask(again, PilotWish(again.asked, again.by) if again else PilotWish(UNITS, SIZE))
+
+    screen.act(lambda: screen.orchestrator.repeats(job.id), first)

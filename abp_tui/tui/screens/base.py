@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -11,9 +11,9 @@ from textual.worker import Worker
 
 from abp_tui.domain.model import Job
 from abp_tui.domain.status import Phase
-from abp_tui.errors import AbpError
+from abp_tui.errors import AbpError, EditConflict
 from abp_tui.feed import Snapshot
-from abp_tui.tui.commands import bindings, offered
+from abp_tui.tui.commands import bindings, commands, offered
 from abp_tui.tui.screens.fitted import Fitted
 from abp_tui.tui.widgets.glyphs import needs_person
 from abp_tui.tui.widgets.key_bar import KeyBar
@@ -82,6 +82,11 @@ class AbpScreen(Fitted[None]):
         """The verbs."""
         return self.abp.orchestrator
 
+    def keys_of(self, scope: str, names: Collection[str]) -> tuple[tuple[str, str], ...]:
+        """Of these commands, those that can be given now: the key, and what it does."""
+        offered = [c for c in commands(scope) if c.id in names and self.check_action(c.action, ())]
+        return tuple((self.abp.key_of(c), c.help) for c in offered)
+
     def act(
         self,
         call: Callable[[], T],
@@ -105,6 +110,17 @@ class AbpScreen(Fitted[None]):
             lambda: self._wait_for(called, then, refused, app), group=ACT, thread=True, exit_on_error=False
         )
         self.set_timer(SIGN_S, self._show_work)
+
+    def ask_again(self, ask: Callable[[str], object]) -> Callable[[AbpError], None]:
+        """A follow-up to `act` for what is refused: ask once more, with what was wrong with the answer."""
+
+        def refused(error: AbpError) -> None:
+            if isinstance(error, EditConflict):
+                self.abp.tell_of(error)  # what it says is longer than a line, and no answer mends it
+            else:
+                self.go(lambda: ask(one_line(str(error))))
+
+        return refused
 
     def go(self, step: Callable[[], object]) -> None:
         """Go to another screen, unless a person has gone elsewhere from this one."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from textual.content import Content
-from textual.keys import key_to_character
 from textual.screen import ModalScreen
 
 from abp_tui.tui.commands import commands
@@ -30,8 +29,8 @@ class Dialog(Fitted[T], ModalScreen[T]):
         for command in commands(self.SCOPE):
             if command.action.startswith("allow(") or not command.footer:
                 continue  # what its keys are about stands above
-            key = cast("AbpApp", self.app).keys.of(command).split(",")[0]
-            sign = (key_to_character(key) or "").strip()  # of space there is none to be seen
-            shown = "esc" if key == "escape" else sign or key.replace("ctrl+", "^")
-            parts += [(shown, "bold $text-accent"), (f" {command.label}   ", DIM)]
+            parts += [
+                (cast("AbpApp", self.app).key_of(command), "bold $text-accent"),
+                (f" {command.label}   ", DIM),
+            ]
         return Content.assemble(*parts)

@@ -184,32 +184,41 @@ class FailuresScreen(AbpScreen):
 
     def action_set(self) -> None:
         """Change timers or the worker's options; the units that are run again take the new version."""
-        if job := self.job:
+        if self.job:
+            self._ask_settings(self.job)
 
-            def save(line: str | None) -> None:
-                if line is not None:
-                    self.act(lambda: self._set(line, job.prompt_version), self._saved, in_turn=True)
+    def _ask_settings(self, job: JobView, line: str = "", wrong: str = "") -> None:
+        def save(line: str | None) -> None:
+            if line is not None:
+                call = partial(self._set, line, job.prompt_version)
+                ask = partial(self._ask_settings, job, line)
+                self.act(call, self._saved, in_turn=True, refused=self.ask_again(ask))
 
-            self.app.push_screen(
-                AskTextScreen(SETTING, one_line(settings_line(job.timers, job.worker_options), 600)), save
-            )
+        now = one_line(settings_line(job.timers, job.worker_options), 600)
+        self.app.push_screen(AskTextScreen(SETTING, now, line, wrong), save)
 
     def action_permit(self) -> None:
         """Allow what was denied, rule by rule, or a rule of one's own."""
         self.act(lambda: self.orchestrator.proposed_rules(self._number), self._permit)
 
     def _permit(self, proposals: tuple[Proposal, ...]) -> None:
+        if not proposals:
+            self._ask_rule()
+            return
+
         def save(rules: tuple[str, ...] | None) -> None:
             if rules:
                 self.act(lambda: self.orchestrator.permit(self._number, rules), self._saved)
 
-        def save_one(rule: str | None) -> None:
-            save((rule,) if rule else None)
+        self.app.push_screen(PermitScreen(proposals), save)
 
-        if proposals:
-            self.app.push_screen(PermitScreen(proposals), save)
-        else:
-            self.app.push_screen(AskTextScreen("Allow by a rule", RULE_DETAIL), save_one)
+    def _ask_rule(self, rule: str = "", wrong: str = "") -> None:
+        def save(rule: str | None) -> None:
+            if rule is not None:
+                call = partial(self.orchestrator.permit, self._number, (rule,))
+                self.act(call, self._saved, refused=self.ask_again(partial(self._ask_rule, rule)))
+
+        self.app.push_screen(AskTextScreen("Allow by a rule", RULE_DETAIL, rule, wrong), save)
 
     def _set(self, line: str, version: int) -> Recipe:
         return self.orchestrator.edit_recipe(self._number, **typed_edits(line), based_on=version)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from textual import work
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Static
 
@@ -12,7 +11,7 @@ from abp_tui.domain.model import Job
 from abp_tui.domain.quote import PilotReview
 from abp_tui.domain.status import Mark, Phase
 from abp_tui.feed import Snapshot
-from abp_tui.tui.commands import bindings, commands
+from abp_tui.tui.commands import bindings
 from abp_tui.tui.screens.ask_pilot import run_pilot
 from abp_tui.tui.screens.base import AbpScreen
 from abp_tui.tui.screens.confirm import ConfirmScreen
@@ -209,7 +208,4 @@ class PilotScreen(AbpScreen):
 
     def _keys(self) -> tuple[tuple[str, str], ...]:
         """What can be decided now, by which key, in a line each."""
-        names = {f"pilot.{name}" for name in DECISIONS}
-        offered = [c for c in commands("pilot") if c.id in names and self.check_action(c.action, ())]
-        keys = ((self.abp.keys.of(c).split(",")[0], c) for c in offered)
-        return tuple((self.app.get_key_display(Binding(key, c.action)), c.help) for key, c in keys)
+        return self.keys_of("pilot", {f"pilot.{name}" for name in DECISIONS})

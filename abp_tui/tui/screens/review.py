@@ -7,14 +7,13 @@ from typing import Any
 
 from textual import work
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import Horizontal
 
 from abp_tui.domain.model import Job, TestResult
 from abp_tui.domain.status import AttemptStatus, JobStatus, Phase
 from abp_tui.errors import AbpError
 from abp_tui.feed import Focus, RunningUnit, Snapshot
-from abp_tui.tui.commands import Command, bindings, commands
+from abp_tui.tui.commands import bindings
 from abp_tui.tui.screens.ask_pilot import run_pilot
 from abp_tui.tui.screens.attempt import AttemptScreen
 from abp_tui.tui.screens.deciding import approve, reject
@@ -258,12 +257,7 @@ class ReviewScreen(AttemptScreen):
 
     def _keys(self) -> tuple[tuple[str, str], ...]:
         """What can be decided now, by which key, in a line each."""
-        offered = [c for c in commands("review") if c.id in DECISIONS and self.check_action(c.action, ())]
-        return tuple((self._display(c), c.help) for c in offered)
-
-    def _display(self, command: Command) -> str:
-        key = self.abp.keys.of(command).split(",")[0]
-        return self.app.get_key_display(Binding(key, command.action))
+        return self.keys_of("review", DECISIONS)
 
     @property
     def _number(self) -> int:
