@@ -140,6 +140,11 @@ class JobView(View):
         return self.failed_units + self.suspect_units > 0 or self.synthesis is UnitStatus.FAILED
 
     @property
+    def lacks_budget(self) -> bool:
+        """Whether it is paused because its budget is spent: it needs another before it can go on."""
+        return self.budget_usd is not None and (self.pause_reason or "").startswith("the budget of")
+
+    @property
     def rest_units(self) -> int:
         """Units that an approval lets run: what completed in a test or a pilot stays as a result."""
         return self.total_units - self.completed_units - self.suspect_units
@@ -152,6 +157,17 @@ class JobView(View):
         if self.failed_units:
             return Mark.FAIL
         return Mark.DOUBTFUL if self.suspect_units else Mark.PASS
+
+    @property
+    def trial_words(self) -> str:
+        """The same in words; empty where none waits."""
+        if self.trial is None:
+            return ""
+        if self.trial is Mark.PASS:
+            return f"{'test' if self.pilot_id is None else 'pilot'} passed"
+        failed = self.trial is Mark.FAIL
+        word, units = ("failed", self.failed_units) if failed else ("in doubt", self.suspect_units)
+        return f"test {word}" if self.pilot_id is None else f"pilot: {units:,} of {self.ended_units:,} {word}"
 
     @property
     def ended_units(self) -> int:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from abp_tui.cli.text import one_line
-from abp_tui.errors import AbpError, InvalidInput
+from abp_tui.errors import AbpError
 from abp_tui.terminal import harmless
 from abp_tui.verbs.typed import read_text
 
@@ -175,11 +175,3 @@ def text_or_file(value: str | None) -> str | None:
     if value is None or not value.startswith("@"):
         return value
     return read_text(Path(value[1:])) if value != "@-" else sys.stdin.read()
-
-
-def number(text: str, what: str) -> float:
-    """The number in a text that a person gave; raises `InvalidInput`."""
-    try:
-        return float(text)
-    except ValueError:
-        raise InvalidInput(f"{what} is {text!r}", "write a number") from None

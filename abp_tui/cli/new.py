@@ -12,7 +12,6 @@ from abp_tui.cli.common import (
     code_of,
     complain,
     ended_as_by_ctrl_c,
-    number,
     open_orchestrator,
     put,
     put_text,
@@ -24,7 +23,7 @@ from abp_tui.cli.new_source import see_to_approval, source_of, source_options
 from abp_tui.cli.progress import Bar
 from abp_tui.cli.text import one_line
 from abp_tui.errors import AbpError
-from abp_tui.verbs.typed import key_value, schema_in
+from abp_tui.verbs.typed import key_value, number, schema_in
 from abp_tui.words import counted
 
 if TYPE_CHECKING:

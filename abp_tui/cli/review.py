@@ -13,7 +13,6 @@ from abp_tui.cli.common import (
     engine_options,
     job_argument,
     json_option,
-    number,
     open_orchestrator,
     open_repository,
     placing,
@@ -28,8 +27,10 @@ from abp_tui.cli.editing import telling_conflicts
 from abp_tui.cli.layout import dim, local, money, span, table
 from abp_tui.cli.text import one_line
 from abp_tui.cli.watching import after_launch, follow_test, ring
+from abp_tui.domain.status import Mark
 from abp_tui.domain.visible import visible
 from abp_tui.errors import ApprovalNeeded
+from abp_tui.verbs.typed import number
 from abp_tui.words import counted
 
 if TYPE_CHECKING:
@@ -112,6 +113,8 @@ def approve(
     offered = None if budget else orchestrator.offered_budget(job)
     with placing(orchestrator, job, engine, scheduler, ship_files):
         approved = orchestrator.approve(job, budget=amount)
+    if held.trial not in (None, Mark.PASS):
+        say(f"{approved.name}: approved with {held.trial_words.replace(':', ',')}")
     if becomes:
         say(f"{approved.name}: {becomes}")
     if budget is not None:

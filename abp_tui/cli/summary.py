@@ -80,8 +80,7 @@ def next_step(view: JobView) -> str:
 def _first(view: JobView) -> str:
     if view.gate and view.gate.needs_login:
         return "log in, then "
-    spent = view.budget_usd is not None and (view.pause_reason or "").startswith("the budget of")
-    return f"abp set {view.name} budget_usd=USD, then " if spent else ""
+    return f"abp set {view.name} budget_usd=USD, then " if view.lacks_budget else ""
 
 
 def _after_doubt(view: JobView) -> str:

@@ -27,6 +27,14 @@ def read_text(path: Path) -> str:
         raise InvalidInput(f"can't read {path}: {why}", "name a text file") from None
 
 
+def number(text: str, what: str) -> float:
+    """The number in a text that a person gave; raises `InvalidInput`."""
+    try:
+        return float(text)
+    except ValueError:
+        raise InvalidInput(f"{what} is {text!r}", "write a number") from None
+
+
 def json_object(text: str, what: str) -> dict[str, Any]:
     """The JSON object in a text that a person gave; raises `InvalidInput`."""
     try:

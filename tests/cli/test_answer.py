@@ -34,7 +34,7 @@ def test_a_person_answers_the_test_and_the_rules_the_batch(abp: Abp, texts: Path
     assert testing.says("The agent asks. Next: abp answer docs 1|2|3")
     assert "asks nothing" in abp.run("answer", "docs", "1", code=2).stderr
 
-    abp.run("approve", "docs", "--wait")
+    abp.run("approve", "docs", "--wait", code=5)
     units = abp.json("units", "docs")
     assert [unit["output"] for unit in units] == ["chosen: once", "chosen: no", "chosen: no"]
     assert [unit["verdict"] for unit in units] == ["ok", "blocked", "blocked"]

@@ -87,7 +87,7 @@ def test_a_job_that_is_run_is_not_repaired(abp: Abp, texts: Path) -> None:
     assert "not repaired: its executor is at work" in done.stdout
     assert abp.sql("SELECT suspect FROM job") == [(1,)]
     gate.touch()
-    abp.run("wait", "gated")
+    abp.run("wait", "gated", code=5)
     abp.run("check", "--repair")
 
 

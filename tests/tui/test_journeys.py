@@ -107,7 +107,7 @@ def test_j1_the_first_job_on_files(person: Person) -> None:
     terminal.wait_for("10 of 10 run")
     terminal.wait_for("up to 26 %")
     assert "$0.04" in terminal.wait_for("a Approve"), "four are left, of a cent each"
-    terminal.keys("a")
+    terminal.keys("b")
     terminal.wait_for("15 done")
     terminal.wait_for("completed")
     assert terminal.pressed <= 12
@@ -271,7 +271,8 @@ def test_j4_permission_and_prompt_are_changed_for_a_group(person: Person) -> Non
     write(person.folder, "n/a.md n/b.md n/c.md")
     path = {"PATH": os.pathsep.join([str(STANDINS), os.environ["PATH"]])}
     person.shell("new night --intent 'Please @@deny@@ {file_path}' --files n", **path)
-    person.shell("start night --skip-test --wait", **path)
+    with pytest.raises(subprocess.CalledProcessError, match="status 5"):
+        person.shell("start night --skip-test --wait", **path)
     terminal = person.terminal
     terminal.abp()
     terminal.wait_for("completed")

@@ -583,3 +583,27 @@ async def test_a_unit_that_ends_just_when_it_is_followed_shows_what_it_said(tmp_
         await until_shown(pilot, "6 done")
         await pilot.app.push_screen(UnitScreen(1, 1, tail=True))
         await until_shown(pilot, "completed", "I was asked: Do 1")
+
+
+async def test_units_in_doubt_are_not_called_done(tmp_path: Path) -> None:
+    orchestrator = InProcess(tmp_path, lambda task, sink, cancel: Outcome(ok=True, output="I can't do this."))
+    orchestrator.skip_test(make_job(orchestrator.repository, 2).id)
+    orchestrator.settle()
+    async with running(orchestrator, job="words") as pilot:
+        await until_shown(pilot, "? completed", "2 units are in doubt, not done: F shows why")
+
+
+async def test_a_job_whose_budget_is_spent_is_given_another(tmp_path: Path) -> None:
+    orchestrator = InProcess(tmp_path)
+    job = make_job(orchestrator.repository, 6, budget_usd=0.02, max_workers=1)
+    orchestrator.skip_test(job.id)
+    orchestrator.settle()
+    async with running(orchestrator, job="words") as pilot:
+        await until_shown(pilot, "paused: space sets another budget")
+        await pilot.press("space")
+        await until_shown(pilot, "What may the job cost in all", "of $0.02 are spent")
+        await pilot.press(*"much", "enter")
+        await until_shown(pilot, "What may the job cost in all", "the budget is 'much'")
+        await pilot.press("ctrl+u", *"$1", "enter")
+        await until_shown(pilot, "✓ completed", "6 done")
+    assert orchestrator.status("words").budget_usd == 1

@@ -209,6 +209,16 @@ async def test_a_failed_test_says_why(tmp_path: Path) -> None:
         await until_shown(pilot, "test failed: look at it")
         await pilot.press("enter")
         await until_shown(pilot, "✗ failed in", "it did not work", "agent_error")
+        await pilot.press("a")
+        await until_shown(pilot, "Approve though test failed?", "3 units will run, without a budget")
+        await pilot.press("n")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ReviewScreen))
+        assert orchestrator.status(job.id).status is JobStatus.TESTING
+        await pilot.press("a")
+        await until_shown(pilot, "Approve though")
+        await pilot.press("y")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ProgressScreen))
+    orchestrator.settle()
 
 
 @pytest.mark.parametrize(("quiet_s", "said"), [(0.0, False), (42.0, True)])

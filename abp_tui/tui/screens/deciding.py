@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from abp_tui.domain.model import Job
+from abp_tui.domain.status import Mark
 from abp_tui.tui.screens.ask_budget import AskBudgetScreen
 from abp_tui.tui.screens.base import AbpScreen
 from abp_tui.tui.screens.confirm import ConfirmScreen
-from abp_tui.tui.widgets.figures import count
+from abp_tui.tui.widgets.figures import count, money
 
 
 def approve(screen: AbpScreen, number: int, *, instead: bool = False) -> None:
     """Let the rest of a job run, and watch it; where it has no budget, offer what its quote says.
+
+    Where a test or pilot is not all good and there is no quote to go by, a person is asked first.
 
     With `instead` the progress takes the place of the screen below this one, too.
     """
@@ -25,10 +28,16 @@ def approve(screen: AbpScreen, number: int, *, instead: bool = False) -> None:
             if answer is not None:
                 let_run(screen, number, answer or None, instead=instead)
 
-        if budget_usd is None:
-            run("")
-        else:
+        job = screen.job
+        if budget_usd is not None:
             screen.app.push_screen(AskBudgetScreen(budget_usd, becomes), run)
+        elif job is not None and job.trial not in (None, Mark.PASS):
+            up_to = f"up to {money(job.budget_usd)}" if job.budget_usd else "without a budget"
+            detail = f"{becomes or job.trial_words}. {count(job.rest_units, 'unit')} will run, {up_to}."
+            question = f"Approve though {job.trial_words.replace(':', ' has')}?"
+            screen.app.push_screen(ConfirmScreen(question, detail), lambda sure: run("") if sure else None)
+        else:
+            run("")
 
     screen.act(lambda: (orchestrator.offered_budget(number), orchestrator.decision(number).words), ask)
 

@@ -12,6 +12,7 @@ from abp_tui.tui.commands import bindings
 from abp_tui.tui.screens.again import retry_all
 from abp_tui.tui.screens.base import AbpScreen
 from abp_tui.tui.screens.confirm import ConfirmScreen
+from abp_tui.tui.screens.resuming import resume_job
 from abp_tui.tui.widgets.figures import count, money
 from abp_tui.tui.widgets.glyphs import DIM, LIMIT, PRIMARY, needs_person
 from abp_tui.tui.widgets.job_list import JobList
@@ -168,7 +169,7 @@ class JobsScreen(AbpScreen):
     def action_resume(self) -> None:
         """Go on."""
         if job := self.job:
-            self.act(lambda: self.orchestrator.resume(job.id), self.say("goes on"))
+            resume_job(self, job)
 
     def action_try(self) -> None:
         """See whether the usage limit is over."""

@@ -14,10 +14,8 @@ from abp_tui.feed import Snapshot
 from abp_tui.tui.commands import bindings
 from abp_tui.tui.screens.ask_pilot import run_pilot
 from abp_tui.tui.screens.base import AbpScreen
-from abp_tui.tui.screens.confirm import ConfirmScreen
 from abp_tui.tui.screens.deciding import approve, let_run, reject
 from abp_tui.tui.screens.unit import UnitScreen
-from abp_tui.tui.widgets.figures import count, money
 from abp_tui.tui.widgets.glyphs import BAD, DIM, GOOD, PRIMARY, WARN, job_mark
 from abp_tui.tui.widgets.lines import LineList
 from abp_tui.tui.widgets.quote_panel import QuotePanel
@@ -127,21 +125,14 @@ class PilotScreen(AbpScreen):
         approve(self, self._number, instead=True)
 
     def action_budget(self) -> None:
-        """Let the rest run with the quote's upper end as its budget, if a person is sure."""
+        """Let the rest run with the quote's upper end, which the screen shows, as its budget."""
         if self._review is None:
             return
         quote = self._review.quote
         if quote.budget_usd is None:
             self.tell(quote.no_quote or "by this pilot there is no cost to set a budget by")
-            return
-
-        def run(sure: bool | None) -> None:
-            if sure:
-                let_run(self, self._number, QUOTE, instead=True)
-
-        detail = f"{count(quote.rest, 'unit')} will run. What was spent so far is part of the budget."
-        question = f"Approve, with a budget of {money(quote.budget_usd)}?"
-        self.app.push_screen(ConfirmScreen(question, detail), run)
+        else:
+            let_run(self, self._number, QUOTE, instead=True)
 
     def action_reject(self) -> None:
         """Put all units back, and leave."""

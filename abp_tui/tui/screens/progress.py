@@ -19,6 +19,7 @@ from abp_tui.tui.screens.base import AbpScreen
 from abp_tui.tui.screens.confirm import ConfirmScreen
 from abp_tui.tui.screens.failures import FailuresScreen
 from abp_tui.tui.screens.log import LogScreen
+from abp_tui.tui.screens.resuming import resume_job
 from abp_tui.tui.screens.unit import UnitScreen
 from abp_tui.tui.widgets.figures import count, span
 from abp_tui.tui.widgets.glyphs import DIM, WARN, job_mark
@@ -224,7 +225,8 @@ class ProgressScreen(AbpScreen):
 
     def action_resume(self) -> None:
         """Go on."""
-        self.act(lambda: self.orchestrator.resume(self._number), self.say("goes on"))
+        if self.job:
+            resume_job(self, self.job)
 
     def action_try(self) -> None:
         """See whether the usage limit is over."""
@@ -429,8 +431,17 @@ def _quiet(job: JobView) -> str:
         return "the synthesis waits: R runs the failed units again, W does without them"
     return {
         "CREATED": "nothing has run yet: t tests the unit under the cursor",
-        "PAUSED": "paused: space goes on",
+        "PAUSED": "paused: space sets another budget" if job.lacks_budget else "paused: space goes on",
         "RUNNING": "no agent works at this moment",
-        "COMPLETED": "all units are done: x writes the results to a file",
+        "COMPLETED": _when_completed(job),
         "FAILED": "some units failed: F shows why, R runs them again",
     }.get(job.status.value, "")
+
+
+def _when_completed(job: JobView) -> str:
+    if not job.suspect_units:
+        return "all units are done: x writes the results to a file"
+    doubtful = (
+        f"{count(job.suspect_units, 'unit')} {'is' if job.suspect_units == 1 else 'are'} in doubt, not done"
+    )
+    return f"{doubtful}: F shows why, R runs them again"

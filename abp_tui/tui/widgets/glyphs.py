@@ -64,6 +64,8 @@ UNIT_MARKS = {
     "suspect": Mark("suspect", "?", "?", WARN),
 }
 
+NOT_ALL_GOOD = Mark("completed", "?", "?", WARN)  # some of its units are in doubt
+
 PERSON_MARKS = {
     Judged.PASS: Mark("pass", "✓", "+", GOOD),
     Judged.DOUBTFUL: Mark("doubtful", "?", "?", WARN),
@@ -92,6 +94,8 @@ def job_mark(job: JobView) -> Mark:
         return JOB_MARKS["stalled"]
     if job.question is not None:
         return JOB_MARKS["asks"]
+    if job.status is JobStatus.COMPLETED and job.suspect_units:
+        return NOT_ALL_GOOD
     return JOB_MARKS[job.phase.value if job.phase else job.status.value.lower()]
 
 

@@ -99,8 +99,8 @@ class JobList(LineList):
             name = fit(one_line(job.name), widths["name"] - len(UNCHECKED)).rstrip()
             cells["name"] = (f"{name}{UNCHECKED}", f"bold {BAD}")
         if job.trial is not None:
-            came_to, then = trial_words(job, job.trial)
-            return self._with_words(layout, cells, f"italic {WARN}", f"{came_to}: {then}", then)
+            then = "approve?" if job.trial is Mark.PASS else "look at it"
+            return self._with_words(layout, cells, f"italic {WARN}", f"{job.trial_words}: {then}", then)
         if job.phase is Phase.GATED and job.gate:
             done, words = f"{job.completed_units:,}/{job.total_units:,}", job.gate.words(countdown)
             short = words.removeprefix(f"{job.gate.reason}, ")
@@ -148,12 +148,3 @@ def bar(job: JobView, width: int) -> tuple[int, str]:
     """How many cells of a bar are filled, and the bar: thick where done, thin where not."""
     done = width * job.ended_units // job.total_units if job.total_units else 0
     return done, bar_of(done, width)
-
-
-def trial_words(job: JobView, trial: Mark) -> tuple[str, str]:
-    """What the test or pilot of a job came to, and what a person does about it."""
-    if trial is Mark.PASS:
-        return f"{'test' if job.pilot_id is None else 'pilot'} passed", "approve?"
-    word, units = ("failed", job.failed_units) if trial is Mark.FAIL else ("in doubt", job.suspect_units)
-    came_to = f"test {word}" if job.pilot_id is None else f"pilot: {units:,} of {job.ended_units:,} {word}"
-    return came_to, "look at it"
