@@ -204,7 +204,7 @@ class StoreMachine(RuleBasedStateMachine):
         with self.refused(None if new in JOB_STEPS[model.status] else IllegalTransition):
             self.people.jobs.move(job, new)
             model.status = new
-            if new in (JobStatus.RUNNING, JobStatus.TESTING):
+            if new in (JobStatus.RUNNING, JobStatus.TESTING, JobStatus.CREATED):
                 model.desired = Desired.RUN
 
     @rule(job=jobs, new=st.sampled_from(JobStatus), seen=st.sampled_from(JobStatus))
