@@ -72,9 +72,7 @@ def _in_short(quote: Quote, width: int) -> list[Content]:
     if quote.no_quote:
         lines += paragraph(f"No quote: {quote.no_quote}.", width, WARN)
     lines += [line for words in quote.can for line in paragraph(words, width, "")]
-    return lines + [
-        line for words in quote.cannot[:2] for line in paragraph(words, width, _style(quote, words))
-    ]
+    return lines + [line for words in quote.cannot for line in paragraph(words, width, _style(quote, words))]
 
 
 SHORT = ("units", "cost", "time", "budget")
