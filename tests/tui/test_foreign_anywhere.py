@@ -142,6 +142,7 @@ async def walk(folder: Path, text: str, size: tuple[int, int]) -> None:
         await at("v", sees=("version 1", "version 2 (current)"))
         await at("d", sees=("Do {text} better",))
         await at("escape", sees=("3 of 3 run",))
+        await at("a", sees=("Approve without a budget?",))
         await at("a", sees=("2 done", "1 failed", "1 suspect"))
         await at("right", "left")
         await at("slash")
