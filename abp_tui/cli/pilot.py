@@ -11,6 +11,7 @@ from abp_tui.cli.common import LEFT, job_argument, json_option, open_orchestrato
 from abp_tui.cli.layout import bold, money, pairs, span, table
 from abp_tui.cli.summary import warn
 from abp_tui.cli.text import one_line
+from abp_tui.domain.quote import sample_words
 from abp_tui.domain.status import Phase
 from abp_tui.verbs.piloting import MOST_UNITS
 from abp_tui.words import counted
@@ -36,7 +37,7 @@ def pilot(
 ) -> int:
     """Run a sample of a tested job, to see what the rest will be like before it runs.
 
-    The sample has something of every kind: of each quarter of the sizes, of each file type, or of each value
+    The sample has something of every kind: of each fifth of the sizes, of each file type, or of each value
     of a field. After an edit it takes the units of the pilot before, so that the versions compare, unless -n,
     --by or --seed say otherwise. The pilot runs in a process of its own: a closed terminal does not end it.
     The job then still waits for `abp approve` or `abp reject`.
@@ -155,7 +156,7 @@ def _put_quote(quote: Quote) -> None:
 
 
 def _facts(quote: Quote) -> Iterator[tuple[str, str]]:
-    yield "sample", f"{quote.sampled:,} by {one_line(quote.by)}, seed {quote.seed}"
+    yield "sample", one_line(sample_words(quote))
     kinds = (f"{one_line(s.name, 30)}: {s.sampled:,} of {s.waiting:,}" for s in quote.strata)
     yield "kinds", "; ".join(kinds)
     yield "version", str(quote.recipe_version)

@@ -1,4 +1,4 @@
-"""What a pilot says of the rest of its job: cost and time as ranges, and what they can and can't promise."""
+"""What pilots say of the rest of their job: cost and time as ranges, and what they can and can't promise."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from pydantic import Field
 
 from abp_tui.domain.model import Frozen, Job
 from abp_tui.domain.pilot import Pilot, Tried
-from abp_tui.domain.statistics import LEVEL, Spread, share, share_at_most, worth
+from abp_tui.domain.pool import Pool, Trial
+from abp_tui.domain.statistics import LEVEL, Seen, Spread, seen, worth
 from abp_tui.domain.status import Mark
 from abp_tui.words import counted
 
@@ -32,17 +33,20 @@ class StratumShare(Frozen):
 
 
 class Quote(Frozen):
-    """What the rest of a job may cost and take, reckoned from a pilot."""
+    """What the rest of a job may cost and take, reckoned from all pilots of its review together."""
 
-    pilot: int = Field(description="Number of the pilot that it is reckoned from.")
+    pilot: int = Field(description="Number of the pilot that is shown.")
+    pilots: tuple[int, ...] = Field(description="The pilots that it is reckoned from.")
     recipe_version: int = Field(description="The version of the recipe that the pilot was run with.")
     current_version: int = Field(description="The version that the rest would be run with now.")
     is_of_another_version: bool = Field(description="Whether these two work differently.")
-    by: str = Field(description="What the sample was stratified by: size, type, or a field.")
-    seed: int = Field(description="Seed of the sample and of the bootstrap: the same again gives the same.")
-    strata: tuple[StratumShare, ...] = Field(description="The kinds of units, and how many of each were run.")
-    sampled: int = Field(description="Units in the sample.")
-    ended: int = Field(description="Units of the sample that came to an end.")
+    by: str = Field(description="What the sample shown was stratified by: size, type, or a field.")
+    seed: int = Field(description="Seed of the sample shown: the same again chooses the same.")
+    strata: tuple[StratumShare, ...] = Field(
+        description="The kinds of units there, and how many of each were run."
+    )
+    sampled: int = Field(description="Units in the samples of all `pilots`.")
+    ended: int = Field(description="Units of these that came to an end.")
     failed: int = Field(description="Of those, the ones that failed or that a person marked as failed.")
     doubtful: int = Field(description="Of those, the ones in doubt, by their verdict or a person's mark.")
     marked: int = Field(description="Of those, the ones that a person has marked.")
@@ -70,41 +74,43 @@ class PilotReview(Frozen):
     quote: Quote
 
 
+def sample_words(quote: Quote) -> str:
+    """The sample that is shown, and what the quote is reckoned from where that is more."""
+    own = f"{sum(s.sampled for s in quote.strata):,} by {quote.by}, seed {quote.seed}"
+    if quote.pilots == (quote.pilot,):
+        return own
+    return f"{own}; the quote is of {quote.sampled:,} in {counted(len(quote.pilots), 'pilot')}"
+
+
 def rest_of(job: Job, units: Sequence[Tried]) -> int:
     """How many items an approval lets run: all but those that completed and were not marked as failed."""
     thrown = sum(unit.standing and unit.failed and unit.status == "COMPLETED" for unit in units)
     return job.counters.total - job.counters.completed - job.counters.suspect + thrown
 
 
-def make_quote(job: Job, pilot: Pilot, units: Sequence[Tried], rest: int, *, holds: bool) -> Quote:
-    """Reckon from the units of a pilot what the `rest` of its job takes.
+def make_quote(job: Job, shown: Trial, trials: Sequence[Trial], rest: int, *, holds: bool) -> Quote:
+    """Reckon from the pilots of a review, `shown` among them, what the `rest` of their job takes.
 
-    `holds` says whether the job's recipe still works like the one of the pilot. Units that failed have cost
-    and taken something, too, and count; without a good end, or without an end of some kind that is left to
-    run, there is no quote.
+    `holds` says whether the job's recipe still works like the one they were run with. Units that failed have
+    cost and taken something, too, and count; without a good end, or without an end of some kind that is left
+    to run, there is no quote.
     """
-    sample = pilot.sample
-    ended = [unit for unit in units if unit.ended]
-    kept = frozenset(unit.seq for unit in ended if not unit.failed)
-    no_quote = _why_none(ended, rest, sample.untried((unit.seq for unit in ended), kept))
-    known = [unit for unit in ended if unit.cost_usd is not None]
-    silent = sample.untried((unit.seq for unit in known), kept) if known else ()
-
-    def weights(units: Sequence[Tried]) -> list[float]:
-        return sample.weights([unit.seq for unit in units], kept)
-
+    pool, sample = Pool(trials), shown.pilot.sample
+    no_quote = _why_none(pool.ended, rest, pool.untried)
+    of_rest, known, of_all = pool.rest(), pool.rest_by_cost(), pool.all()
     cost_usd, seconds = None, None
     if not no_quote:
-        times = [unit.duration_s or 0.0 for unit in ended]
-        time = Spread(times, weights(ended), rest, sample.seed).makespan(job.max_workers)
+        times = [unit.duration_s or 0.0 for unit in of_rest.units]
+        time = Spread(times, of_rest.weights, rest, pool.seed).makespan(job.max_workers)
         seconds = Span(**time._asdict())
-        if known and not silent:
-            costs = [unit.cost_usd or 0.0 for unit in known]
-            cost_usd = Span(**Spread(costs, weights(known), rest, sample.seed).total()._asdict())
-    failed = sum(unit.failed for unit in ended)
+        if known.units:
+            costs = [unit.cost_usd or 0.0 for unit in known.units]
+            cost_usd = Span(**Spread(costs, known.weights, rest, pool.seed).total()._asdict())
+    failed = seen([unit.failed for unit in of_all.units], of_all.weights) if of_all.units else None
     quote = Quote(
-        pilot=pilot.id,
-        recipe_version=pilot.recipe_version,
+        pilot=shown.pilot.id,
+        pilots=tuple(trial.pilot.id for trial in pool.counted),
+        recipe_version=shown.pilot.recipe_version,
         current_version=job.recipe.version,
         is_of_another_version=not holds,
         by=sample.by,
@@ -112,27 +118,25 @@ def make_quote(job: Job, pilot: Pilot, units: Sequence[Tried], rest: int, *, hol
         strata=tuple(
             StratumShare(name=s.name, waiting=s.waiting, sampled=len(s.seqs)) for s in sample.strata
         ),
-        sampled=len(units),
-        ended=len(ended),
-        failed=failed,
-        doubtful=sum(unit.doubtful for unit in ended),
-        marked=sum(unit.mark is not None for unit in ended),
+        sampled=pool.sampled,
+        ended=len(pool.ended),
+        failed=sum(unit.failed for unit in pool.ended),
+        doubtful=sum(unit.doubtful for unit in pool.ended),
+        marked=sum(unit.mark is not None for unit in pool.ended),
         rest=rest,
         workers=job.max_workers,
         level=LEVEL,
         cost_usd=cost_usd,
-        cost_is_floor=cost_usd is not None and len(known) < len(ended),
+        cost_is_floor=cost_usd is not None and len(known.units) < len(pool.ended),
         seconds=seconds,
-        failed_share=Span(**share(failed, len(ended))._asdict()) if ended else None,
-        failed_at_most=share_at_most(failed, len(ended)) if ended else None,
+        failed_share=Span(**failed.share()._asdict()) if failed else None,
+        failed_at_most=failed.at_most() if failed else None,
         budget_usd=_budget(job, cost_usd),
         no_quote=no_quote,
         can=(),
         cannot=(),
     )
-    is_all = sample.is_everything and len(ended) == len(units)
-    equal = 0 if no_quote or not rest else round(worth(weights(ended)))
-    can, cannot = tuple(_can(quote, is_all)), tuple(_cannot(quote, job, is_all, equal, silent))
+    can, cannot = tuple(_can(quote, pool)), tuple(_cannot(quote, job, pool))
     return quote.model_copy(update={"can": can, "cannot": cannot})
 
 
@@ -161,57 +165,67 @@ def _budget(job: Job, cost: Span | None) -> float | None:
     return math.ceil(round(((job.cost_usd or 0.0) + cost.high) * 100, 6)) / 100
 
 
-def _can(quote: Quote, is_all: bool) -> Iterator[str]:
+def _can(quote: Quote, pool: Pool) -> Iterator[str]:
     if not quote.ended:
         return
-    for hits, did, could in ((quote.failed, "failed", "could"), (quote.doubtful, "in doubt", "could be")):
-        seen = f"{hits:,} of {quote.ended:,} {did}"
-        if not hits and did != "failed":
+    units, weights = pool.all()
+    failed, doubtful = [unit.failed for unit in units], [unit.doubtful for unit in units]
+    for hits, did, could in ((failed, "failed", "could"), (doubtful, "in doubt", "could be")):
+        words = f"{sum(hits):,} of {quote.ended:,} {did}"
+        if not any(hits) and did != "failed":
             continue
-        if is_all:
-            yield f"{seen}, and these are all that waited"
+        if pool.is_all:
+            yield f"{words}, and these are all that waited"
         else:
-            yield f"{seen}: {_bounds(hits, quote.ended)} {could}, at {percent(quote.level)} certainty"
+            told = seen(hits, weights)
+            differs = _bounds(told) != _bounds(Seen(sum(hits), sum(hits), quote.ended))
+            worth_less = f" (worth {told.of:.2g} of {quote.ended:,} by their weights)" if differs else ""
+            yield f"{words}: {_bounds(told)} {could}, at {percent(quote.level)} certainty{worth_less}"
 
 
-def _bounds(hits: int, of: int) -> str:
+def _bounds(told: Seen) -> str:
     """Between which shares the true one lies: at one end only where the other says nothing."""
-    if hits == 0:
-        return f"up to {percent(share_at_most(0, of))}"
-    if hits == of:
-        return f"at least {percent(1 - share_at_most(0, of))}"
-    low, high = share(hits, of)
+    if told.most == 0:
+        return f"up to {percent(told.at_most())}"
+    if told.fewest == told.of:
+        return f"at least {percent(told.at_least())}"
+    low, high = told.share()
     return f"{percent(low)} to {percent(high)}"
 
 
-def _cannot(quote: Quote, job: Job, is_all: bool, equal: int, silent: Sequence[str]) -> Iterator[str]:
-    """`equal` is how many units of equal weight tell as much as those that ended."""
+def _cannot(quote: Quote, job: Job, pool: Pool) -> Iterator[str]:
     if quote.is_of_another_version:
         versions = f"version {quote.recipe_version}, not of version {quote.current_version}"
         yield f"it is of {versions} that would run now: test and pilot again"
-    if is_all and quote.rest:
+    if pool.is_all and quote.rest:
         yield "what is left runs again because it failed here"
     if (left := quote.sampled - quote.ended) > 0:
         yield f"{counted(left, 'unit')} of the pilot {'has' if left == 1 else 'have'} not been run to an end"
     if quote.marked < quote.ended:
         yield f"{quote.ended - quote.marked:,} of {quote.ended:,} not marked by you: they count as they ended"
+    for trial in pool.uncounted:
+        kinds = ", ".join(trial.untried(trial.ended))
+        yield f"{counted(len(trial.ended), 'unit')} of a pilot that had none of {kinds} don't count"
     if not quote.rest:
         yield "nothing is left to run"
     if quote.no_quote or not quote.rest:
         return
     if quote.cost_usd is None:
+        silent = pool.silent()
         yield "the agent does not say what it costs" + (f" for: {', '.join(silent)}" if silent else "")
     if quote.cost_is_floor:
         yield "the cost of some attempts is unknown: the true cost is higher (≥)"
+    equal = round(worth(pool.rest().weights))
     if equal < FEW:
-        worth_few = f", worth {equal:,} by their weights," if equal < quote.ended else ""
-        few = f"{counted(quote.ended, 'unit')}{worth_few} are few"
+        unequal = " of unequal weight" if equal < quote.ended else ""
+        few = f"{counted(quote.ended, 'unit')}{unequal} are few"
         yield f"{few}: where units differ much, the ranges hold less often than 19 times in 20"
     if quote.failed and job.max_retries:
         yield f"a unit that fails is tried up to {counted(job.max_retries, 'more time')}: not in the ranges"
     if job.synthesis is not None:
         yield "the step over all results is not in the ranges"
-    unlike = "" if is_all else f" ({_bounds(0, quote.ended)} could be)"
+    none = seen([False] * quote.ended, pool.all().weights)
+    unlike = "" if pool.is_all else f" ({_bounds(none)} could be)"
     yield f"usage limits, other prices or items unlike those sampled{unlike} are not in the ranges"
 
 

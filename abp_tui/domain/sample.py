@@ -15,9 +15,9 @@ from pydantic import Field
 from abp_tui.domain.model import Frozen
 
 SIZE, TYPE = "size", "type"
-BINS = 4  # of a number: quarters of the units, or what a small sample has room for
+BINS = 5  # of a number: fifths of the units, which ten fill evenly, or what a small sample has room for
 FEW = 12  # values that are kinds of their own, whatever they are; and the most kinds there are
-LOOKED_AT = 20_000  # units by which the quarters are found
+LOOKED_AT = 20_000  # units by which the fifths are found
 DISTINCT = 1000  # values that are told apart at all
 NAME_LENGTH = 60
 CHUNK = 10_000

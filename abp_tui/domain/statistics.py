@@ -6,7 +6,7 @@ import math
 import operator
 import random
 from collections.abc import Iterator, Sequence
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from statistics import NormalDist
 from typing import NamedTuple
 
@@ -14,6 +14,7 @@ LEVEL = 0.95
 RESAMPLES = 2000
 FEWEST, MOST_DRAWN = 200, 200_000  # resamples, and the values in all of them, where a sample is large
 ONE_BY_ONE = 30  # units of a rest up to which they are drawn
+EVEN = 0.98  # of the units: what they are worth where weights differ by no more than rounding; 95 % are 94.7
 LEAST_VARIED = 1 / 3  # of the sample's deviation: what a resample of nearly equal values is taken to have
 _TINY = 1e-300
 _ENOUGH = 1e-15
@@ -26,7 +27,7 @@ class Range(NamedTuple):
     high: float
 
 
-def share(hits: int, of: int, level: float = LEVEL) -> Range:
+def share(hits: float, of: float, level: float = LEVEL) -> Range:
     """The exact two-sided interval (Clopper and Pearson) for a share of which `hits` in `of` were seen.
 
     It holds the true share in at least `level` of all samples, at any size. Raises `ValueError` unless
@@ -39,13 +40,65 @@ def share(hits: int, of: int, level: float = LEVEL) -> Range:
     return Range(low, high)
 
 
-def share_at_most(hits: int, of: int, level: float = LEVEL) -> float:
+def share_at_most(hits: float, of: float, level: float = LEVEL) -> float:
     """The exact one-sided bound: the largest share that `hits` in `of` do not speak against.
 
     With none in ten that is 26 %. Raises `ValueError` as `share` does.
     """
     _check(hits, of, level)
     return 1.0 if hits == of else beta_quantile(level, hits + 1, of - hits)
+
+
+class Seen(NamedTuple):
+    """How often something was seen in `of` units: between `fewest` and `most`, where units tell unequally."""
+
+    fewest: float
+    most: float
+    of: float
+
+    def share(self) -> Range:
+        """The two-sided interval, as `share` has it."""
+        return Range(share(self.fewest, self.of).low, share(self.most, self.of).high)
+
+    def at_most(self) -> float:
+        """The one-sided bound, as `share_at_most` has it."""
+        return share_at_most(self.most, self.of)
+
+    def at_least(self) -> float:
+        """The one-sided bound from below."""
+        return 1 - share_at_most(self.of - self.fewest, self.of)
+
+
+def seen(hits: Sequence[bool], weights: Sequence[float]) -> Seen:
+    """How often something was seen in units of which each stands for so many as its weight says.
+
+    That is a share of what the units are worth (Korn and Graubard, "Confidence Intervals for Proportions
+    with Small Expected Number of Positive Counts", 1998), rounded so that bounds are rather too wide. Where
+    weights are nearly equal, the units and hits are counted as they are.
+    """
+    of = share_worth(weights)
+    if of >= EVEN * len(weights):
+        return Seen(sum(hits), sum(hits), len(weights))
+    share_hit = math.fsum(weight for hit, weight in zip(hits, weights, strict=True) if hit)
+    hit = round(of * share_hit / math.fsum(weights), 9)
+    return Seen(max(0.0, of - math.ceil(of - hit)), min(of, math.ceil(hit)), of)
+
+
+def share_worth(weights: Sequence[float], level: float = LEVEL) -> float:
+    """How many units of equal weight would allow as large a share, where not one of them has it.
+
+    The worst case decides: that what has it is where one unit stands for many. `worth` is about means, and
+    too large for that.
+    """
+    unlikely, logs, allowed = math.log(1 - level), 0.0, 0.0
+    ordered = sorted(weights, reverse=True)
+    for k, (weight, lighter) in enumerate(pairwise([*ordered, 0.0]), 1):
+        logs += math.log(weight)
+        allowed = math.exp((unlikely + logs) / k)  # without it, of the units that each of these k stands for
+        if lighter <= allowed:
+            break
+    without = math.fsum(min(weight, allowed) for weight in weights) / math.fsum(weights)
+    return unlikely / math.log(without)
 
 
 def beta_quantile(p: float, a: float, b: float) -> float:
@@ -91,7 +144,7 @@ def _apart(value: float) -> float:
     return value if abs(value) > _TINY else _TINY
 
 
-def _check(hits: int, of: int, level: float) -> None:
+def _check(hits: float, of: float, level: float) -> None:
     if not (0 <= hits <= of and of > 0 and 0 < level < 1):
         raise ValueError(f"no share: {hits} of {of} at level {level}")
 

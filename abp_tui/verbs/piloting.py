@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from abp_tui.domain.model import Job
 from abp_tui.domain.pilot import Decision, Pilot, Tried, decide, paid_words
+from abp_tui.domain.pool import Trial, standing
 from abp_tui.domain.quote import PilotReview, Quote, make_quote, rest_of
 from abp_tui.domain.sample import MAX_SEED, SIZE, Sample
 from abp_tui.domain.status import JobStatus, Mark
@@ -197,19 +198,24 @@ class Piloting(Accepting):
         return version == current.version or current.works_like(self.repository.recipes.get(job.id, version))
 
     def _review(self, job: Job, pilot_id: int) -> PilotReview:
-        pilot = self.repository.pilots.get(pilot_id)
-        units = self.repository.pilots.units(pilot)
-        holds, rest = self._still_holds(job, pilot.recipe_version), rest_of(job, self._tried(job))
+        trials = self._trials(job)
+        shown = next((trial for trial in trials if trial.pilot.id == pilot_id), None)
+        if shown is None:
+            raise NotFound(f"job {job.name} has no pilot {pilot_id}", f"see `abp quote {job.name}`")
+        together = [shown] if shown.was_rejected else [t for t in trials if t is shown or t.stands]
+        holds, rest = self._still_holds(job, shown.pilot.recipe_version), rest_of(job, standing(trials))
         return PilotReview(
-            pilot=pilot, units=tuple(units), quote=make_quote(job, pilot, units, rest, holds=holds)
+            pilot=shown.pilot, units=shown.units, quote=make_quote(job, shown, together, rest, holds=holds)
         )
 
+    def _trials(self, job: Job) -> list[Trial]:
+        """All pilots of a job with their units, oldest first."""
+        pilots = self.repository.pilots
+        return [Trial(pilot=pilot, units=tuple(pilots.units(pilot))) for pilot in pilots.all(job.id)]
+
     def _tried(self, job: Job) -> list[Tried]:
-        """What all pilots of this review have tried, and still stands, each unit once."""
-        pilots = self.repository.pilots.all(job.id)
-        tried = [unit for pilot in pilots for unit in self.repository.pilots.units(pilot)]
-        current = {unit.seq: unit for unit in tried if unit.standing or not unit.ended}
-        return sorted(current.values(), key=lambda unit: unit.seq)
+        """What all pilots of this review have tried, and still stands."""
+        return standing(self._trials(job))
 
     def _budget(self, job: Job, budget: float | str) -> float:
         """The budget in USD that a person means; raises `InvalidInput`."""

@@ -51,11 +51,11 @@ def test_there_are_no_more_kinds_than_units_to_try_them() -> None:
     assert sum(shares(draw(sizes, "size", 1, seed=1)).values()) == 1
 
 
-def test_a_number_of_many_values_is_taken_by_its_quarters() -> None:
-    sample = draw([(n, n * n) for n in range(1000)], "size", 12, seed=3)
-    assert list(shares(sample).values()) == [3, 3, 3, 3]
-    assert [s.waiting for s in sample.strata] == pytest.approx([250, 250, 250, 250], abs=2)
-    assert sample.strata[0].name == "up to 62,500"
+def test_a_number_of_many_values_is_taken_by_its_fifths() -> None:
+    sample = draw([(n, n * n) for n in range(1000)], "size", 10, seed=3)
+    assert list(shares(sample).values()) == [2, 2, 2, 2, 2]
+    assert [s.waiting for s in sample.strata] == pytest.approx([200] * 5, abs=2)
+    assert sample.strata[0].name == "up to 40,000"
     assert max(sample.strata[0].seqs) < min(sample.strata[1].seqs)
 
 

@@ -8,10 +8,12 @@ import pytest
 from scipy import stats
 from scipy.special import betainc
 
+from abp_tui.domain.sample import allocate
 from abp_tui.domain.statistics import (
     Spread,
     beta_below,
     quantile,
+    seen,
     share,
     share_at_most,
     small_sample_tail,
@@ -64,6 +66,51 @@ def test_no_share_of_nothing(k: int, of: int, level: float) -> None:
         share(k, of, level)
     with pytest.raises(ValueError, match="no share"):
         share_at_most(k, of, level)
+
+
+@pytest.mark.parametrize(("k", "of"), [(0, 10), (3, 10), (10, 10), (7, 30), (1, 1)])
+@pytest.mark.parametrize("weight", [1.0, 0.1, 7 / 3, 1e6])
+def test_units_of_equal_weight_are_counted_as_they_are(k: int, of: int, weight: float) -> None:
+    told = seen([n < k for n in range(of)], [weight] * of)
+    assert told == (k, k, of)
+    assert (told.share(), told.at_most()) == (share(k, of), share_at_most(k, of))
+
+
+def test_what_stands_for_nine_tenths_decides() -> None:
+    """One unit that passed does not speak against 95 % of its kind, which is 90 % of all."""
+    none = seen([False] * 10, [900.0] + [11.0] * 9)
+    assert none.at_most() == pytest.approx(0.95 * 900 / 999)
+    assert seen([True] * 10, [900.0] + [11.0] * 9).at_least() == pytest.approx(1 - 0.95 * 900 / 999)
+    assert seen([True] + [False] * 9, [900.0] + [11.0] * 9).share().high == 1.0
+
+
+@pytest.mark.parametrize(
+    ("sizes", "failing", "count"),
+    [
+        ([900, *[11] * 9], [0.5, *[0.0] * 9], 10),
+        ([900, *[11] * 9], [0.9, *[0.2] * 9], 10),
+        ([900, *[11] * 9], [0.5, *[1.0] * 9], 10),
+        ([250] * 4, [0.3, 0.3, 0.7, 0.7], 10),
+        ([250] * 4, [0.0, 0.0, 0.5, 0.5], 10),
+        ([6929, 1764, 1191, 129, 114, 116, 89, 107, 8, 10, 7], [0.0, 0.3, 0.6, *[0.0] * 8], 30),
+        ([6929, 1764, 1191, 129, 114, 116, 89, 107, 8, 10, 7], [1.0, 0.7, 0.4, *[1.0] * 8], 30),
+    ],
+)
+def test_bounds_hold_19_times_in_20_however_kinds_differ(
+    sizes: list[int], failing: list[float], count: int
+) -> None:
+    rng, tries, total = random.Random(4), 1000, sum(sizes)
+    chosen = allocate(sizes, count)
+    weights = [size / units for size, units in zip(sizes, chosen, strict=True) for _ in range(units)]
+    risks = [risk for risk, units in zip(failing, chosen, strict=True) for _ in range(units)]
+    true = sum(size * risk for size, risk in zip(sizes, failing, strict=True)) / total
+    draws = [tuple(rng.random() < risk for risk in risks) for _ in range(tries)]
+    told = {draw: seen(draw, weights) for draw in set(draws)}
+    between = {draw: told[draw].share() for draw in told}
+    above = sum(true <= told[draw].at_most() for draw in draws)
+    below = sum(true >= told[draw].at_least() for draw in draws)
+    inside = sum(between[draw].low <= true <= between[draw].high for draw in draws)
+    assert min(above, below, inside) / tries >= 0.94, (above, below, inside)  # 0.01 is what chance may do
 
 
 def spread(values: list[float], rest: int, seed: int = 1, weights: list[float] | None = None) -> Spread:

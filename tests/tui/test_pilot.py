@@ -77,7 +77,7 @@ async def test_a_key_marks_a_unit_and_goes_on_to_the_next(tmp_path: Path, size: 
         await until_shown(pilot, "? doubtful", "1 in doubt")
         await pilot.press("f")
         await until_shown(pilot, "✗ fail", "1 failed")
-        await until_shown(pilot, "34", "0.42 % to 64 %")
+        await until_shown(pilot, "34", "0.21 % to 65 %")
     marks = [unit.mark for unit in orchestrator.pilot_review("words").units]
     assert marks == [Mark.PASS, Mark.DOUBTFUL, Mark.FAIL, None, None, None]
 

@@ -503,7 +503,102 @@ def test_one_unit_gives_no_range_and_few_a_rough_one(repository: Repository) -> 
     assert any("4 units are few: where units differ much" in words for words in few.cannot)
     enough = orchestrator.pilot(job.id, 12).quote
     assert not any("are few" in words for words in enough.cannot)
-    assert any("unlike those sampled (up to 22 % could be)" in words for words in enough.cannot)
+    assert any("unlike those sampled (up to 17 % could be)" in words for words in enough.cannot)
+
+
+def skewed(repository: Repository, behaviour: Any = None) -> tuple[Orchestrator, Job]:
+    """A thousand units, nine tenths of them of one kind."""
+    payloads = [{"n": n, "kind": "most" if n < 901 else f"rare {n % 9}"} for n in range(1000)]
+    return reviewed(repository, behaviour, payloads=payloads)
+
+
+def test_one_unit_of_nearly_all_promises_little(repository: Repository) -> None:
+    orchestrator, job = skewed(repository)
+    quote = orchestrator.pilot(job.id, 10, by="kind", seed=1).quote
+    assert {stratum.name: stratum.sampled for stratum in quote.strata}["most"] == 1
+    assert quote.can == (
+        "0 of 10 failed: up to 86 % could, at 95 % certainty (worth 1.5 of 10 by their weights)",
+    )
+    assert quote.failed_at_most == pytest.approx(0.95 * 900 / 999, abs=0.001)
+    assert any("unlike those sampled (up to 86 % could be)" in words for words in quote.cannot)
+    assert any("10 units of unequal weight are few" in words for words in quote.cannot)
+
+
+def test_ten_units_by_size_weigh_the_same(repository: Repository) -> None:
+    payloads = [{"n": n, "text": "x" * n} for n in range(241)]
+    orchestrator, job = reviewed(repository, payloads=payloads)
+    quote = orchestrator.pilot(job.id, 10).quote
+    assert [stratum.sampled for stratum in quote.strata] == [2] * 5
+    assert quote.can == ("0 of 10 failed: up to 26 % could, at 95 % certainty",)
+
+
+def test_a_failure_counts_by_what_it_stands_for(repository: Repository) -> None:
+    def rare_ones_fail(task: Task, sink: Sink, cancel: Cancel) -> Outcome:
+        return (answer if task.payload["kind"] == "most" else fail)(task, sink, cancel)
+
+    orchestrator, job = skewed(repository, rare_ones_fail)
+    quote = orchestrator.pilot(job.id, 60, by="kind", seed=1).quote
+    assert quote.failed_share is not None
+    assert quote.failed >= 9
+    assert quote.failed_share.low < 0.1 < quote.failed_share.high
+
+
+# Several pilots
+
+
+def test_a_second_pilot_adds_to_what_the_first_has_said(repository: Repository) -> None:
+    orchestrator, job = reviewed(repository, sometimes, count=400)
+    first = orchestrator.pilot(job.id, 30, by="n", seed=1)
+    second = orchestrator.pilot(job.id, 3, by="n", seed=2)
+    quote = second.quote
+    assert (quote.pilots, quote.sampled, quote.ended) == ((first.pilot.id, second.pilot.id), 33, 33)
+    assert quote.failed == sum(unit.failed for unit in (*first.units, *second.units))
+    assert len(second.units) == 3
+    assert quote.can[0].startswith(f"{quote.failed} of 33 failed: ")
+    for narrow, before in (
+        (quote.failed_share, first.quote.failed_share),
+        (quote.cost_usd, first.quote.cost_usd),
+    ):
+        assert narrow is not None
+        assert before is not None
+        assert narrow.high - narrow.low <= 1.1 * (before.high - before.low)
+    shown_again = orchestrator.pilot_review(job.id, first.pilot.id).quote
+    assert shown_again.model_dump(exclude={"pilot", "seed", "strata"}) == quote.model_dump(
+        exclude={"pilot", "seed", "strata"}
+    )
+
+
+def test_what_was_rejected_is_in_no_quote(repository: Repository) -> None:
+    orchestrator, job = reviewed(repository)
+    rejected = orchestrator.pilot(job.id, 10, seed=1).pilot
+    orchestrator.reject(job.id)
+    orchestrator.test(job.id)
+    now = orchestrator.pilot(job.id, 5, seed=2)
+    assert (now.quote.pilots, now.quote.ended) == ((now.pilot.id,), 5)
+    assert orchestrator.pilot_review(job.id, rejected.id).quote.pilots == (rejected.id,)
+
+
+def test_a_pilot_that_left_a_kind_untried_does_not_spoil_the_one_before(repository: Repository) -> None:
+    payloads = [{"n": n, "kind": "dear" if n >= 50 else "cheap"} for n in range(100)]
+    orchestrator, job = reviewed(repository, costing_by_kind, payloads=payloads)
+    first = orchestrator.pilot(job.id, 10, by="kind", seed=1)
+    second = orchestrator.pilot(job.id, 1, by="kind", seed=2)
+    assert second.quote.no_quote == ""
+    assert second.quote.pilots == (first.pilot.id,)
+    (said,) = (words for words in second.quote.cannot if "don't count" in words)
+    assert said.startswith("1 unit of a pilot that had none of ")
+
+
+def test_of_another_job_no_pilot_is_shown(repository: Repository) -> None:
+    orchestrator, job = reviewed(repository)
+    orchestrator.pilot(job.id, 2)
+    _, other = reviewed(repository, name="other")
+    theirs = orchestrator.pilot(other.id, 2).pilot
+    with pytest.raises(NotFound, match=f"job words has no pilot {theirs.id}"):
+        orchestrator.pilot_review(job.id, theirs.id)
+
+
+# What there is no range of
 
 
 def test_no_known_cost_is_no_range_and_no_budget(repository: Repository) -> None:

@@ -58,16 +58,16 @@ class PilotScreen(AbpScreen):
         """How far it is, and how it went."""
         if self._review is None or self.job is None:
             return (("", DIM),)
-        quote = self._review.quote
-        ended = f"{quote.ended:,} of {quote.sampled:,}"
+        units = self._review.units
+        ended = f"{sum(unit.ended for unit in units):,} of {len(units):,}"
         if self.job.phase in (Phase.PILOT, Phase.INTERRUPTED):
             mark = job_mark(self.job)
             return ((f"{mark} ", mark.style), (ended, PRIMARY))
-        failed, doubts = f"{quote.failed:,} failed", f"{quote.doubtful:,} in doubt"
+        failed, doubtful = sum(unit.failed for unit in units), sum(unit.doubtful for unit in units)
         return (
             (f"{ended} run", PRIMARY),
-            (f" · {failed}", BAD if quote.failed else GOOD),
-            (f" · {doubts}", WARN if quote.doubtful else DIM),
+            (f" · {failed:,} failed", BAD if failed else GOOD),
+            (f" · {doubtful:,} in doubt", WARN if doubtful else DIM),
         )
 
     def take(self, snapshot: Snapshot) -> None:

@@ -7,7 +7,7 @@ from textual.geometry import Size
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from abp_tui.domain.quote import Quote
+from abp_tui.domain.quote import Quote, sample_words
 from abp_tui.tui.widgets.facts import Fact, facts, fitted, paragraph
 from abp_tui.tui.widgets.figures import count, money, roughly, span
 from abp_tui.tui.widgets.glyphs import BOLD, DIM, WARN
@@ -86,7 +86,7 @@ def _rows(quote: Quote) -> list[Fact]:
         ("cost", cost_words(quote) if known else ""),
         ("time", time_words(quote) if known else ""),
         ("budget", f"b: {money(quote.budget_usd)}, the upper end" if quote.budget_usd else ""),
-        ("sample", f"{quote.sampled:,} by {one_line(quote.by, 30)}, seed {quote.seed}"),
+        ("sample", one_line(sample_words(quote), 100)),
         ("kinds", kinds),
         ("version", str(quote.recipe_version)),
     ]
