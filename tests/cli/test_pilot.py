@@ -26,6 +26,17 @@ def docs(abp: Abp) -> Path:
     return folder
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("docs")
+def test_a_quote_is_of_all_pilots_and_says_so(abp: Abp) -> None:
+    abp.run("pilot", "docs", "-n", "8", "--by", "type", "--seed", "5", "--wait")
+    abp.run("pilot", "docs", "-n", "3", "--by", "type", "--seed", "6", "--wait")
+    quote = abp.run("quote", "docs")
+    assert "3 by type, seed 6; the quote is of 11 in 2 pilots" in quote.stdout
+    assert "0 of 11 failed: up to " in quote.stdout
+    assert len(abp.json("quote", "docs")["pilots"]) == 2
+
+
 @pytest.mark.usefixtures("docs")
 def test_from_a_pilot_to_the_whole(abp: Abp) -> None:
     piloted = abp.run("pilot", "docs", "-n", "8", "--by", "type", "--seed", "5", "--wait")

@@ -266,7 +266,7 @@ async def test_an_earlier_pilot_can_be_looked_at(tmp_path: Path, size: tuple[int
     async with running(orchestrator, size, job="words") as pilot:
         await until_shown(pilot, "passed in")
         await pilot.press("p")
-        await until_shown(pilot, "pilot 2/2", "3 of 3 run")
+        await until_shown(pilot, "pilot 2/2", "3 of 3 run", "by 2 pilots", "0 of 9 failed")
         await pilot.press("right_square_bracket")
         await until_shown(pilot, "there is no other pilot in that direction")
         await pilot.press("left_square_bracket")

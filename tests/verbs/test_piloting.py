@@ -217,6 +217,16 @@ def test_a_change_of_timers_does_not_spoil_a_quote(repository: Repository) -> No
     orchestrator.approve(job.id)
 
 
+def test_a_version_chosen_while_its_results_stand_is_approved_with_them(repository: Repository) -> None:
+    orchestrator, job = reviewed(repository)
+    piloted = orchestrator.pilot(job.id, 5).pilot.sample.seqs
+    orchestrator.set_prompt(job.id, "Do {n} better")
+    orchestrator.use_version(job.id, 1)
+    assert not orchestrator.quote(job.id).is_of_another_version
+    orchestrator.approve(job.id)
+    assert statuses(repository, job, *piloted) == [UnitStatus.COMPLETED] * 5
+
+
 # Marks
 
 

@@ -52,8 +52,15 @@ def time_words(quote: Quote) -> str:
     return f"{span(quote.seconds.low)} to {span(quote.seconds.high)}" if quote.seconds else ""
 
 
+def _pilots(quote: Quote) -> str:
+    return "this pilot" if quote.pilots == (quote.pilot,) else count(len(quote.pilots), "pilot")
+
+
 def _in_full(quote: Quote, width: int) -> list[Content]:
-    lines = [Content.styled("The rest, by this pilot", BOLD), *facts(_rows(quote), width, label_width=8)]
+    lines = [
+        Content.styled(f"The rest, by {_pilots(quote)}", BOLD),
+        *facts(_rows(quote), width, label_width=8),
+    ]
     if quote.no_quote:
         lines += [Content(), *paragraph(f"No quote: {quote.no_quote}.", width, WARN)]
     if quote.can:
@@ -68,7 +75,7 @@ def _in_full(quote: Quote, width: int) -> list[Content]:
 def _in_short(quote: Quote, width: int) -> list[Content]:
     """The same below the list, where there are few lines."""
     said = [f"{label} {value}" for label, value, *_ in _rows(quote) if value and label in SHORT]
-    lines = paragraph("The rest: " + " · ".join(said), width, "")
+    lines = paragraph(f"The rest, by {_pilots(quote)}: " + " · ".join(said), width, "")
     if quote.no_quote:
         lines += paragraph(f"No quote: {quote.no_quote}.", width, WARN)
     lines += [line for words in quote.can for line in paragraph(words, width, "")]
