@@ -48,7 +48,8 @@ _ENDS = {"pass": "good", "doubtful": "suspect", "fail": "failed"}
 def test(job: str, seq: int | None, as_json: bool) -> int:
     """Run one unit, show its conversation while it goes on, and print its output.
 
-    The job then waits for `abp approve` or `abp reject`. The test runs in a process of its own: a closed
+    The job then waits for `abp approve` or `abp reject`. Results of its pilot stay, unless prompt, options,
+    checks or schema were edited since. The test runs in a process of its own: a closed
     terminal does not end it. Exits 0 if the unit completed, 1 if it failed.
 
     \b
@@ -290,7 +291,10 @@ def run_test(orchestrator: Orchestrator, ref: str, seq: int | None, as_json: boo
     before = repository.attempts.latest_test(repository.jobs.find(ref).id)
     asked_for = orchestrator.status(ref)
     warn(asked_for)
+    given_up = orchestrator.given_up_by_test(ref, seq)
     job = orchestrator.launch_test(ref, seq)
+    if given_up:
+        say(f"{job.name}: {given_up}")
     try:
         with ended_as_by_ctrl_c():
             view = follow_test(repository, job.id, _show, _tell_how_to_answer, before.id if before else 0)

@@ -34,7 +34,7 @@ from abp_tui.store.records import load, now
 from abp_tui.store.rows import WORDS_CAP, attempt_row, cut, event_row, name, unit_row
 from abp_tui.store.sameness import Sameness
 from abp_tui.store.sessions import last_session, left_session
-from abp_tui.store.tables import WORKED_UNTIL
+from abp_tui.store.tables import STANDING, WORKED_UNTIL
 from abp_tui.store.tally import Tally, counted_as
 from abp_tui.store.unjudged import unjudged
 
@@ -99,6 +99,12 @@ _END_UNIT = (
     "duration_s = e.column14, sameness = e.column15, changed = e.column16 FROM (VALUES {rows}) AS e "
     "WHERE unit.job_id = e.column17 AND unit.seq = e.column1 AND unit.status = 'PROCESSING' "
     "AND unit.attempts = e.column2 RETURNING unit.seq"
+)
+
+_RETURN_TO_PILOT = (
+    "UPDATE job SET pilot_id = (SELECT max(p.id) FROM pilot p JOIN attempt a ON a.job_id = p.job_id "
+    "JOIN unit u ON u.job_id = a.job_id AND u.seq = a.seq WHERE p.job_id = job.id "
+    f"AND a.purpose = 'pilot' AND a.id > p.after_attempt AND {STANDING}) WHERE id = ?"
 )
 
 
@@ -313,6 +319,10 @@ class Journal:
         self.log(said)
         query = "UPDATE job SET pilot_id = ?, desired = 'run', pause_reason = NULL WHERE id = ?"
         self._connection.execute(query, (pilot_id, self._job_id))
+
+    def return_to_pilot(self) -> None:
+        """Say that a job under test is at its newest pilot again, if something of that stands."""
+        self._connection.execute(_RETURN_TO_PILOT, (self._job_id,))
 
     def wait_for(self, what: str | None) -> None:
         """Say what the running job waits for before it claims more, or None that it goes on."""
