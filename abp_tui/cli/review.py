@@ -24,7 +24,7 @@ from abp_tui.cli.common import (
     text_or_file,
     wait_option,
 )
-from abp_tui.cli.editing import telling_conflicts
+from abp_tui.cli.editing import tell_edit, telling_conflicts
 from abp_tui.cli.layout import dim, local, money, span, table
 from abp_tui.cli.text import one_line
 from abp_tui.cli.watching import after_launch, follow_test, ring
@@ -225,10 +225,10 @@ def prompt(
         recipe = found.recipe
     else:
         orchestrator = open_orchestrator()
+        found = orchestrator.repository.jobs.find(job)
         with telling_conflicts():
             recipe = orchestrator.set_prompt(job, text_or_file(text) or "", based_on=based_on)
-        found = orchestrator.repository.jobs.get(recipe.job_id)
-        say(f"{found.name}: version {recipe.version} of the prompt is saved; {takes_effect(found)}")
+        tell_edit(orchestrator, found, recipe)
     if as_json:
         shown = recipe.model_dump(mode="json", include={"prompt_template", "created_at", "author"})
         put_json({"id": found.ref, "name": found.name, "prompt_version": recipe.version, **shown})

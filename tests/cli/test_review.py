@@ -109,6 +109,9 @@ def test_prompts_are_versions_and_json(abp: Abp) -> None:
     assert (saved["prompt_version"], saved["prompt_template"]) == (2, "Say {file_stem}")
     assert abp.json("prompt", "docs") == saved
     assert abp.json("show", "docs")["prompt_version"] == 2
+    (abp.folder / "same").write_text(abp.run("prompt", "docs").stdout)
+    same = abp.run("prompt", "docs", "--set", f"@{abp.folder / 'same'}").stderr
+    assert "docs: nothing is different, version 2 stays" in same and "saved" not in same
     refused = abp.run("prompt", "docs", "--set", "Say {file_stm}", code=2)
     assert "file_stem" in refused.stderr
     assert abp.json("prompt", "docs") == saved
@@ -154,7 +157,7 @@ def test_what_a_program_asks_for_is_shown_before_it_is_approved(abp: Abp, texts:
 def test_versions_are_listed_compared_and_chosen(abp: Abp) -> None:
     abp.quick("prompt", "docs", "--set", "Better: {file_name}")
     listed = abp.run("prompt", "docs", "--versions").stdout.splitlines()
-    assert listed[0].split() == ["VERSION", "SAVED", "RESULTS", "CHANGED"]
+    assert listed[0].split() == ["VERSION", "SAVED", "BY", "RESULTS", "CHANGED"]
     assert listed[1].endswith("as it was made") and listed[2].split()[-2:] == ["prompt", "current"]
     diff = abp.run("prompt", "docs", "--diff", "1", "2").stdout
     assert diff.startswith("--- version 1\t") and "+Better: {file_name}" in diff
@@ -174,7 +177,7 @@ def test_mixed_versions_are_shown_as_such(abp: Abp) -> None:
     with connection:
         connection.execute(
             "INSERT INTO recipe SELECT job_id, 2, prompt_template, worker_options, timers, "
-            "checks, output_schema, created_at FROM recipe"
+            "checks, output_schema, created_at, author FROM recipe"
         )
         connection.execute("UPDATE job SET recipe_version = 2")
     connection.close()
