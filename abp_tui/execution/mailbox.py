@@ -23,7 +23,8 @@ EndT = TypeVar("EndT")
 class Mail(Generic[EndT]):
     """What has come since the last collection, each kind in order of arrival.
 
-    `processes` are of this machine, `started` tells more of an attempt, or of another machine's. `notes` are for the job's log, as (level, words).
+    `processes` are of this machine, `started` tells of others, and what else is known of a beginning. `notes`
+    are for the job's log, as (level, words).
     """
 
     processes: list[tuple[int, int]] = field(default_factory=list)
