@@ -228,7 +228,7 @@ def prompt(
         found = orchestrator.repository.jobs.find(job)
         with telling_conflicts():
             recipe = orchestrator.set_prompt(job, text_or_file(text) or "", based_on=based_on)
-        tell_edit(orchestrator, found, recipe)
+        tell_edit(orchestrator, found, recipe, checked=based_on is not None)
     if as_json:
         shown = recipe.model_dump(mode="json", include={"prompt_template", "created_at", "author"})
         put_json({"id": found.ref, "name": found.name, "prompt_version": recipe.version, **shown})
