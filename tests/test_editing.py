@@ -58,6 +58,56 @@ def test_what_changes_nothing_is_no_version(orchestrator: Orchestrator) -> None:
     assert orchestrator.edit_recipe("words").version == 1
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ({"kind": "command", "argv": ["true"]}, {"kind": "command", "argv": ["true"], "timeout_s": 600}),
+        (
+            {"kind": "schema", "json_schema": {"type": "string"}},
+            {"kind": "schema", "json_schema": {"type": "object"}},
+        ),
+    ],
+    ids=["its time", "its schema"],
+)
+def test_a_check_that_differs_in_what_its_words_leave_out_is_another_one(
+    orchestrator: Orchestrator, old: dict[str, object], new: dict[str, object]
+) -> None:
+    command_job(orchestrator.repository)
+    orchestrator.edit_recipe("words", checks=[{"kind": "not_empty"}, old])
+    recipe = orchestrator.edit_recipe("words", checks=[{"kind": "not_empty"}, new])
+    assert recipe.version == 3
+    assert new.items() <= recipe.checks[1].items()
+    minus, plus = orchestrator.version_diff("words", 2, 3).splitlines()[2:]
+    assert minus.startswith('-check: {"') and plus.startswith('+check: {"')
+    assert orchestrator.edit_recipe("words", checks=[{"kind": "not_empty"}, new]).version == 3
+
+
+def test_another_order_of_checks_is_told_too(orchestrator: Orchestrator) -> None:
+    command_job(orchestrator.repository)
+    checks = [{"kind": "not_empty"}, {"kind": "regex", "pattern": "ok"}]
+    orchestrator.edit_recipe("words", checks=checks)
+    orchestrator.edit_recipe("words", checks=checks[::-1])
+    moved = orchestrator.version_diff("words", 2, 3).splitlines()[2:]
+    assert sorted(moved) in (
+        ["+check: the output is not empty", "-check: the output is not empty"],
+        ["+check: the output matches /ok/", "-check: the output matches /ok/"],
+    )
+
+
+@pytest.mark.parametrize("template", ["Do {n}", "Do {n}\n"])
+def test_the_newline_that_ends_a_file_changes_no_prompt(orchestrator: Orchestrator, template: str) -> None:
+    command_job(orchestrator.repository, template=template)
+    assert orchestrator.set_prompt("words", "Do {n}\n").version == 1
+    assert orchestrator.set_prompt("words", "Do {n}").version == 1
+    assert orchestrator.set_prompt("words", "Better {n}\n").prompt_template == "Better {n}"
+
+
+def test_a_prompt_that_differs_in_its_end_alone_differs(orchestrator: Orchestrator) -> None:
+    command_job(orchestrator.repository, template="Do {n}")
+    orchestrator.set_prompt("words", "Do {n}\n\n")
+    assert [line for line in orchestrator.version_diff("words", 1, 2).splitlines()[2:] if line == "+"]
+
+
 def test_an_option_is_taken_away_again(orchestrator: Orchestrator) -> None:
     command_job(orchestrator.repository)
     orchestrator.edit_recipe("words", worker_options={"stdin": "item"})

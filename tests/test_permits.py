@@ -181,6 +181,24 @@ def test_what_is_no_rule_is_refused(orchestrator: Orchestrator) -> None:
         orchestrator.permit(job_id, ["WebSearch"], based_on=1)
 
 
+def test_a_rule_that_somebody_else_allows_meanwhile_is_not_lost(repository: Repository) -> None:
+    job = make_job(repository, 1)
+    theirs = claudish(repository, answer)
+
+    class Slow(Claudish):
+        """Somebody else allows a rule once this one's have been read."""
+
+        @property
+        def rules_option(self) -> str:  # type: ignore[override]
+            if repository.jobs.get(job.id).recipe.version == 1:
+                theirs.permit(job.id, ["Theirs"])
+            return "allowed_tools"
+
+    with pytest.raises(EditConflict, match="version 2 was saved in the meantime"):
+        Orchestrator(repository, Slow(answer), settings=Settings()).permit(job.id, ["Mine"])
+    assert repository.jobs.get(job.id).recipe.worker_options == {"allowed_tools": ["Theirs"]}
+
+
 def test_skipped_checks_are_a_warning_of_the_job_and_nothing_else_is(repository: Repository) -> None:
     job_id = claude_job(repository, permission_mode="bypassPermissions")
     (warning,) = view_job(repository.jobs.get(job_id)).warnings

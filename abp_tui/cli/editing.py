@@ -10,7 +10,7 @@ import click
 
 from abp_tui.cli.checks import CHECK_FLAGS, check_options, checks_of
 from abp_tui.cli.common import job_argument, open_orchestrator, say
-from abp_tui.cli.layout import timer_words
+from abp_tui.cli.layout import local, timer_words
 from abp_tui.cli.text import one_line
 from abp_tui.errors import EditConflict
 from abp_tui.verbs.typed import LIMITS, edits_of, setting
@@ -54,13 +54,15 @@ def set_(job: str, settings: tuple[str, ...], based_on: int | None, **given: Any
     if edits:
         with telling_conflicts():
             recipe = orchestrator.edit_recipe(found.id, based_on=based_on, **edits)
-        tell_edit(orchestrator, found, recipe)
+        tell_edit(orchestrator, found, recipe, checked=based_on is not None)
     if limits:
         _set_limits(orchestrator, found, limits)
 
 
-def tell_edit(orchestrator: Orchestrator, before: Job, recipe: Recipe) -> None:
-    """Say what was saved, and from when on it holds."""
+def tell_edit(orchestrator: Orchestrator, before: Job, recipe: Recipe, *, checked: bool) -> None:
+    """Say what was saved, and from when on it holds; unless it was `checked` that a person knew what this
+    replaces, also whose edit that was.
+    """
     from abp_tui.domain.recipe_diff import recipe_diff
     from abp_tui.verbs.editing import takes_effect
 
@@ -71,8 +73,16 @@ def tell_edit(orchestrator: Orchestrator, before: Job, recipe: Recipe) -> None:
         say(f"  {one_line(line, 200)}")
     now = orchestrator.repository.jobs.get(before.id)
     say(f"{before.name}: version {recipe.version} is saved; {takes_effect(now)}")
+    if not checked:
+        _tell_whose(before, orchestrator.repository.recipes.get(before.id, recipe.version - 1), recipe)
     if recipe.timers != before.recipe.timers:
         say(f"{before.name}: {timer_words(recipe.timers.model_dump())}")
+
+
+def _tell_whose(job: Job, replaced: Recipe, recipe: Recipe) -> None:
+    if replaced.author and replaced.author != recipe.author:
+        saved = f"saved by {one_line(replaced.author, 30)} at {local(replaced.created_at)}"
+        say(f"{job.name}: it replaces version {replaced.version}, {saved}")
 
 
 @contextmanager

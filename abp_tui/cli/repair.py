@@ -119,7 +119,7 @@ def permit(job: str, rules: tuple[str, ...], only_list: bool, based_on: int | No
             return
     with telling_conflicts():
         recipe = orchestrator.permit(found.id, rules, based_on=based_on)
-    tell_edit(orchestrator, found, recipe)
+    tell_edit(orchestrator, found, recipe, checked=True)  # it adds, whatever there is by now
 
 
 def _list(job: Job, proposals: tuple[Proposal, ...]) -> None:

@@ -23,7 +23,7 @@ from abp_tui.cli.common import (
     text_or_file,
     wait_option,
 )
-from abp_tui.cli.editing import telling_conflicts
+from abp_tui.cli.editing import tell_edit, telling_conflicts
 from abp_tui.cli.layout import dim, local, money, span, table
 from abp_tui.cli.text import one_line
 from abp_tui.cli.watching import after_launch, follow_test, ring
@@ -49,7 +49,8 @@ _ENDS = {"pass": "good", "doubtful": "suspect", "fail": "failed"}
 def test(job: str, seq: int | None, as_json: bool) -> int:
     """Run one unit, show its conversation while it goes on, and print its output.
 
-    The job then waits for `abp approve` or `abp reject`. The test runs in a process of its own: a closed
+    The job then waits for `abp approve` or `abp reject`. Results of its pilot stay, unless prompt, options,
+    checks or schema were edited since. The test runs in a process of its own: a closed
     terminal does not end it. Exits 0 if the unit completed, 1 if it failed.
 
     \b
@@ -227,10 +228,10 @@ def prompt(
         recipe = found.recipe
     else:
         orchestrator = open_orchestrator()
+        found = orchestrator.repository.jobs.find(job)
         with telling_conflicts():
             recipe = orchestrator.set_prompt(job, text_or_file(text) or "", based_on=based_on)
-        found = orchestrator.repository.jobs.get(recipe.job_id)
-        say(f"{found.name}: version {recipe.version} of the prompt is saved; {takes_effect(found)}")
+        tell_edit(orchestrator, found, recipe, checked=based_on is not None)
     if as_json:
         shown = recipe.model_dump(mode="json", include={"prompt_template", "created_at", "author"})
         put_json({"id": found.ref, "name": found.name, "prompt_version": recipe.version, **shown})
@@ -293,7 +294,10 @@ def run_test(orchestrator: Orchestrator, ref: str, seq: int | None, as_json: boo
     before = repository.attempts.latest_test(repository.jobs.find(ref).id)
     asked_for = orchestrator.status(ref)
     warn(asked_for)
+    given_up = orchestrator.given_up_by_test(ref, seq)
     job = orchestrator.launch_test(ref, seq)
+    if given_up:
+        say(f"{job.name}: {given_up}")
     try:
         with ended_as_by_ctrl_c():
             view = follow_test(repository, job.id, _show, _tell_how_to_answer, before.id if before else 0)

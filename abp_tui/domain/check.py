@@ -12,12 +12,12 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter, ValidationError, field_validator
 
 from abp_tui.domain.model import Frozen, Outcome, Seconds
+from abp_tui.domain.pattern import found
 from abp_tui.domain.structured import NoJson, Schema, find_json
 from abp_tui.domain.tell import Tell
 from abp_tui.errors import InvalidInput
 from abp_tui.plugins import explain
 
-REGEX_S = 1.0  # seconds that one expression may take on one output
 COMMAND_S = 120.0
 PASSED, FAILED, IN_DOUBT = "passed", "failed", "in doubt"  # of a check, the last one of a sign of doubt
 CHECK = "check"  # the title of the events that tell of checks
@@ -48,7 +48,7 @@ class RegexCheck(Frozen):
     @field_validator("pattern")
     @classmethod
     def _compiles(cls, pattern: str) -> str:
-        import regex  # here and below: most jobs need none
+        import regex  # here: most jobs need none
 
         try:
             regex.compile(pattern)
@@ -63,13 +63,12 @@ class RegexCheck(Frozen):
 
     def fault(self, outcome: Outcome) -> str:
         """Why the outcome does not pass; nothing where it does. An expression that takes too long says so."""
-        import regex
-
         try:
-            found = regex.search(self.pattern, outcome.output, timeout=REGEX_S, concurrent=True)
-        except TimeoutError:
-            return f"/{self.pattern}/ takes longer than {REGEX_S:g} s on the output"
-        return "" if found else f"the output does not match /{self.pattern}/"
+            return (
+                "" if found(self.pattern, outcome.output) else f"the output does not match /{self.pattern}/"
+            )
+        except TimeoutError as error:
+            return f"{error} on the output"
 
 
 class SchemaCheck(Frozen):

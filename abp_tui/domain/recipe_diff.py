@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import unified_diff
 from itertools import islice
 from typing import Any
@@ -28,8 +28,7 @@ def _title(recipe: Recipe) -> str:
 
 
 def _prompt(old: Recipe, new: Recipe) -> Iterator[str]:
-    texts = (old.prompt_template.splitlines(), new.prompt_template.splitlines())
-    yield from islice(unified_diff(*texts, n=1, lineterm=""), 2, None)  # behind its own titles
+    yield from _lines(old.prompt_template.split("\n"), new.prompt_template.split("\n"), around=1)
 
 
 def _settings(old: Recipe, new: Recipe) -> Iterator[str]:
@@ -37,7 +36,7 @@ def _settings(old: Recipe, new: Recipe) -> Iterator[str]:
     for name in sorted(before.keys() | after.keys()):
         if before.get(name) != after.get(name):
             yield from (
-                f"{sign}{name}: {json.dumps(values[name], ensure_ascii=False, default=str)}"
+                f"{sign}{name}: {_json(values[name])}"
                 for sign, values in (("-", before), ("+", after))
                 if name in values
             )
@@ -50,6 +49,20 @@ def _named(recipe: Recipe) -> Mapping[str, Any]:
 
 
 def _checks(old: Recipe, new: Recipe) -> Iterator[str]:
-    before, after = check_words(old.checks), check_words(new.checks)
-    yield from (f"-check: {words}" for words in before if words not in after)
-    yield from (f"+check: {words}" for words in after if words not in before)
+    lines = _lines([*_told(old, new)], [*_told(new, old)], around=0)
+    yield from (line for line in lines if not line.startswith("@@"))
+
+
+def _told(recipe: Recipe, other: Recipe) -> Iterator[str]:
+    """A line for each check: its words, or all of it where the other version has another one of the same."""
+    others = dict(zip(check_words(other.checks), other.checks, strict=True))
+    for words, check in zip(check_words(recipe.checks), recipe.checks, strict=True):
+        yield f"check: {words if others.get(words, check) == check else _json(check)}"
+
+
+def _lines(old: Sequence[str], new: Sequence[str], *, around: int) -> Iterator[str]:
+    return islice(unified_diff(old, new, n=around, lineterm=""), 2, None)  # behind its own titles
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache, cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from abp_tui.domain.pattern import found
 from abp_tui.errors import InvalidInput
 
 if TYPE_CHECKING:  # loaded where there is a schema: most jobs have none, and it takes a while
+    from jsonschema import ValidationError
     from jsonschema.protocols import Validator
     from referencing import Resource, Specification
     from referencing._core import Resolver
+
+    Keyword = Callable[[Any, Any, Any, Any], Iterable[ValidationError] | None]
 
 SHOWN = 5  # differences that are told
 WORDS = 200  # characters of one
@@ -63,6 +67,8 @@ class Schema:
             return "$: it is nested too deeply"
         except ArithmeticError as error:  # of numbers beyond all measure
             return f"$: it can't be compared: {error}"
+        except (TimeoutError, ValueError) as error:
+            return f"$: it can't be judged: {_short(str(error))}"
         told = [f"{error.json_path}: {_short(error.message)}" for error in errors[:SHOWN]]
         return "; ".join(told + ["and more"] * (len(errors) > SHOWN))
 
@@ -73,7 +79,54 @@ class Schema:
         from referencing import Registry
 
         kind = validator_for(self._schema, default=Draft202012Validator)
-        return kind(self._schema, registry=Registry())  # one that fetches nothing
+        # Without the draft's name, by which a reference to the whole would lead back to the kind that it has.
+        schema = {word: value for word, value in self._schema.items() if word != "$schema"}
+        return _within_limits(kind)(schema, registry=Registry())  # one that fetches nothing
+
+
+@cache
+def _within_limits(kind: type[Validator]) -> type[Validator]:
+    """A kind of validator that looks for the schema's patterns by `found`: its own search may never end."""
+    from jsonschema.validators import extend
+
+    by_name = ("additionalProperties", "unevaluatedProperties")
+    plain = {word: _of_names(kind.VALIDATORS[word]) for word in by_name if word in kind.VALIDATORS}
+    own = {"pattern": _pattern, "patternProperties": _pattern_properties}
+    own = {word: keyword for word, keyword in own.items() if word in kind.VALIDATORS}
+    limited: type[Validator] = extend(kind, {**plain, **own})  # type: ignore[no-untyped-call]
+    return limited
+
+
+def _pattern(validator: Any, pattern: str, value: Any, _: Any) -> Iterator[ValidationError]:
+    from jsonschema.exceptions import ValidationError
+
+    if validator.is_type(value, "string") and not found(pattern, value):
+        yield ValidationError(f"{value!r} does not match {pattern!r}")
+
+
+def _pattern_properties(
+    validator: Any, patterns: Mapping[str, Any], value: Any, _: Any
+) -> Iterator[ValidationError]:
+    if not validator.is_type(value, "object"):
+        return
+    for pattern, schema in patterns.items():
+        for name, member in value.items():
+            if found(pattern, name):
+                yield from validator.descend(member, schema, path=name, schema_path=pattern)
+
+
+def _of_names(keyword: Keyword) -> Keyword:
+    """A keyword about what no other one names, told by name what the patterns beside it match."""
+
+    def judge(validator: Any, rest: Any, value: Any, schema: Any) -> Iterator[ValidationError]:
+        patterns = schema.get("patternProperties")
+        if patterns and validator.is_type(value, "object"):
+            matched = {name: True for name in value if any(found(pattern, name) for pattern in patterns)}
+            named = {**schema.get("properties", {}), **matched}
+            schema = {**schema, "properties": named, "patternProperties": {}}
+        yield from keyword(validator, rest, value, schema) or ()
+
+    return judge
 
 
 def find_json(text: str) -> Any:

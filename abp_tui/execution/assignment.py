@@ -191,6 +191,8 @@ class OneTest:
         status = JobStatus.TESTING if ended else JobStatus.CREATED
         with self._journal.transaction(durable=True):
             why = held() or self._journal.unit_error(self._seq) or "stopped"
+            if ended:
+                self._journal.return_to_pilot()
             self._journal.settle(status, "the test has ended" if ended else f"no test: {why}")
         return status
 

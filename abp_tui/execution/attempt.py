@@ -43,7 +43,7 @@ from abp_tui.execution.corrections import run_to_schema
 from abp_tui.execution.mailbox import Mailbox
 from abp_tui.execution.questions import Asked
 from abp_tui.execution.shutdown import ended_with_us
-from abp_tui.store.claims import Claim, Finished, GoOn
+from abp_tui.store.claims import Claim, Finished, GoOn, Started
 from abp_tui.store.rows import capped
 from abp_tui.workers.base import Sink, Task, Worker
 from abp_tui.workers.cancel import Cancel
@@ -182,7 +182,7 @@ class AttemptRunner:
             self._checks.require(task.cwd)
         except WorkerUnavailable as error:
             return Outcome.failed(FailureKind.REFUSED_TO_START, str(error)), Judged()
-        before = None if done else self._checks.before(task.cwd, claim.payload)
+        before = None if done else self._file_before(claim, task)
         outcome = done or self._compared(claim, task, sink, cancel)
         if not outcome.ok or outcome.denials:
             return outcome, Judged()
@@ -195,6 +195,13 @@ class AttemptRunner:
         if judged.doubt is not None:
             outcome = outcome.model_copy(update={"error": judged.doubt.words})
         return outcome, judged
+
+    def _file_before(self, claim: Claim, task: Task) -> str | None:
+        """What the item's file held before its session began, kept for attempts that go on with that."""
+        before = claim.file_before or self._checks.before(task.cwd, claim.payload)
+        if before is not None:
+            self._mailbox.started(Started(claim.attempt_id, file_before=before))
+        return before
 
     def _compared(self, claim: Claim, task: Task, sink: Sink, cancel: Cancel) -> Outcome:
         """The outcome; what a test changed in the job's folder goes to the sink."""

@@ -23,7 +23,8 @@ EndT = TypeVar("EndT")
 class Mail(Generic[EndT]):
     """What has come since the last collection, each kind in order of arrival.
 
-    `processes` are of this machine, `started` of others. `notes` are for the job's log, as (level, words).
+    `processes` are of this machine, `started` tells of others, and what else is known of a beginning. `notes`
+    are for the job's log, as (level, words).
     """
 
     processes: list[tuple[int, int]] = field(default_factory=list)
@@ -90,6 +91,11 @@ class Mailbox(Generic[EndT]):
         self._processes.append((attempt_id, pid))
         if not self._any.is_set():
             self._any.set()
+
+    def started(self, started: Started) -> None:
+        """Leave what is to be kept of the beginning of an attempt."""
+        self._started.append(started)
+        self._any.set()
 
     def ask(self, asked: Asked) -> None:
         """Leave a question of an attempt."""

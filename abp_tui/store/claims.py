@@ -23,7 +23,8 @@ class Claim:
     last one if it ran on the same input, `losses` how many before it, in a row, lost the node that they ran
     on. `session_id` is the session of the last one where it goes on, and
     `follow_up` is then said to it instead of `prompt`. `nudge` is what a person says to this attempt.
-    `done` is the outcome of the last one where it is only to be judged.
+    `done` is the outcome of the last one where it is only to be judged. `file_before` is what the item's file
+    held, by its hash, before the first attempt in that session, where one was to say.
     """
 
     attempt_id: int
@@ -41,17 +42,21 @@ class Claim:
     nudge: str | None = None
     losses: int = 0
     done: Outcome | None = None
+    file_before: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """Where an attempt runs: its machine, if that is another one, and its process, once there is one."""
+    """Where an attempt runs: its machine, if that is another one, and its process, once there is one; what
+    the item's file held before it, by its hash, where its checks ask.
+    """
 
     attempt_id: int
     pid: int | None = None
     pid_started: float | None = None
     host: str | None = None
     boot_id: str | None = None
+    file_before: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,8 +33,8 @@ from abp_tui.store.questions import QuestionRows
 from abp_tui.store.records import load, now
 from abp_tui.store.rows import WORDS_CAP, attempt_row, cut, event_row, name, unit_row
 from abp_tui.store.sameness import Sameness
-from abp_tui.store.sessions import last_session, left_session
-from abp_tui.store.tables import WORKED_UNTIL
+from abp_tui.store.sessions import file_before, last_session, left_session
+from abp_tui.store.tables import STANDING, WORKED_UNTIL
 from abp_tui.store.tally import Tally, counted_as
 from abp_tui.store.unjudged import unjudged
 
@@ -80,8 +80,9 @@ _ATTEMPT = (
     "status, started_at, prompt) VALUES {rows}"
 )
 _STARTED = (
-    "UPDATE attempt SET pid = ?, pid_started = ?, pgid = ?, host = coalesce(?, host), "
-    "boot_id = coalesce(?, boot_id) WHERE id = ?"
+    "UPDATE attempt SET pid = coalesce(?, pid), pid_started = coalesce(?, pid_started), "
+    "pgid = coalesce(?, pgid), host = coalesce(?, host), boot_id = coalesce(?, boot_id), "
+    "file_before = coalesce(?, file_before) WHERE id = ?"
 )
 _EVENT = "INSERT INTO event (attempt_id, at, kind, title, ref, is_error, body, raw) VALUES {rows}"
 _END_ATTEMPT = (
@@ -99,6 +100,12 @@ _END_UNIT = (
     "duration_s = e.column14, sameness = e.column15, changed = e.column16 FROM (VALUES {rows}) AS e "
     "WHERE unit.job_id = e.column17 AND unit.seq = e.column1 AND unit.status = 'PROCESSING' "
     "AND unit.attempts = e.column2 RETURNING unit.seq"
+)
+
+_RETURN_TO_PILOT = (
+    "UPDATE job SET pilot_id = (SELECT max(p.id) FROM pilot p JOIN attempt a ON a.job_id = p.job_id "
+    "JOIN unit u ON u.job_id = a.job_id AND u.seq = a.seq WHERE p.job_id = job.id "
+    f"AND a.purpose = 'pilot' AND a.id > p.after_attempt AND {STANDING}) WHERE id = ?"
 )
 
 
@@ -234,7 +241,7 @@ class Journal:
 
     def started(self, starts: Iterable[Started]) -> None:
         """Record where attempts run, so that their processes can be found again after a crash."""
-        rows = ((s.pid, s.pid_started, s.pid, s.host, s.boot_id, s.attempt_id) for s in starts)
+        rows = ((s.pid, s.pid_started, s.pid, s.host, s.boot_id, s.file_before, s.attempt_id) for s in starts)
         self._connection.executemany(_STARTED, rows)
 
     def sessions(self, sessions: Iterable[tuple[int, str]]) -> None:
@@ -313,6 +320,10 @@ class Journal:
         self.log(said)
         query = "UPDATE job SET pilot_id = ?, desired = 'run', pause_reason = NULL WHERE id = ?"
         self._connection.execute(query, (pilot_id, self._job_id))
+
+    def return_to_pilot(self) -> None:
+        """Say that a job under test is at its newest pilot again, if something of that stands."""
+        self._connection.execute(_RETURN_TO_PILOT, (self._job_id,))
 
     def wait_for(self, what: str | None) -> None:
         """Say what the running job waits for before it claims more, or None that it goes on."""
@@ -448,12 +459,16 @@ class Journal:
         """The claim with the session of the attempt before it, where that can be gone on with."""
         if claim.nudge is not None:
             session_id = last_session(self._connection, self._job_id, claim.seq, self._host)
-            return replace(claim, session_id=session_id, follow_up=claim.nudge if session_id else None)
+            return self._in_session(claim, session_id, claim.nudge) if session_id else claim
         before = (self._job_id, claim.seq, claim.number - 1, recipe_version, self._host)
         left = left_session(self._connection, *before)
         if left is None:
             return claim
-        return replace(claim, session_id=left.id, follow_up=go_on(left.failure, left.error))
+        return self._in_session(claim, left.id, go_on(left.failure, left.error))
+
+    def _in_session(self, claim: Claim, session_id: str, follow_up: str) -> Claim:
+        before = file_before(self._connection, self._job_id, claim.seq, session_id)
+        return replace(claim, session_id=session_id, follow_up=follow_up, file_before=before)
 
     def _next_attempt_id(self) -> int:
         """The id that the next attempt gets; the write lock is ours, so nobody else can take it."""

@@ -122,6 +122,11 @@ def keep_authors_and_verdicts(db: SqliteDatabase) -> None:
     )
 
 
+def keep_what_files_held(db: SqliteDatabase) -> None:
+    """Version 14: what an item's file held before an attempt, for those that go on in its session."""
+    db.execute_sql("ALTER TABLE attempt ADD COLUMN file_before TEXT")
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     create_tables,
     add_breaker_and_waiting,
@@ -136,6 +141,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     say_who_asks,
     index_what_is_mended,
     keep_authors_and_verdicts,
+    keep_what_files_held,
 )
 
 

@@ -34,6 +34,11 @@ _LAST = (
     "AND status <> 'RUNNING' ORDER BY number DESC LIMIT 1"
 )
 
+_FILE_BEFORE = (
+    "SELECT file_before FROM attempt WHERE job_id = ? AND seq = ? AND session_id = ? "
+    "AND file_before IS NOT NULL ORDER BY number LIMIT 1"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class LeftSession:
@@ -62,4 +67,10 @@ def left_session(
 def last_session(connection: sqlite3.Connection, job_id: int, seq: int, host: str) -> str | None:
     """The newest session of a unit on this host, however its attempt ended; None where there was none."""
     row = connection.execute(_LAST, (job_id, seq, host)).fetchone()
+    return None if row is None else str(row[0])
+
+
+def file_before(connection: sqlite3.Connection, job_id: int, seq: int, session_id: str) -> str | None:
+    """What the file of a unit held, by its hash, before a session of it began, where that is known."""
+    row = connection.execute(_FILE_BEFORE, (job_id, seq, session_id)).fetchone()
     return None if row is None else str(row[0])

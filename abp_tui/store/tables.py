@@ -175,6 +175,7 @@ class AttemptRow(Model):
     turns = IntegerField(null=True)
     prompt = TextField()
     outcome = TextField(null=True)
+    file_before = TextField(null=True)
 
     class Meta:
         table_name = "attempt"

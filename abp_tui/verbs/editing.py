@@ -14,9 +14,11 @@ from abp_tui.domain.prompt import PromptTemplate
 from abp_tui.domain.recipe_diff import recipe_diff
 from abp_tui.domain.status import JobStatus
 from abp_tui.domain.structured import Schema
+from abp_tui.domain.version import changed_parts
 from abp_tui.errors import EditConflict, IllegalTransition
 from abp_tui.verbs.base import Ref, Verbs
 
+FILE_END = "\n"
 SAMPLE = 100  # units whose fields are looked at
 
 
@@ -45,7 +47,7 @@ class Editing(Verbs):
         base = job.recipe if based_on is None else self.repository.recipes.get(job.id, based_on)
         changes: dict[str, Any] = {}
         if prompt_template is not None:
-            changes["prompt_template"] = self._prompt(job, prompt_template)
+            changes["prompt_template"] = self._prompt(job, base, prompt_template)
         if worker_options is not None:
             changes["worker_options"] = self._options(job, base, worker_options)
         if timers is not None:
@@ -62,11 +64,10 @@ class Editing(Verbs):
 
     def _save(self, job: Job, base: Recipe, changes: Mapping[str, Any]) -> Recipe:
         edited = base.model_copy(update={**changes, "version": base.version + 1})
-        difference = recipe_diff(base, edited)
         newest = self.repository.jobs.get(job.id).recipe
         if newest.version != base.version:
             raise _conflict(job, base, newest)
-        if not difference:
+        if not changed_parts(base, edited):
             return base
         try:
             author = self.client.name if self.client is not None else account_name()
@@ -77,8 +78,12 @@ class Editing(Verbs):
         self.repository.logs.add(job.id, f"version {recipe.version} was saved: {takes_effect(now)}")
         return recipe
 
-    def _prompt(self, job: Job, text: str) -> str:
+    def _prompt(self, job: Job, base: Recipe, text: str) -> str:
+        """The prompt without the newline that ends a file; as it is where no more than that differs."""
         check_prompt(text)
+        text = text.removesuffix(FILE_END)
+        if text == base.prompt_template.removesuffix(FILE_END):
+            return base.prompt_template
         template = PromptTemplate(text)
         template.check(self._fields(job))
         return template.text

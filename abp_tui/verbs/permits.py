@@ -55,7 +55,8 @@ class Permits(Editing):
     def permit(self, job_id: Ref, rules: Sequence[str], *, based_on: int | None = None) -> Recipe:
         """Allow this, beside what is allowed already, in a new version of the recipe.
 
-        Raises `InvalidInput` where the job's worker has no rules.
+        Raises `InvalidInput` where the job's worker has no rules, and `EditConflict` where somebody else has
+        saved an edit since these were read.
         """
         job = self.repository.jobs.find(job_id)
         worker = self._worker or make_worker(job.worker, job.recipe.worker_options)
@@ -67,7 +68,7 @@ class Permits(Editing):
         allowed = list(
             dict.fromkeys([*old.worker_options.get(option, ()), *(rule.strip() for rule in rules)])
         )
-        return self.edit_recipe(job.id, worker_options={option: allowed}, based_on=based_on)
+        return self.edit_recipe(job.id, worker_options={option: allowed}, based_on=old.version)
 
 
 class _Wanted:

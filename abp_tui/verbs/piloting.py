@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from typing import TYPE_CHECKING
 
 from abp_tui.domain.model import Job
@@ -91,12 +91,20 @@ class Piloting(Accepting):
         return decide(self._tried(self.repository.jobs.find(job_id)))
 
     def given_up(self, job_id: Ref) -> str:
-        """What a rejection, or the test of an edit, gives up of a pilot, in words; empty where nothing."""
+        """What a rejection gives up of its pilots, in words; empty where nothing."""
         job = self.repository.jobs.find(job_id)
-        if job.status is not JobStatus.TESTING or job.pilot_id is None:
+        return _given_up(self._tried(job)) if job.status is JobStatus.TESTING else ""
+
+    def given_up_by_test(self, job_id: Ref, seq: int | None = None) -> str:
+        """What a test, of unit `seq` if one is named, gives up of a pilot, in words; empty where nothing.
+
+        That is what was made with another version of the recipe, and the result of that unit itself.
+        """
+        job = self.repository.jobs.find(job_id)
+        if job.status not in (JobStatus.TESTING, JobStatus.CREATED):
             return ""
-        paid = paid_words(self._tried(job))
-        return f"{paid} count no more: these units run again, their attempts stay on record" if paid else ""
+        stays, kept = self._stays(job, seq), self.decision(job.id).kept
+        return _given_up([unit for unit in self._tried(job) if unit.seq in kept and unit.seq not in stays])
 
     def pilots(self, job_id: Ref) -> list[Pilot]:
         """All pilots of a job, oldest first."""
@@ -247,8 +255,26 @@ class Piloting(Accepting):
         if decision.words:
             self.repository.logs.add(job.id, decision.words)
 
+    def _stays(self, job: Job, seq: int | None) -> frozenset[int]:
+        """The tried units whose results are paid for and stay where unit `seq` is tested next.
+
+        Those that an approval would keep, made with what would run now.
+        """
+        decision = self.decision(job.id)
+        good = {*self.repository.units.seqs_in(job.id, "completed"), *decision.kept}
+        asked_for = good - {*decision.again, seq}
+        return frozenset(done for done in asked_for if self._still_holds(job, self._made_by(job, done)))
+
+    def _made_by(self, job: Job, seq: int) -> int:
+        return self.repository.attempts.of_unit(job.id, seq)[-1].recipe_version
+
     def _put_tried_back(self, job: Job, keep: Container[int] = ()) -> None:
         """Make all other units of test and pilot wait again: nothing else of a job under test has ended."""
         states = ("completed", "suspect", "failed")
         tried = [seq for state in states for seq in self.repository.units.seqs_in(job.id, state)]
         self.repository.units.put_back(job.id, [seq for seq in tried if seq not in keep])
+
+
+def _given_up(tried: Sequence[Tried]) -> str:
+    paid = paid_words(tried)
+    return f"{paid} count no more: these units run again, their attempts stay on record" if paid else ""

@@ -55,7 +55,7 @@ class Testing(Piloting):
     def test(self, job_id: Ref, seq: int | None = None, callbacks: Callbacks | None = None) -> TestResult:
         """Run one unit in this process, by default the first that waits, and return all that came of it.
 
-        A test that waits for review is rejected first if another unit is named.
+        A test or pilot that waits for review is set aside if another unit is named: what is good stays.
         """
         from abp_tui.execution.executor import JobExecutor  # faces that run nothing themselves start without
 
@@ -219,7 +219,7 @@ class Testing(Piloting):
     def _prepare_test(self, job_id: Ref, seq: int | None) -> tuple[Job, int]:
         """The job, CREATED, and the unit to test.
 
-        Of a test that waits for review the unit is put back, unless it is good, and another is tested.
+        Of a test or pilot that waits for review the units are put back, but for what is good and paid for.
         """
         job = self._ready(job_id)
         if job.status is JobStatus.TESTING:
@@ -231,11 +231,11 @@ class Testing(Piloting):
                 self._require_person(job, "the test", f"abp approve {job.ref}")
                 hint = f"`abp approve {job.name}` or `abp reject {job.name}`"
                 raise IllegalTransition(f"the test of job {job.name} waits for your review", hint)
-            job = self.reject(job.id) if job.pilot_id is not None else self._set_aside(job, seq)
+            job = self._set_aside(job, seq)
         if job.status is not JobStatus.CREATED:
             raise IllegalTransition(f"job {job.name} is {job.status}, not CREATED", next_step(job))
         self._require_worker(job)
-        self._put_tried_back(job, keep=self._good(job, seq))
+        self._put_tried_back(job, keep=self._stays(job, seq))
         if seq is None:
             seq = self._unit_to_test(job)
         elif self.repository.units.get(job.id, seq).status is not UnitStatus.PENDING:
@@ -243,22 +243,14 @@ class Testing(Piloting):
         return job, seq
 
     def _set_aside(self, job: Job, seq: int | None) -> Job:
-        """Have a job, whose test waits for review or broke off, CREATED for the test of another unit."""
+        """Have a job, whose test or pilot waits for review or broke off, CREATED for the test of a unit."""
         self._recover(job)
         said = "tested again" if seq is None else f"unit {seq} is tested next"
+        given_up = self.given_up_by_test(job.id, seq)
+        said = f"{said}; {given_up}" if given_up else said
         return self.repository.jobs.move(
             job.id, JobStatus.CREATED, expect=JobStatus.TESTING, said=f"the test was set aside: {said}"
         )
-
-    def _good(self, job: Job, seq: int | None) -> frozenset[int]:
-        """The tested units that are good by the recipe of now, and paid for; without the one to be tested."""
-        good = self.repository.units.seqs_in(job.id, "completed")
-        return frozenset(
-            done for done in good if done != seq and self._still_holds(job, self._made_by(job, done))
-        )
-
-    def _made_by(self, job: Job, seq: int) -> int:
-        return self.repository.attempts.of_unit(job.id, seq)[-1].recipe_version
 
     def _unit_to_test(self, job: Job) -> int:
         """The unit of the last test, so that an edited prompt is judged on the same item; else the first."""

@@ -89,6 +89,21 @@ def test_after_an_edit_the_same_units_are_tried_again(abp: Abp) -> None:
 
 
 @pytest.mark.usefixtures("docs")
+def test_another_test_keeps_the_pilot_and_that_of_an_edit_says_what_it_gives_up(abp: Abp) -> None:
+    abp.run("pilot", "docs", "-n", "3", "--seed", "5", "--wait")
+    piloted = {row[0] for row in abp.sql("SELECT seq FROM attempt WHERE purpose = 'pilot'")}
+    one, other = sorted({*range(1, 20)} - piloted)[:2]
+    assert "count no more" not in abp.run("test", "docs", "--unit", str(one)).stderr
+    assert abp.json("show", "docs")["completed_units"] == 5
+    assert "3 of 3" in abp.run("quote", "docs").stdout
+    abp.run("prompt", "docs", "--set", "Another {file_name}")
+    told = abp.run("test", "docs", "--unit", str(other)).stderr
+    assert "docs: 3 results of the pilot, paid with $0.03, count no more" in told
+    assert abp.json("show", "docs")["completed_units"] == 1
+    assert_counters_match(abp, "docs")
+
+
+@pytest.mark.usefixtures("docs")
 def test_a_pilot_survives_its_line_and_is_found_again(abp: Abp) -> None:
     refused = abp.run("pilot", "docs", "-n", "50", code=2).stderr
     assert "a pilot of 50 would be the whole job docs: 19 units wait" in refused

@@ -162,6 +162,16 @@ def test_the_second_of_two_edits_sees_what_the_first_has_changed(abp: Abp, texts
     assert "version 1 of job x is no longer the newest" in done.stderr
 
 
+def test_an_edit_over_that_of_somebody_else_says_whose_it_replaces(abp: Abp, texts: Path) -> None:
+    abp.run("new", "x", "--intent", "i {file_path}", "--files", texts, "--", "true", LOGNAME="ann")
+    mine = abp.run("prompt", "x", "--set", "Mine {file_path}", LOGNAME="ann")
+    assert "replaces" not in mine.stderr
+    theirs = abp.run("prompt", "x", "--set", "Theirs {file_path}", LOGNAME="bob")
+    assert "x: it replaces version 2, saved by ann at 20" in theirs.stderr
+    named = abp.run("prompt", "x", "--set", "Mine {file_path}", "--based-on", "3", LOGNAME="ann")
+    assert "replaces" not in named.stderr
+
+
 def test_skipped_permission_checks_are_shown_wherever_the_job_is(abp: Abp, texts: Path) -> None:
     option = ("--worker-option", "permission_mode=bypassPermissions")
     abp.run("new", "x", "--intent", "i {file_path}", "--files", texts, *option)

@@ -109,6 +109,9 @@ def test_prompts_are_versions_and_json(abp: Abp) -> None:
     assert (saved["prompt_version"], saved["prompt_template"]) == (2, "Say {file_stem}")
     assert abp.json("prompt", "docs") == saved
     assert abp.json("show", "docs")["prompt_version"] == 2
+    (abp.folder / "same").write_text(abp.run("prompt", "docs").stdout)
+    same = abp.run("prompt", "docs", "--set", f"@{abp.folder / 'same'}").stderr
+    assert "docs: nothing is different, version 2 stays" in same and "saved" not in same
     refused = abp.run("prompt", "docs", "--set", "Say {file_stm}", code=2)
     assert "file_stem" in refused.stderr
     assert abp.json("prompt", "docs") == saved

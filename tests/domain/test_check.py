@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from abp_tui.domain.check import (
-    REGEX_S,
     CommandCheck,
     Doubt,
     NotEmptyCheck,
@@ -20,6 +19,7 @@ from abp_tui.domain.check import (
     tells_of,
 )
 from abp_tui.domain.model import Outcome
+from abp_tui.domain.pattern import REGEX_S
 from abp_tui.domain.tell import Tell
 from abp_tui.errors import InvalidInput
 

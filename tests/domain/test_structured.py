@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
+from abp_tui.domain import pattern
 from abp_tui.domain.structured import NoJson, Schema, find_json
 from abp_tui.errors import InvalidInput
 
@@ -133,3 +134,63 @@ def test_what_is_no_json_is_told_apart(text: str, says: str) -> None:
 def test_whatever_an_agent_says_it_is_a_value_or_none(text: str) -> None:
     with suppress(NoJson):
         json.dumps(find_json(text))
+
+
+SLOW = "^(a|aa|a?b?)+$"
+NEVER = "a" * 60 + "!"
+
+
+@pytest.mark.parametrize(
+    ("schema", "value"),
+    [
+        ({"pattern": SLOW}, NEVER),
+        ({"items": {"pattern": SLOW}}, [NEVER]),
+        ({"propertyNames": {"pattern": SLOW}}, {NEVER: 1}),
+        ({"patternProperties": {SLOW: {}}}, {NEVER: 1}),
+        ({"additionalProperties": False, "patternProperties": {SLOW: {}}}, {NEVER: 1}),
+        ({"unevaluatedProperties": False, "patternProperties": {SLOW: {}}}, {NEVER: 1}),
+        (
+            {
+                "$schema": "http://json-schema.org/draft-07/schema#",
+                "additionalProperties": {"$ref": "#"},
+                "pattern": SLOW,
+            },
+            {"n": NEVER},
+        ),
+    ],
+)
+def test_a_pattern_that_takes_for_ever_ends_by_itself_and_keeps_nobody_waiting(
+    monkeypatch: pytest.MonkeyPatch, schema: dict[str, Any], value: Any
+) -> None:
+    monkeypatch.setattr(pattern, "REGEX_S", 0.05)
+    assert Schema(schema).differences(value) == f"$: it can't be judged: /{SLOW}/ takes longer than 0.05 s"
+
+
+@pytest.mark.parametrize("draft", ["draft-04", "draft-06", "draft-07", "2019-09", "2020-12"])
+def test_patterns_judge_as_they_do_without_a_limit(draft: str) -> None:
+    from jsonschema.validators import validator_for
+
+    name = f"http://json-schema.org/{draft}/schema#"
+    schema = {
+        "$schema": name if "draft" in draft else f"https://json-schema.org/draft/{draft}/schema",
+        "properties": {"n": {"pattern": "^x"}},
+        "patternProperties": {"^s_": {"type": "string"}, "_i$": {"type": "integer"}},
+        "additionalProperties": False,
+    }
+    loose = {**schema, "additionalProperties": {"type": "null"}}
+    unevaluated = {word: schema[word] for word in schema if word != "additionalProperties"}
+    unevaluated["unevaluatedProperties"] = False
+    for value in (
+        {"n": "xy"},
+        {"n": "yx"},
+        {"s_a": 1},
+        {"s_i": "1"},
+        {"k_i": 1},
+        {"z": 1},
+        {"z": None},
+        [],
+        "z",
+    ):
+        for each in (schema, loose, unevaluated):
+            plain = validator_for(each)(each)
+            assert (Schema(each).differences(value) == "") == plain.is_valid(value), (each, value)

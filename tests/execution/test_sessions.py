@@ -14,9 +14,10 @@ import pytest
 
 from abp_tui.domain.failure import FailureKind
 from abp_tui.domain.model import Event, EventKind, Job, Outcome, Timers
-from abp_tui.domain.status import Desired, JobStatus, UnitStatus
+from abp_tui.domain.status import Desired, JobStatus, UnitStatus, Verdict
 from abp_tui.execution.executor import JobExecutor
 from abp_tui.orchestrator import Orchestrator
+from abp_tui.settings import Settings
 from abp_tui.store.repository import Repository
 from abp_tui.workers.base import Sink, Task, Worker
 from abp_tui.workers.cancel import Cancel
@@ -220,6 +221,58 @@ def waiting(agent: Agent) -> Any:
         return agent._behave(task, sink, cancel)
 
     return behave
+
+
+class Writer(Agent):
+    """Writes the item's file in its first attempt only, and ends like this, then well."""
+
+    def __init__(self, file: Path, first: Outcome) -> None:
+        super().__init__(first)
+        self._file = file
+
+    def _behave(self, task: Task, sink: Sink, cancel: Cancel) -> Outcome:
+        if not self.tasks:
+            self._file.write_text("mended")
+        return super()._behave(task, sink, cancel)
+
+
+def written(repository: Repository, folder: Path, first: Outcome) -> tuple[Writer, Job]:
+    """A job whose one unit writes its file in its first attempt."""
+    file = folder / "a.txt"
+    file.write_text("old")
+    checks = [{"kind": "changed"}, {"kind": "regex", "pattern": "^all"}]
+    agent = Writer(file, first)
+    job = run(repository, agent, payloads=[{"n": 0, "file_path": str(file)}], checks=checks)
+    return agent, job
+
+
+def test_what_was_written_before_it_timed_out_has_changed_the_file(
+    repository: Repository, tmp_path: Path
+) -> None:
+    agent, job = written(repository, tmp_path, failed(F.TIMEOUT_IDLE))
+    assert agent.sessions == [None, "s1"]
+    unit = repository.units.get(job.id, 0)
+    assert (unit.verdict, unit.error) == (Verdict.OK, None)
+
+
+def test_what_was_written_before_an_answer_in_doubt_has_changed_the_file(
+    repository: Repository, tmp_path: Path
+) -> None:
+    agent, job = written(repository, tmp_path, Outcome(ok=True, output="half of it"))
+    assert repository.units.get(job.id, 0).verdict is Verdict.SUSPECT
+    Orchestrator(repository, agent, settings=Settings()).retry(job.id, [0])
+    JobExecutor(repository, job.id, agent).run()
+    assert agent.sessions == [None, "s1"]
+    unit = repository.units.get(job.id, 0)
+    assert (unit.verdict, unit.error) == (Verdict.OK, None)
+
+
+def test_where_it_begins_anew_what_the_file_holds_by_then_is_what_must_change(
+    repository: Repository, tmp_path: Path
+) -> None:
+    agent, job = written(repository, tmp_path, failed(F.AGENT_ERROR))
+    assert agent.sessions == [None, None]
+    assert repository.units.get(job.id, 0).error == "check failed: its file was not changed"
 
 
 class GoingOn(ClaudeCliWorker):

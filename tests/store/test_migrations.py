@@ -106,7 +106,8 @@ def test_a_file_of_version_1_gets_what_came_later(repository: Repository) -> Non
         for table in ("mark", "pilot"):
             connection.execute(f"DROP TABLE {table}")
         connection.execute("ALTER TABLE recipe DROP COLUMN author")
-        connection.execute("ALTER TABLE attempt DROP COLUMN verdict")
+        for column in ("verdict", "file_before"):
+            connection.execute(f"ALTER TABLE attempt DROP COLUMN {column}")
         connection.execute("ALTER TABLE recipe ADD COLUMN permissions TEXT NOT NULL DEFAULT '[]'")
         connection.execute("PRAGMA user_version = 1")
     mended = Repository(repository.path)
@@ -131,7 +132,8 @@ def test_attempts_of_a_file_from_before_get_the_verdict_that_is_known_of_them(re
     verbs.test(job.id)
     with sqlite3.connect(repository.path) as connection:
         connection.execute("UPDATE unit SET verdict = 'ok' WHERE seq = 0")  # as a person has accepted it
-        connection.execute("ALTER TABLE attempt DROP COLUMN verdict")
+        for column in ("verdict", "file_before"):
+            connection.execute(f"ALTER TABLE attempt DROP COLUMN {column}")
         connection.execute("ALTER TABLE recipe DROP COLUMN author")
         connection.execute("PRAGMA user_version = 12")
     Repository(repository.path)

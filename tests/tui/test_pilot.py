@@ -237,6 +237,23 @@ async def test_a_rejection_from_the_test_says_what_it_gives_up_too(tmp_path: Pat
 
 
 @pytest.mark.slow
+async def test_another_test_keeps_the_pilot_and_that_of_an_edit_says_what_it_gives_up(tmp_path: Path) -> None:
+    orchestrator = piloted(tmp_path)
+    pilot_id = orchestrator.status("words").pilot_id
+    async with running(orchestrator, job="words") as pilot:
+        await until_shown(pilot, "passed in")
+        await pilot.press("t")
+        await until(pilot, lambda: orchestrator.repository.jobs.get(1).counters.completed == 8)
+        await until(pilot, lambda: orchestrator.status("words").pilot_id == pilot_id)
+        await until_shown(pilot, "passed in")
+        orchestrator.set_prompt("words", "Do {n} better")
+        await pilot.press("t")
+        await until_shown(pilot, "prompt version 2. 6 results of the pilot, paid with $0.06, count no more")
+        await until(pilot, lambda: orchestrator.repository.jobs.get(1).counters.completed == 1)
+    orchestrator.settle()
+
+
+@pytest.mark.slow
 async def test_a_running_pilot_is_followed_and_can_be_cancelled(tmp_path: Path) -> None:
     orchestrator = reviewed(tmp_path)
     orchestrator.agent._behaviour = wait_for_cancel

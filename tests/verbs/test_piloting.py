@@ -392,6 +392,61 @@ def test_an_approval_that_comes_second_is_refused(repository: Repository) -> Non
         orchestrator.approve(job.id)
 
 
+# Another test in between
+
+
+def test_testing_another_unit_keeps_what_the_pilot_has_paid_for(repository: Repository) -> None:
+    orchestrator, job = reviewed(repository)
+    passed, doubtful, thrown, unmarked = (u.seq for u in orchestrator.pilot(job.id, 4).units)
+    for seq, mark in ((passed, Mark.PASS), (doubtful, Mark.DOUBTFUL), (thrown, Mark.FAIL)):
+        orchestrator.mark(job.id, seq, mark)
+    pilot, spent = repository.jobs.get(job.id).pilot_id, repository.jobs.get(job.id).cost_usd
+    assert orchestrator.given_up_by_test(job.id) == ""
+    orchestrator.test(job.id, next(n for n in range(1, 40) if n not in (passed, doubtful, thrown, unmarked)))
+    now = repository.jobs.get(job.id)
+    assert (now.status, now.pilot_id, now.counters.completed) == (JobStatus.TESTING, pilot, 5)
+    assert now.cost_usd == pytest.approx((spent or 0) + 0.01)
+    assert repository.units.get(job.id, thrown).status is UnitStatus.PENDING
+    marks = {unit.seq: unit.mark for unit in orchestrator.pilot_review(job.id).units}
+    assert (marks[passed], marks[doubtful], marks[unmarked]) == (Mark.PASS, Mark.DOUBTFUL, None)
+    assert orchestrator.mark(job.id, unmarked, Mark.PASS).mark is Mark.PASS
+    assert orchestrator.given_up(job.id).startswith("3 results of the pilot, paid with $0.03")
+    assert_counters_match(repository, job.id)
+    orchestrator.approve(job.id)
+    counters = repository.jobs.get(job.id).counters
+    assert (counters.completed, counters.suspect, counters.pending) == (4, 1, 35)
+
+
+def test_also_what_is_suspect_there_and_kept_by_an_approval(repository: Repository) -> None:
+    orchestrator, job = reviewed(repository, suspect)
+    passed, left = (u.seq for u in orchestrator.pilot(job.id, 2, seed=1).units)
+    orchestrator.mark(job.id, passed, Mark.PASS)
+    orchestrator.test(job.id, next(n for n in range(1, 40) if n not in (passed, left)))
+    orchestrator.approve(job.id)
+    assert repository.units.get(job.id, passed).verdict is Verdict.OK
+    assert repository.units.get(job.id, left).verdict is Verdict.BLOCKED
+
+
+def test_the_test_of_an_edit_gives_the_pilot_up_and_says_so(repository: Repository) -> None:
+    orchestrator, job = reviewed(repository)
+    seq = orchestrator.pilot(job.id, 3).units[0].seq
+    orchestrator.set_prompt(job.id, "Do {n} better")
+    assert orchestrator.given_up_by_test(job.id, seq).startswith("3 results of the pilot, paid with $0.03")
+    orchestrator.test(job.id, seq)
+    now = repository.jobs.get(job.id)
+    assert (now.pilot_id, now.counters.completed, orchestrator.given_up(job.id)) == (None, 1, "")
+    assert any("3 results of the pilot, paid" in line.message for line in repository.logs.after(job.id))
+
+
+def test_a_test_that_died_after_a_pilot_still_says_what_a_rejection_gives_up(repository: Repository) -> None:
+    orchestrator, job = reviewed(repository)
+    orchestrator.pilot(job.id, 3, seed=1)
+    orchestrator._prepare_test(job.id, 0)
+    repository.jobs.move(job.id, JobStatus.TESTING)  # as its executor does, that then dies
+    assert repository.jobs.get(job.id).pilot_id is None
+    assert orchestrator.given_up(job.id).startswith("3 results of the pilot")
+
+
 # The quote
 
 

@@ -204,7 +204,7 @@ def _news(mail: Mail[Over]) -> News:
     started = [
         Started(number, pid, at, hostname(), boot_id()) for number, pid, at in running if at is not None
     ]
-    return News(time.time(), started, mail.sessions, mail.events, mail.finished)
+    return News(time.time(), started + mail.started, mail.sessions, mail.events, mail.finished)
 
 
 if __name__ == "__main__":

@@ -133,7 +133,7 @@ class ReviewScreen(AttemptScreen):
     def action_other(self) -> None:
         """Test the next unit that waits."""
         after = self._result.unit.seq if self._result else -1
-        self.act(lambda: self.orchestrator.launch_next_test(self._number, after), self._retested)
+        self.act(lambda: self._test_next(after), self._retested)
 
     def action_pilot(self) -> None:
         """Look at the pilot there is, or run one."""
@@ -186,14 +186,21 @@ class ReviewScreen(AttemptScreen):
 
     # In threads
 
-    def _permit_and_test(self, rules: tuple[str, ...], version: int, seq: int) -> Job:
+    def _permit_and_test(self, rules: tuple[str, ...], version: int, seq: int) -> tuple[Job, str]:
         self.orchestrator.permit(self._number, rules, based_on=version)
-        return self.orchestrator.launch_test(self._number, seq)
+        return self._test(seq)
 
     def _save_and_test(self, text: str, version: int, seq: int | None) -> tuple[Job, str]:
-        given_up = self.orchestrator.given_up(self._number)
         self.orchestrator.set_prompt(self._number, text, based_on=version)
+        return self._test(seq)
+
+    def _test(self, seq: int | None) -> tuple[Job, str]:
+        given_up = self.orchestrator.given_up_by_test(self._number, seq)
         return self.orchestrator.launch_test(self._number, seq), given_up
+
+    def _test_next(self, after: int) -> tuple[Job, str]:
+        given_up = self.orchestrator.given_up_by_test(self._number)
+        return self.orchestrator.launch_next_test(self._number, after), given_up
 
     @work(thread=True, group="result", exclusive=True, exit_on_error=False)
     def _read_result(self) -> None:
@@ -240,11 +247,11 @@ class ReviewScreen(AttemptScreen):
         self.go(self.app.pop_screen)
 
     def _edited(self, done: tuple[Job, str]) -> None:
-        job, given_up = done
-        self.abp.drafts.pop(prompt_of(f"j{job.id}"), None)
-        self._retested(job, given_up)
+        self.abp.drafts.pop(prompt_of(f"j{done[0].id}"), None)
+        self._retested(done)
 
-    def _retested(self, job: Job, given_up: str = "") -> None:
+    def _retested(self, done: tuple[Job, str]) -> None:
+        job, given_up = done
         if self.is_attached:
             self.query_one(AttemptView).open("conversation", by_person=False)
         tests = f"{job.name}: testing with prompt version {job.recipe.version}"
