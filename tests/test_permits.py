@@ -104,9 +104,9 @@ def test_every_denied_attempt_of_a_unit_that_has_not_ended_well_counts(repositor
     job = make_job(repository, 4, status=JobStatus.RUNNING, max_retries=1)
     orchestrator = claudish(repository, behave)
     run(orchestrator, job)
-    assert wants(orchestrator, job) == {f"Bash(tool{n} *)": 1 for n in (0, 1, 2)}
+    assert wants(orchestrator, job) == {f"Bash(tool{n} x)": 1 for n in (0, 1, 2)}
     orchestrator.accept(job.id, [0])
-    assert wants(orchestrator, job) == {f"Bash(tool{n} *)": 1 for n in (1, 2)}
+    assert wants(orchestrator, job) == {f"Bash(tool{n} x)": 1 for n in (1, 2)}
 
 
 def test_a_rejected_test_counts_and_of_older_versions_only_what_still_stands(repository: Repository) -> None:
@@ -115,13 +115,13 @@ def test_a_rejected_test_counts_and_of_older_versions_only_what_still_stands(rep
     job = make_job(repository, 3)
     orchestrator.test(job.id)
     orchestrator.reject(job.id)
-    assert wants(orchestrator, job) == {"Bash(one *)": 1}
+    assert wants(orchestrator, job) == {"Bash(one x)": 1}
     orchestrator.test(job.id)
-    assert wants(orchestrator, job) == {"Bash(one *)": 1, "Bash(two *)": 1}
+    assert wants(orchestrator, job) == {"Bash(one x)": 1, "Bash(two x)": 1}
     orchestrator.set_prompt(job.id, "Do it well: {n}")
-    assert wants(orchestrator, job) == {"Bash(two *)": 1}
+    assert wants(orchestrator, job) == {"Bash(two x)": 1}
     orchestrator.test(job.id, 0)
-    assert wants(orchestrator, job) == {"Bash(three *)": 1}
+    assert wants(orchestrator, job) == {"Bash(three x)": 1}
 
 
 def writes(path: str) -> Behaviour:
@@ -150,6 +150,25 @@ def test_files_of_one_folder_are_one_rule_where_they_differ_in_what_their_items_
     assert wants(orchestrator, job) == rules
     orchestrator._worker.allowed = tuple(rules)
     assert wants(orchestrator, job) == {}
+
+
+@pytest.mark.parametrize(
+    ("command", "rules"),
+    [
+        ("pdftotext {name}.pdf -", {"Bash(pdftotext *.pdf -)": 10}),
+        ("rm {name}.pdf", {f"Bash(rm word{n}.pdf)": 1 for n in range(10)}),
+        ("head {name}.pdf", {"Bash(head *)": 10}),
+        ("a {name}.x && a {n}.x", {f"Bash(a {word}{n}.x)": 1 for n in range(10) for word in ("word", "")}),
+    ],
+)
+def test_commands_are_one_rule_where_their_files_differ_in_what_their_items_are(
+    repository: Repository, command: str, rules: dict[str, int]
+) -> None:
+    items = [{"n": n, "name": f"word{n}"} for n in range(10)]
+    orchestrator = claudish(repository, lambda task, *_: denied("Bash", command.format(**task.payload)))
+    job = make_job(repository, 10, payloads=items, status=JobStatus.RUNNING, max_failures_in_row=0)
+    run(orchestrator, job)
+    assert wants(orchestrator, job) == rules
 
 
 def test_of_one_unit_alone_only_its_name_gives_way(repository: Repository) -> None:

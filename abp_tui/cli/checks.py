@@ -25,7 +25,12 @@ _OPTIONS = (
     click.option("--check-changed", is_flag=True, help="Each item's file must be another one afterwards."),
     click.option("--check-not-empty", is_flag=True, help="No output may be empty."),
     click.option("--no-tells", is_flag=True, help="Look for no signs of doubt in what an agent says."),
-    click.option("--no-tell", multiple=True, metavar="NAME", help="Not this one: question, refusal or same."),
+    click.option(
+        "--no-tell",
+        multiple=True,
+        metavar="NAME",
+        help="Not this one: question, refusal, permission or same.",
+    ),
 )
 _VALUED = {"command": "check_commands", "regex": "check_regex", "schema": "check_schema"}
 _PLAIN = {"changed": "check_changed", "not-empty": "check_not_empty", "no-tells": "no_tells"}

@@ -145,10 +145,14 @@ TextCheck = RegexCheck | SchemaCheck | NotEmptyCheck
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """Why a unit that ran is suspect: in words, and as a `cause` that is the same for units that share it."""
+    """Why a unit that ran is suspect: in words, and as a `cause` that is the same for units that share it.
+
+    With `is_said` what the agent says is all of it, and which tool it called before is no part of the cause.
+    """
 
     words: str
     cause: str
+    is_said: bool = False
 
 
 @cache
@@ -189,7 +193,8 @@ def doubt_of(faults: Sequence[Doubt]) -> Doubt | None:
     if not faults:
         return None
     words = "; ".join(fault.words for fault in faults)
-    return Doubt(FAILS + words, FAILS + "; ".join(fault.cause for fault in faults))
+    causes = "; ".join(fault.cause for fault in faults)
+    return Doubt(FAILS + words, FAILS + causes, all(fault.is_said for fault in faults))
 
 
 def sameness(outcome: Outcome, least: int) -> str | None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from http import HTTPStatus
+from itertools import chain
 from types import MappingProxyType
 from typing import Any
 
@@ -29,6 +30,7 @@ _KINDS_OF_NOISE = {
     rf"|\b(?:returned|response|responded|rejected|refused|failed|got|with){_TOLD}[45]\d\d\b(?!\s*\w)"
     rf"|\b[45]\d\d\b(?=\W{{1,3}}(?:{_REASONS}|overloaded|(?:client |server )?error|status|response|\{{))",
     "url": r"\b[a-z][a-z\d+.-]*://[^\s\"'<>)]+",
+    "mail": r"\b[\w.+-]+@[\w-]+(?:\.[\w-]+)+\b",
     "uuid": r"\b[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}\b",
     "file": rf"{_START}(?:[a-z]:)?[\\/]?(?:{_PART}[\\/])*{_PART}\.(?:{_EXTENSIONS})\b",
     "rooted": rf"{_START}(?:(?:[a-z]:|~|\.\.?)?(?:/{_PART})+|[a-z]:(?:\\{_PART})+)/?",
@@ -44,6 +46,7 @@ _NUMBER = re.compile(_KINDS_OF_NOISE["number"])
 _BREAK = re.compile(r"(?<=[a-z])(?=[A-Z\d])|(?<=[A-Z])(?=\d)|(?<=\d)(?=[A-Za-z])")
 _MARK = "#"
 _PLAIN_WORD = re.compile(r"[a-z]+|[A-Z]{2}|[\W\d]*")
+_QUOTABLE = re.compile(r"[a-z]{4,}")  # a plain word that is a value where it stands in quotes
 _NAMING = ("_id", "value")  # fields that name the item, whatever they hold
 _LEAST_VALUE, _MOST_VALUE = 2, 500  # characters
 
@@ -71,12 +74,26 @@ def _is_random(word: str) -> bool:
 
 
 def _without(text: str, item: Mapping[str, Any]) -> str:
-    """The text without the values of the item; a common word that an item holds, too, stays one."""
-    held = {value for field, value in item.items() if isinstance(value, str) and _names(field, value)}
-    values = sorted((value for value in held if value in text), key=len, reverse=True)
-    if not values:
-        return text
-    return re.sub(rf"(?<!\w)(?:{'|'.join(map(re.escape, values))})(?!\w)", _MARK, text)
+    """The text without the values of the item; a common word stays one, unless it is quoted."""
+    held = {(field, value) for field, value in _texts("", item) if value in text}
+    names = {value for field, value in held if _names(field, value)}
+    if quoted := {value for _, value in held if _QUOTABLE.fullmatch(value)} - names:
+        text = re.sub(rf"([\"'`])(?:{_any_of(quoted)})(?=\1)", rf"\1{_MARK}", text)
+    return re.sub(rf"(?<!\w)(?:{_any_of(names)})(?!\w)", _MARK, text) if names else text
+
+
+def _any_of(values: Collection[str]) -> str:
+    return "|".join(map(re.escape, sorted(values, key=len, reverse=True)))
+
+
+def _texts(field: str, value: Any) -> Iterator[tuple[str, str]]:
+    """All text that an item holds, however deep, each with the field that it stands in."""
+    if isinstance(value, str):
+        yield field, value
+    elif isinstance(value, Mapping):
+        yield from chain.from_iterable(_texts(name, inner) for name, inner in value.items())
+    elif isinstance(value, (list, tuple)):
+        yield from chain.from_iterable(_texts(field, inner) for inner in value)
 
 
 def _names(field: str, value: str) -> bool:

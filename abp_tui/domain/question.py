@@ -20,6 +20,8 @@ _IN_ENGLISH = (
     r"\bwant me to\b",
     r"\b(?:how|what) would you like\b",
     r"\bwhich (?:one )?(?:would|do) you\b",
+    r"\bwhich\b[^?]{1,60} (?:(?:would|do|did) you (?:want|mean|prefer|need|like)|should (?:we|i))\b",
+    r"\bdo i have (?:your )?(?:permission|leave|approval|access|consent)\b",
     r"\bhow should (?:i|we|this|it)\b",
     r"\b(?:ok(?:ay)?|all right|alright|fine) (?:if|for me to|with you)\b",
     r"\bis (?:that|this|it) (?:ok(?:ay)?|correct|right|what you (?:want|meant?))\b",
@@ -61,6 +63,13 @@ _BESIDE = re.compile(
     r"|i(?:'ll| will|'m| am|'d| would| can| can't| cannot| could| need| won't| recommend| suggest| lean))\b",
     re.IGNORECASE,
 )
+# What is offered after finished work waits for nobody.
+_FINISHED = re.compile(
+    r"(?:^|[.!]\s|\n)\W*(?:(?:all |everything is |it is |it's )?(?:done|finished|complete)"
+    r"|(?:task|work) completed?)(?=\W*(?:$|\n|[.!:,—]))|\btests (?:now |all )*pass(?:ed)?\b",
+    re.IGNORECASE,
+)
+_OFFER = re.compile(r"\b(?:would you like|do you want|want) (?:me to|anything)\b", re.IGNORECASE)
 _ITEM = re.compile(r"\s*(?:[-*•+]|\(?(?:\d{1,2}|[a-z])[.)])\s+", re.IGNORECASE)
 _YES_OR_NO = re.compile(r"[(\[]y(?:es)?\s*/\s*no?[)\]]\W*$", re.IGNORECASE)
 _SENTENCE = re.compile(r"(?<=[.!?:])[*_)]*\s+(?=\W*[A-Z¿ÄÖÜÉ])|(?<=[。！？])\s*")
@@ -77,12 +86,15 @@ def question(output: str) -> str:
     """The sentence at the end that asks a person to decide; nothing where there is none.
 
     A list of what there is to choose from may stand behind it, and what is said beside, as `let me know`.
+    An offer to do more, after words that all is done, is none.
     """
-    for sentence in reversed(_sentences(output)[-MOST_BEHIND:]):
-        words = sentence.lstrip(WRAPPED + "-")
+    said = _sentences(output)
+    for at in reversed(range(max(0, len(said) - MOST_BEHIND), len(said))):
+        words = said[at].lstrip(WRAPPED + "-")
         if _asks(words):
-            return words.strip()
-        if not (_ITEM.match(sentence) or _BESIDE.match(words)):
+            is_offer = _OFFER.search(words) and _FINISHED.search("\n".join(said[:at]))
+            return "" if is_offer else words.strip()
+        if not (_ITEM.match(said[at]) or _BESIDE.match(words)):
             return ""
     return ""
 

@@ -47,6 +47,7 @@ from abp_tui.store.claims import Claim, Finished, GoOn, Started
 from abp_tui.store.rows import capped
 from abp_tui.workers.base import Sink, Task, Worker
 from abp_tui.workers.cancel import Cancel
+from abp_tui.workers.rules import gist
 
 ATTEMPT_MARK = "ABP_ATTEMPT"
 CONVERSATION_CAP = 64 * 1024 * 1024  # characters of one attempt
@@ -285,18 +286,23 @@ def conclude(
 
     `jitter` in 0..1 spreads the backoff; `for_good` rules another attempt out; `judged` is what the checks
     made of a good outcome; `alone` says that a lost node ran nothing else.
+
+    The cause of a failure is its error and the last tool call, that of a doubt what was found and the same
+    call, unless the agent's words are all that was found, that of denials which tools and programs they were.
     """
     end = Finished(claim, outcome, AttemptStatus.COMPLETED, UnitStatus.COMPLETED, ended_at=time.time())
     if outcome.ok and outcome.denials:
         denied = ", ".join(dict.fromkeys(f"{d.tool} {d.detail}".strip() for d in outcome.denials))
         blocked = outcome.model_copy(update={"error": outcome.error or f"permission denied: {denied}"})
-        cause = fingerprint(FailureKind.PERMISSION, blocked.error, item=claim.payload)
+        gists = ", ".join(sorted(set(map(gist, outcome.denials))))
+        cause = fingerprint(FailureKind.PERMISSION, outcome.error or gists, item=claim.payload)
         return replace(end, outcome=blocked, verdict=Verdict.BLOCKED, fingerprint=cause)
     if outcome.ok and outcome.failure is FailureKind.INTERRUPTED:
         end = replace(end, status=AttemptStatus.INTERRUPTED, unit_status=UnitStatus.PENDING)
         return replace(end, failures=claim.failures, fingerprint=claim.fingerprint)
     if outcome.ok and judged.doubt is not None:
-        cause = fingerprint(FailureKind.BAD_OUTPUT, judged.doubt.cause, outcome.last_tool, claim.payload)
+        tool = "" if judged.doubt.is_said else outcome.last_tool
+        cause = fingerprint(FailureKind.BAD_OUTPUT, judged.doubt.cause, tool, claim.payload)
         return replace(end, verdict=Verdict.SUSPECT, fingerprint=cause, hold=judged.hold)
     if outcome.ok:
         return replace(end, verdict=Verdict.OK, sameness=judged.sameness)

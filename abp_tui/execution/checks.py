@@ -119,7 +119,7 @@ class Checks:
             _tell(ran.sink, check.words, PASSED if fault is None else FAILED, fault)
             faults += [fault] if fault else []
         for tell, words in tells_in(ran.outcome, self._tells):
-            faults.append(Doubt(words, tell))
+            faults.append(Doubt(words, tell, is_said=True))
             _tell(ran.sink, tell.words, IN_DOUBT, faults[-1])
         same = sameness(ran.outcome, SAME_FROM) if Tell.SAME in self._tells and not faults else None
         return Judged(doubt_of(faults), sameness=same)

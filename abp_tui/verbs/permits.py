@@ -46,6 +46,8 @@ class Permits(Editing):
             for denial in denials:
                 narrow = worker.rules_for((denial,), own)
                 wide = worker.rules_for((denial,), (*own, *short_values(payload)))
+                if len(wide) < len(narrow):  # two of them are one rule: it is wider than what it is made of
+                    wide = narrow
                 for rule, folded in zip(narrow, wide, strict=True):
                     if rule not in has and folded not in has:
                         wanted.setdefault(folded, _Wanted()).add(rule, seq, denial)

@@ -101,7 +101,7 @@ def rules_for(denials: Sequence[Denial], own: Sequence[str]) -> Iterator[str]:
 
 def _globs(kind: str, detail: str, own: Sequence[str]) -> Iterator[str]:
     if kind == "execute":
-        yield from (re.sub(r"[?[]", r"[\g<0>]", glob) for glob in command_globs(detail))
+        yield from (re.sub(r"[?[]", r"[\g<0>]", glob) for glob in command_globs(detail, own))
     elif kind in FILES:
         yield from filter(None, [path_glob(detail, own)])
     else:

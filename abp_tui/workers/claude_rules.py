@@ -26,7 +26,7 @@ def _rules(denial: Denial, own: Sequence[str]) -> Iterator[str]:
     elif not detail or detail.startswith(_ITS_OWN_WORDS):
         return
     elif tool == "Bash":
-        yield from (f"Bash({glob})" for glob in command_globs(detail))
+        yield from (f"Bash({glob})" for glob in command_globs(detail, own))
     elif tool in _EDITS or tool in _READS:
         if not (path := path_glob(detail, own)):
             return

@@ -1,8 +1,8 @@
 """The narrowest rules that let through what an agent was denied, in parts that workers put into their form.
 
-A rule is for all items of a job. In the path of a file the item's own name gives way to `*`. Of a command
-its program is kept, with all that stands before it, and its arguments give way: but only where none of them
-can make it run or write what it likes. Any other is kept word for word, and where even that could do
+A rule is for all items of a job. What is known only to read may have any arguments. Of all else the words are
+kept, and what the item is called gives way to `*` within the names of files: but not where code is run, or
+where a wider argument would delete, overwrite or send something else. Where even the very same words could do
 something else another time, there is no rule.
 """
 
@@ -15,6 +15,7 @@ from itertools import takewhile
 from pathlib import PurePath
 from typing import Any
 
+from abp_tui.domain.model import Denial
 from abp_tui.workers.code_arguments import code_arguments, is_interpreter, runs_others
 
 MOST_OF_A_NAME = 100  # characters
@@ -37,24 +38,34 @@ _KEYWORDS = frozenset(
     "for while until if then else elif fi do done case esac select function coproc { } ! [ [[".split()
 )
 _FED = frozenset("xargs parallel at batch psql mysql sqlite3".split())  # run what they read
-_OPEN = _FED.union(  # may run, send, delete or overwrite anything, by one of their arguments
-    "rm rmdir mv cp dd ln install rsync tee truncate shred patch chmod chown chgrp mount umount".split(),
-    "eval exec source . command builtin export alias set trap".split(),
-    "scp sftp curl wget nc ncat socat telnet ftp kill pkill killall crontab systemctl service".split(),
-    "fd fdfind sed rg sort tar zip unzip 7z cpio ed ex vi vim nvim emacs nano less more man".split(),
-    "make cmake ninja just rake gradle mvn bundle tox nox npm pnpm yarn pnpx bunx pip pip3 pipx".split(),
-    "poetry conda cargo go brew apt apt-get dnf yum gh helm terraform ansible r screen tmux expect".split(),
-    "strace gdb perf openssl gpg timeit cprofile profile pdb trace runpy code venv http.server".split(),
+_ONLY_READ = re.compile(  # whatever their arguments: they have no option that writes, runs or sends anything
+    r"(?:(?:/usr)?/bin/)?(?:basename|b2sum|cat|cksum|cmp|comm|cut|diff|dirname|du|echo|egrep|expand|fgrep|fold|grep"
+    r"|head|ls|md5sum|nl|od|paste|printf|pwd|readlink|realpath|rev|sha(?:1|256|512)sum|stat|tac|tail|tr|wc|which)"
 )
-_VERBS = {"git": frozenset("add blame branch commit describe ls-files rev-parse status tag".split())}
+_GIT_ONLY_READS = frozenset("describe ls-files rev-parse status".split())
+_OPENED_BY_NO_NAME = frozenset(  # delete, overwrite, send or run what they are given: `*` is an option, too
+    "rm rmdir unlink mv cp dd ln install rsync tee truncate shred split patch chmod chown kill".split(),
+).union("pkill sed eval exec source . command builtin scp sftp curl wget nc make npm".split())
+_RUN_COMMANDS = frozenset(("Bash", "execute", "shell"))  # tools
+_WORD = re.compile(rf"(?<=\s){_PLAIN.pattern}(?!\S)|(?<=\s[\"']){_PLAIN.pattern}(?=[\"'](?!\S))")
 
 
-def command_globs(command: str) -> Iterator[str]:
-    """A glob for each program that a command line runs; nothing where there is no narrow one for each."""
+def gist(denial: Denial) -> str:
+    """What was denied, without what differs from item to item: the tool, and the programs of a command."""
+    if denial.tool not in _RUN_COMMANDS:
+        return denial.tool
+    return " ".join([denial.tool, *sorted(set(_programs(denial.detail)))])
+
+
+def command_globs(command: str, own: Sequence[str]) -> Iterator[str]:
+    """A glob for each program that a command line runs; nothing where there is no narrow one for each.
+
+    An item's `own` names give way to `*` in the names of files.
+    """
     line = _HARMLESS.sub("", command)
     if any(token["opaque"] for token in _TOKEN.finditer(line)):
         return
-    globs = [_glob(part.strip()) for part in _parts(line)]
+    globs = [_glob(part.strip(), own) for part in _parts(line)]
     if None not in globs:
         yield from filter(None, globs)
 
@@ -67,11 +78,12 @@ def path_glob(path: str, own: Sequence[str]) -> str:
     """
     if re.search(r"[*?[\\]", path) or not path.isprintable():
         return ""
-    pure = PurePath(path)
+    folder, slash, name = path.rpartition("/")
+    pure = PurePath(name)
     names = "|".join(map(re.escape, own))
     stem = re.sub(rf"(?<![^\W_])(?:{names})(?![^\W_])", "*", pure.stem) if own else pure.stem
     name = stem + pure.suffix
-    return str(pure.with_name(name)) if re.search(r"[^\W_]", name) else path
+    return folder + slash + name if re.search(r"[^\W_]", name) else path
 
 
 def own_names(payload: Mapping[str, Any]) -> tuple[str, ...]:
@@ -97,7 +109,21 @@ def _parts(line: str) -> Iterator[str]:
     yield line[begin:]
 
 
-def _glob(part: str) -> str | None:
+def _programs(command: str) -> Iterator[str]:
+    for part in _parts(command):
+        words = part.split()
+        at = _program_at(words)
+        if at < len(words) and words[at] not in _NEEDS_NO_RULE:
+            yield _name(words[at])
+
+
+def _program_at(words: Sequence[str]) -> int:
+    """Where the program stands, behind what only starts it."""
+    before = _BEFORE.match(" ".join(words) + " ")
+    return len(before[0].split()) if before else 0
+
+
+def _glob(part: str, own: Sequence[str]) -> str | None:
     """A glob for one command; empty where it needs none, None where there is no narrow one."""
     try:
         words = shlex.split(part, comments=True)
@@ -110,29 +136,29 @@ def _glob(part: str) -> str | None:
     kept = _kept(words)
     if kept and part.split()[:kept] == words[:kept]:
         return " ".join([*words[:kept], *["*" for _ in words[kept : kept + 1]]])
-    return part if _is_the_same_each_time(part, words) else None
+    return _opened(part, words, own) if _is_the_same_each_time(part, words) else None
 
 
 def _kept(words: Sequence[str]) -> int:
     """How many words must stay so that the others may be anything; 0 where all must."""
-    before = _BEFORE.match(" ".join(words) + " ")
-    at = _script(words, len(before[0].split()) if before else 0)
-    if not all(map(_PLAIN.fullmatch, words[: at + 1])) or at >= len(words) or words[at].startswith("-"):
+    at = _program_at(words)
+    if not all(map(_PLAIN.fullmatch, words[: at + 1])) or at >= len(words):
         return 0
-    name = _name(words[at])
-    if name in _VERBS:
-        return at + 2 if _VERBS[name].intersection(words[at + 1 : at + 2]) else 0
-    return 0 if name in _OPEN or is_interpreter(name) or runs_others(name) else at + 1
-
-
-def _script(words: Sequence[str], at: int) -> int:
-    """Where the script or module stands that the program at this place runs; else that place itself."""
-    is_plain = at < len(words) and is_interpreter(words[at]) and _name(words[at]) not in _OPEN
-    if not is_plain or _reads_code(words[at:]):
-        return at
-    if words[at + 1] == "-m":
+    if words[at] == "git" and _GIT_ONLY_READS.intersection(words[at + 1 : at + 2]):
         return at + 2
-    return at + 1 if re.search(r"[./]", words[at + 1]) else at
+    return at + 1 if _ONLY_READ.fullmatch(words[at]) else 0
+
+
+def _opened(part: str, words: Sequence[str], own: Sequence[str]) -> str:
+    """The command with `*` for own names in the files behind its program, or behind the script it runs."""
+    at = _program_at(words)
+    program, first = [*words[at:], "", ""][:2]
+    has_script = is_interpreter(program)
+    if _name(program) in _OPENED_BY_NO_NAME or runs_others(program) or (has_script and first.startswith("-")):
+        return part
+    kept = re.match(rf"(?:\s*\S+){{0,{at + 1 + has_script}}}", part)
+    start = kept.end() if kept else 0
+    return part[:start] + _WORD.sub(lambda word: path_glob(word[0], own), part[start:])
 
 
 def _name(program: str) -> str:

@@ -103,7 +103,7 @@ def test_an_output_of_white_space_is_empty() -> None:
 def test_tells_count_unless_they_are_switched_off() -> None:
     assert tells_of(()) == frozenset(Tell)
     assert tells_of(read_checks([{"kind": "tells"}])) == frozenset()
-    assert tells_of(read_checks(GOOD)) == frozenset({Tell.REFUSAL, Tell.SAME})
+    assert tells_of(read_checks(GOOD)) == frozenset({Tell.REFUSAL, Tell.PERMISSION, Tell.SAME})
 
 
 def test_several_faults_make_one_doubt() -> None:

@@ -63,6 +63,7 @@ def test_errors_that_differ_only_in_ids_paths_and_numbers_are_one_cause(
         ("took 450 s for 500 rows", "took 451 s for 501 rows"),
         ("two\n  lines", "two lines"),
         ("File Missing", "file missing"),
+        ("no account for ann.lee+x@mail.example.org", "no account for bob@a.io"),
     ],
 )  # fmt: skip
 def test_errors_that_differ_in_noise_have_one_fingerprint(one: str, other: str) -> None:
@@ -159,6 +160,25 @@ def test_a_common_word_or_number_that_an_item_holds_too_is_none(value: str) -> N
 def test_a_path_with_a_value_of_the_item_in_it_is_a_path_all_the_same(error: str) -> None:
     names = ("n2", "n11", "n12-final", "Berlin")
     assert len({normalise(error.format(name), {"id": name}) for name in names}) == 1
+
+
+@pytest.mark.parametrize("quote", ["'", '"', "`"])
+def test_a_plain_word_of_the_item_is_noise_where_it_is_quoted(quote: str) -> None:
+    def cause(value: str) -> str:
+        return normalise(f"KeyError: {quote}{value}{quote}", {"name": value})
+
+    assert cause("alice") == cause("robert") == f"keyerror: {quote}#{quote}"
+    assert cause("bob") != cause("amy")  # too short to be no other word
+    assert normalise("no alice's file", {"name": "alice"}) == "no alice's file"
+    assert normalise("KeyError: 'title'", {"name": "alice"}) == "keyerror: 'title'"
+
+
+def test_values_deep_in_the_item_are_noise() -> None:
+    def cause(city: str, name: str) -> str:
+        item = {"at": {"city": city, "people": [{"name": name}]}, "n": 1}
+        return normalise(f"nobody in {city} is '{name}'", item)
+
+    assert cause("Berlin", "alice") == cause("São Paulo", "robert") == "nobody in # is '#'"
 
 
 def test_a_value_within_a_word_is_left_in_it() -> None:

@@ -48,14 +48,73 @@ QUESTIONS = [
     "- Done so far: three files.\n- Shall I do the others as well?",
     "Use the `old` or the `new` name? Which one do you prefer? Both are short.",
     "```diff\n-a\n+b\n```\n\nShall I apply this?",
+    "Which file do you mean?",
+    "Which option should we use, A or B?",
+    "Which of the two modules did you mean?",
+    "Do I have permission to edit this file?",
+    "Done with the first half. Would you like me to go on with the second?",
+    "I have a plan. Would you like me to carry it out?",
 ]
 REFUSALS = [
     "I couldn't read the file because it does not exist.",
     "I'm sorry, but I cannot access /etc/shadow.",
     "Unfortunately, I was unable to complete this task.",
-    "I can’t edit the file: permission was denied.",
     "I could not find the file report.md.",
     "**I wasn't able to run the tests.**",
+    "I apologize, but I cannot access the file.",
+    "I apologise for the confusion, but I can't open that page.",
+    "I'm afraid I can't open this file.",
+    "I am really sorry. I could not process the request.",
+    "Unable to read the file.",
+    "Could not open report.md: it is a folder.",
+    "Couldn't download the page.",
+    "I don't have access to the internet.",
+    "I do not have direct access to that folder, so I made nothing.",
+    "I have no tools to look at images.",
+    "I couldn't find any file named x.",
+    "I couldn't find any file.",
+    "I cannot provide a summary as the file is empty.",
+    "I was not able to update the file.",
+    "I looked at the folder first.\n\nUnfortunately, I could not complete the task.",
+    "The file is empty.\n\nI can't summarize it.",
+    "I'm sorry, I can't help with that.",
+    "I tried to open the file, but I could not read it.",
+    "After looking through all folders, I couldn't locate the document.",
+    "As an AI language model, I cannot browse the web.",
+    "Because the file is empty, I was unable to summarise it.",
+    "It seems that I can't access that path.",
+    "❌ Unable to process the item.",
+    "However, I could not fix the error.",
+    "I failed to generate the report.",
+    "I still cannot make the change you asked for.",
+    "Sorry, but I won't be able to translate this.",
+]
+PERMISSIONS = [
+    "I can’t edit the file: permission was denied.",
+    "I do not have permission to write to this file.",
+    "I don't have the necessary permissions to run that command.",
+    "I'm sorry, but I don't have permission to do that.",
+    "Permission denied.",
+    "Permission to write to out.txt was denied.",
+    "Access denied: the folder belongs to another user.",
+    "I need your permission to write to out.txt.",
+    "I need write permission to go on.",
+    "I was not allowed to run git push.",
+    "I am not permitted to edit files in plan mode.",
+    "I was denied the Bash tool.",
+    "Unfortunately, the rest is missing: see below.\n\nI don't have permission to read it.",
+    "It looks like I don't have permission to edit that file.",
+    "Unable to write the file: permission denied",
+    "No permission to edit the file.",
+    "I could not write out.txt, because I wasn't allowed to.",
+    "I lack the privileges to install that.",
+    "I have no rights to this folder.",
+    "Permission has been refused.",
+    "I tried to write the file twice, but permission was denied.",
+    "I couldn't save it. Without your approval nothing can be written.",
+    "I still need approval to run the tests.",
+    "It seems I'm not allowed to delete it.",
+    "I apologize, but I lack the authorization to read it.",
 ]
 GOOD = [
     "I could not find any unclear sentences.",
@@ -108,6 +167,40 @@ GOOD = [
     "bare",
     "The tool said: (Bash completed with no output)",
     "no unclear sentences",
+    "Done. All tests pass. Would you like me to also update the README?",
+    "All done! Do you want me to change anything else?",
+    "The tests now pass.\n\nWant me to clean up the branch?",
+    "I could not find any file that uses eval.",
+    "I couldn't find any path traversal issues.",
+    "I cannot find any items of concern.",
+    "I can't help but admire this book.",
+    "I cannot read anything unclear into it.",
+    "I can't open my account since Monday, please help.",
+    "I can't see a single mistake.",
+    "I can't get enough of it.",
+    '"I cannot open the door," she said.',
+    "> I cannot open the door.",
+    "Dear Ann,\n\nUnfortunately, I could not finish the report in time.\n\nKind regards",
+    "The log shows this:\n\n```\nUnable to read the file.\n```",
+    "```\nPermission denied\n```",
+    "Here is the message for the user:\n\nCould not open the file. Try another.",
+    "Permission denied errors come from the mode of the folder.",
+    "Permissions are checked in auth.py.",
+    "Access is granted to all.",
+    "The function raises PermissionError where writing is not permitted.",
+    "Access control: I added a check for permissions.",
+    "I don't have any concerns about this text.",
+    "I have no further remarks.",
+    "I need to say that this is well written.",
+    "It was denied by the court.",
+    "The user says that she can't access her account.",
+    "Cannot be improved.",
+    "Cannot read property 'name' of undefined",
+    "Failed to connect to the database",
+    "negative: the reviewer could not open the lid",
+    "Which planet do we live on?",
+    "I was allowed to read all of it, and found nothing.",
+    "I fixed the bug. " + "It was in the parser. " * 30 + "\n\nI could not run the slow tests.",
 ]
 
 
@@ -121,6 +214,13 @@ def test_a_question_to_a_person_is_a_sign_of_doubt(output: str) -> None:
 @pytest.mark.parametrize("output", REFUSALS)
 def test_an_answer_that_says_it_could_not_is_a_sign_of_doubt(output: str) -> None:
     assert [tell for tell, _ in tells_in(Outcome(ok=True, output=output), ALL)] == [Tell.REFUSAL]
+
+
+@pytest.mark.parametrize("output", PERMISSIONS)
+def test_an_answer_that_says_it_lacked_a_permission_is_a_sign_of_doubt(output: str) -> None:
+    ((tell, words),) = tells_in(Outcome(ok=True, output=output), ALL)
+    assert tell is Tell.PERMISSION
+    assert words.startswith("it says that it lacked a permission: ")
 
 
 @pytest.mark.parametrize("output", GOOD)
@@ -145,7 +245,8 @@ def test_an_answer_in_json_tells_nothing() -> None:
 
 def test_only_those_that_are_wanted_are_looked_for() -> None:
     assert tells_in(Outcome(ok=True, output=QUESTIONS[0]), {Tell.REFUSAL}) == []
-    assert tells_in(Outcome(ok=True, output=REFUSALS[0]), {Tell.QUESTION}) == []
+    assert tells_in(Outcome(ok=True, output=REFUSALS[0]), {Tell.QUESTION, Tell.PERMISSION}) == []
+    assert tells_in(Outcome(ok=True, output=PERMISSIONS[0]), {Tell.QUESTION, Tell.REFUSAL}) == []
 
 
 def test_what_is_shown_of_a_question_is_short() -> None:

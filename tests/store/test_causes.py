@@ -116,16 +116,42 @@ def test_what_the_agent_called_last_is_part_of_the_cause_and_what_the_item_holds
     def behave(task: Task, sink: Sink, cancel: Cancel) -> Outcome:
         why, tool = f"nothing is known of {task.payload['city']}", task.payload["tool"]
         if in_doubt:
-            return Outcome(ok=True, output=f"{why}. Shall I go on?", last_tool=tool)
+            return Outcome(ok=True, output=f"{why}.", last_tool=tool)
         return Outcome.failed(FailureKind.PERMANENT, why, last_tool=tool)
 
     cities = (("Berlin", "Bash"), ("Paris", "Read"), ("Rome", "Bash"), ("Riga", ""))
     payloads = [{"city": city, "tool": tool} for city, tool in cities]
-    job = make_job(repository, payloads=payloads, template="{city}", status=JobStatus.RUNNING)
+    checks = [{"kind": "regex", "pattern": "Verdict"}] if in_doubt else ()
+    job = make_job(repository, payloads=payloads, template="{city}", status=JobStatus.RUNNING, checks=checks)
     JobExecutor(repository, job.id, InProcessWorker(behave)).run()
     causes = repository.causes.of(job.id)
     assert [(cause.units, cause.first_seq, cause.failed) for cause in causes] == [
         (units, seq, not in_doubt) for units, seq in ((2, 0), (1, 1), (1, 3))
+    ]
+
+
+@pytest.mark.parametrize("said", ["Should I go on?", "I could not read it.", "Permission was denied."])
+def test_what_an_agent_says_is_one_cause_whatever_it_called_before(repository: Repository, said: str) -> None:
+    job = make_job(repository, 6, status=JobStatus.RUNNING)
+    agent = InProcessWorker(
+        lambda task, *_: Outcome(ok=True, output=said, last_tool=f"Tool{task.payload['n']}x")
+    )
+    JobExecutor(repository, job.id, agent).run()
+    assert [cause.units for cause in repository.causes.of(job.id)] == [6]
+
+
+def test_denials_of_one_program_are_one_cause_and_their_error_has_all_words(repository: Repository) -> None:
+    lines = ["git log -1", "git log x", "git show", "git log", "git log -2 y", "wc x", "wc y"]
+    once = [tuple(Denial(tool="Bash", detail=line) for _ in range(1 + n % 2)) for n, line in enumerate(lines)]
+    agent = InProcessWorker(
+        lambda task, *_: Outcome(ok=True, output="done", denials=once[task.payload["n"]], last_tool="Bash")
+    )
+    job = make_job(repository, 7, status=JobStatus.RUNNING)
+    JobExecutor(repository, job.id, agent).run()
+    causes = repository.causes.of(job.id)
+    assert [(cause.units, cause.error) for cause in causes] == [
+        (5, "permission denied: Bash git log -1"),
+        (2, "permission denied: Bash wc x"),
     ]
 
 

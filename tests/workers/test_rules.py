@@ -7,7 +7,7 @@ import pytest
 from abp_tui.domain.model import Denial
 from abp_tui.workers import acp_rules, claude_rules
 from abp_tui.workers.claude_cli import ClaudeCliWorker, ClaudeOptions
-from abp_tui.workers.rules import command_globs, own_names, path_glob
+from abp_tui.workers.rules import command_globs, gist, own_names, path_glob
 
 ITEM = {"file_path": "/srv/docs/report.md"}
 
@@ -15,20 +15,20 @@ ITEM = {"file_path": "/srv/docs/report.md"}
 @pytest.mark.parametrize(
     ("command", "globs"),
     [
-        ("pdftotext a.pdf -", ["pdftotext *"]),
-        ("/usr/bin/pdftotext a.pdf -", ["/usr/bin/pdftotext *"]),
-        ("git add a.txt", ["git add *"]),
+        ("wc a.pdf -", ["wc *"]),
+        ("/usr/bin/wc a.pdf -", ["/usr/bin/wc *"]),
+        ("git status -s", ["git status *"]),
         ("ls", ["ls"]),
-        ("cd docs && pdftotext a.pdf - 2>/dev/null | head -5", ["pdftotext *", "head *"]),
-        ("git add x && rm -rf y", ["git add *", "rm -rf y"]),
+        ("cd docs && pdftotext a.pdf - 2>/dev/null | head -5", ["pdftotext a.pdf -", "head *"]),
+        ("tail -f x && rm -rf y", ["tail *", "rm -rf y"]),
         ("grep -E 'a|b;c' x", ["grep *"]),
         ('grep "a && b" x', ["grep *"]),
-        ("# what it is for\npdftotext a.pdf -", ["pdftotext *"]),
+        ("# what it is for\nstat a.pdf -", ["stat *"]),
         ("", []),
     ],
 )
 def test_a_command_becomes_a_glob_for_each_of_its_programs(command: str, globs: list[str]) -> None:
-    assert list(command_globs(command)) == globs
+    assert list(command_globs(command, ())) == globs
 
 
 @pytest.mark.parametrize(
@@ -70,30 +70,89 @@ def test_a_command_becomes_a_glob_for_each_of_its_programs(command: str, globs: 
         "R x.R a",
         "python3 -m cProfile x.py",
         "'a program' x",
+        "unlink a",
+        "aws s3 ls",
+        "java -jar x.jar",
+        "pytest -q",
+        "ffmpeg -i a b",
+        "split a",
+        "pdftotext a.pdf -",
+        "sort -o b a",
+        "uniq a b",
+        "file -C -m x",
+        "./wc a",
+        "/srv/bin/cat a",
+        "git add a.txt",
+        "git branch -D x",
+        "git tag -d x",
+        "python3 build.py a",
+        "/usr/bin/python3.12 ./tools/build a",
+        "python3 -m pytest -s",
+        "A=1 timeout 5 bash run.sh a b",
+        "node x.js a",
+        "LANG=C sort-it x",
     ],
 )
-def test_what_deletes_sends_or_runs_other_things_is_let_through_as_it_was(command: str) -> None:
-    assert list(command_globs(command)) == [command]
+def test_what_is_not_known_only_to_read_is_let_through_as_it_was(command: str) -> None:
+    assert list(command_globs(command, ())) == [command]
 
 
 @pytest.mark.parametrize(
     ("command", "glob"),
     [
-        ("timeout 30 pdftotext a.pdf", "timeout 30 pdftotext *"),
+        ("timeout 30 head a.pdf", "timeout 30 head *"),
         ("timeout 1.5m nice -n 10 nohup wc x", "timeout 1.5m nice -n 10 nohup wc *"),
-        ("LANG=C sort-it x", "LANG=C sort-it *"),
+        ("LANG=C cat x", "LANG=C cat *"),
         ("env A=1 B=2 wc x", "env A=1 B=2 wc *"),
         ("time wc x", "time wc *"),
         ("stdbuf -oL -e0 wc x", "stdbuf -oL -e0 wc *"),
-        ("python3 build.py a", "python3 build.py *"),
-        ("/usr/bin/python3.12 ./tools/build a", "/usr/bin/python3.12 ./tools/build *"),
-        ("python3 -m pytest -s", "python3 -m pytest *"),
-        ("A=1 timeout 5 bash run.sh a b", "A=1 timeout 5 bash run.sh *"),
-        ("node x.js a", "node x.js *"),
     ],
 )
 def test_what_stands_before_the_program_is_kept(command: str, glob: str) -> None:
-    assert list(command_globs(command)) == [glob]
+    assert list(command_globs(command, ())) == [glob]
+
+
+@pytest.mark.parametrize(
+    ("command", "glob"),
+    [
+        ("pdftotext report.md -", "pdftotext *.md -"),
+        ("pdftotext '/srv/docs/report.md' \"out/report.txt\"", "pdftotext '/srv/docs/*.md' \"out/*.txt\""),
+        ("convert ./report.png //x//report.jpg", "convert ./*.png //x//*.jpg"),
+        ("tool --out=report s3://b/report.csv", "tool --out=* s3://b/*.csv"),
+        ("tool report reports.md", "tool report reports.md"),
+        ("report.sh report.md", "report.sh *.md"),
+        ("python3 build.py report.md", "python3 build.py *.md"),
+        ("python3 report.py x", "python3 report.py x"),
+        ("timeout 9 bash report.sh report.md", "timeout 9 bash report.sh *.md"),
+        ("python3 -u report.py", "python3 -u report.py"),
+        ("python3 -c 'open(\"x\") ; report.md'", "python3 -c 'open(\"x\") ; report.md'"),
+        ("bash -c 'wc -l report.md'", "bash -c 'wc -l report.md'"),
+        ("find . -name report.md", "find . -name report.md"),
+        ("awk '{print}' report.md", "awk '{print}' report.md"),
+        ("ssh host cat report.md", "ssh host cat report.md"),
+        ("rm -f report.md", "rm -f report.md"),
+        ("/bin/cp report.md b", "/bin/cp report.md b"),
+        ("curl -o report.md x", "curl -o report.md x"),
+        ("wc report.md", "wc *"),
+    ],
+)
+def test_the_items_name_in_the_files_of_a_command_gives_way(command: str, glob: str) -> None:
+    assert list(command_globs(command, own_names(ITEM))) == [glob]
+
+
+@pytest.mark.parametrize(
+    ("tool", "detail", "words"),
+    [
+        ("Bash", "git log -5 --oneline", "Bash git"),
+        ("Bash", "timeout 30 /usr/bin/Git show x && cd y | wc -l", "Bash git wc"),
+        ("execute", "wc a; wc b", "execute wc"),
+        ("Bash", 'echo "$(unclosed', "Bash echo"),
+        ("Bash", "", "Bash"),
+        ("Write", "/srv/a.md", "Write"),
+    ],
+)
+def test_the_gist_of_a_denial_is_its_tool_and_its_programs(tool: str, detail: str, words: str) -> None:
+    assert gist(Denial(tool=tool, detail=detail)) == words
 
 
 @pytest.mark.parametrize(
@@ -136,7 +195,7 @@ def test_what_stands_before_the_program_is_kept(command: str, glob: str) -> None
     ],
 )
 def test_nothing_is_proposed_where_even_the_same_words_could_do_something_else(command: str) -> None:
-    assert list(command_globs(command)) == []
+    assert list(command_globs(command, ())) == []
 
 
 @pytest.mark.parametrize(
@@ -154,6 +213,7 @@ def test_nothing_is_proposed_where_even_the_same_words_could_do_something_else(c
         ("out/report[1]*.txt", ""),
         ("out/report\n.txt", ""),
         ("/", "/"),
+        ("s3://b//report.txt", "s3://b//*.txt"),
     ],
 )
 def test_the_items_name_in_a_path_gives_way(path: str, glob: str) -> None:
@@ -181,7 +241,7 @@ def claude(*denied: tuple[str, str]) -> list[str]:
 def test_the_rules_of_claude() -> None:
     assert claude(
         ("Bash", "pdftotext /srv/docs/report.md"),
-        ("Bash", "pdftotext -layout x"),
+        ("Bash", "wc -l x"),
         ("Write", "/srv/docs/report.md"),
         ("Edit", "/srv/docs/report.md"),
         ("Edit", "notes.txt"),
@@ -190,7 +250,8 @@ def test_the_rules_of_claude() -> None:
         ("WebSearch", "cats"),
         ("mcp__abp__list_jobs", "{}"),
     ) == [
-        "Bash(pdftotext *)",
+        "Bash(pdftotext /srv/docs/*.md)",
+        "Bash(wc *)",
         "Edit(//srv/docs/*.md)",
         "Edit(notes.txt)",
         "Read(//etc/hosts)",
@@ -221,12 +282,12 @@ def test_each_proposed_rule_is_an_option_that_claude_takes() -> None:
 
 def test_the_rules_of_acp() -> None:
     denials = [
-        Denial(tool=t, detail=d) for t, d in (("execute", "git add x"), ("Write", "/srv/docs/report.md"))
+        Denial(tool=t, detail=d) for t, d in (("execute", "git status x"), ("Write", "/srv/docs/report.md"))
     ]
     denials += [Denial(tool="fetch", detail="https://example.org"), Denial(tool="Strange", detail="x")]
     rules = list(acp_rules.rules_for(denials, own_names(ITEM)))
-    assert rules == ["execute(git add *)", "edit(/srv/docs/*.md)", "fetch(https://example.org)"]
-    assert acp_rules.allowed(acp_rules.Wish("execute", "git add y"), rules, ()) is True
+    assert rules == ["execute(git status *)", "edit(/srv/docs/*.md)", "fetch(https://example.org)"]
+    assert acp_rules.allowed(acp_rules.Wish("execute", "git status y"), rules, ()) is True
     assert acp_rules.allowed(acp_rules.Wish("execute", "git push"), rules, ()) is None
     for rule in rules:
         assert acp_rules.check_rule(rule) == rule
