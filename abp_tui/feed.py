@@ -133,9 +133,13 @@ class Feed:
                 stop.wait(max(0.0, read_at + MIN_GAP_S - time.monotonic()))
 
     def now(self) -> Snapshot:
-        """A snapshot of this moment, for whoever has nothing to show yet; raises `StoreError`."""
+        """The jobs of this moment, for whoever has nothing to show yet; raises `StoreError`.
+
+        Without their warnings: to know those, the workers have to be loaded. The next snapshot has them.
+        """
         with self._repository.database.connected():
-            return self._read()
+            jobs = self._repository.jobs.all()
+        return Snapshot(tuple(view_job(job, self._witness.judge, warned=False) for job in jobs))
 
     def wake(self) -> None:
         """Have the feed look up now, for instance to see that it should stop."""

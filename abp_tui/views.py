@@ -232,10 +232,11 @@ class EventView(View):
     raw: str | None = Field(description="What the agent sent, as it was.")
 
 
-def view_job(job: Job, judge: Callable[[Lease], Liveness] = judge) -> JobView:
+def view_job(job: Job, judge: Callable[[Lease], Liveness] = judge, *, warned: bool = True) -> JobView:
     """What is to be shown of a job; looks at this machine's processes to see whether its executor lives.
 
     Whoever looks for long passes a `Witness`'s judgement: it can tell of other machines' executors, too.
+    Not `warned`, it has no warnings, for which the job's worker would be loaded.
     """
     executor = _view_executor(job.lease, judge) if job.lease else None
     same = {name: getattr(job, name) for name in _SAME}
@@ -251,7 +252,7 @@ def view_job(job: Job, judge: Callable[[Lease], Liveness] = judge) -> JobView:
         worker_options=dict(job.recipe.worker_options),
         timers=job.recipe.timers.model_dump(),
         output_schema=None if job.recipe.output_schema is None else dict(job.recipe.output_schema),
-        warnings=_warnings(job.worker, dump(job.recipe.worker_options)),
+        warnings=_warnings(job.worker, dump(job.recipe.worker_options)) if warned else (),
         checks=tuple(dict(check) for check in job.recipe.checks),
         gate=_view_gate(job.gate) if job.gate and not job.status.ended else None,
         executor=executor,

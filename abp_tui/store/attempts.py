@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from peewee import SQL, fn
 
 from abp_tui.domain.model import Attempt, Denial, Event
-from abp_tui.domain.pilot import judged
 from abp_tui.domain.status import AttemptStatus, Mark, UnitKind, UnitStatus, Verdict
-from abp_tui.domain.version import Pair, Side
 from abp_tui.errors import NotFound
 from abp_tui.store.database import Database
 from abp_tui.store.records import Row, attempt_from, event_from, load
 from abp_tui.store.tables import ENDED_BADLY, STANDING, AttemptRow, EventRow, UnitRow
 from abp_tui.store.tally import counted_as
+
+if TYPE_CHECKING:
+    from abp_tui.domain.version import Pair, Side
 
 STREAMED = 500
 
@@ -150,6 +151,8 @@ class Attempts:
 
     def pairs(self, job_id: int, left: int, right: int) -> list[Pair]:
         """The units that were tested or piloted to an end under both versions, by the newest attempts."""
+        from abp_tui.domain.version import Pair  # few compare, and all look at jobs
+
         with self._db.connected() as db:
             rows = db.execute_sql(_PAIRS, (job_id, left, right)).fetchall()
         return [
@@ -189,6 +192,9 @@ def _behind(job_id: int, last: tuple[int, int]) -> Any:
 
 
 def _side(values: Sequence[Any]) -> Side:
+    from abp_tui.domain.pilot import judged
+    from abp_tui.domain.version import Side
+
     attempt_id, status, verdict, mark, cost, seconds, note = values
     came_to = judged(
         status == AttemptStatus.COMPLETED, verdict and Verdict(verdict), Mark(mark) if mark else None

@@ -11,7 +11,6 @@ from typing import Any
 from peewee import SQL, Case, SqliteDatabase, fn
 
 from abp_tui.domain.failure import FailureKind
-from abp_tui.domain.fingerprint import fingerprint
 from abp_tui.domain.model import UnitLine, WorkUnit
 from abp_tui.domain.status import UnitKind, UnitStatus, Verdict, check_unit_step
 from abp_tui.errors import IllegalTransition, NotFound
@@ -212,6 +211,8 @@ class Units:
 
     def doubt(self, job_id: int, seqs: Sequence[int], why: str) -> int:
         """Make completed units that are good suspect, because a person is in doubt; returns how many."""
+        from abp_tui.domain.fingerprint import fingerprint  # its patterns take a while, and few need them
+
         cause = {"error": why, "fingerprint": fingerprint(FailureKind.BAD_OUTPUT, why)}
         return self._judge(job_id, seqs, _GOOD, {"verdict": Verdict.SUSPECT, **cause})
 

@@ -145,7 +145,7 @@ class AbpApp(App[None]):
 
     def on_mount(self) -> None:
         """Begin to watch the store."""
-        self._watch()
+        self.call_after_refresh(self._watch)
         self.set_timer(SETTLE_S, self._load_orchestrator)
         self.set_interval(LOOK_S, self.collecting.rest)
 
