@@ -186,6 +186,7 @@ def prepare(repository: Repository, folder: Path) -> None:
         worker="command",
         worker_options={"argv": ["sh", "-c", FINDS_DATES, "sh", "{file_path}"]},
         max_retries=0,
+        checks=[{"kind": "regex", "pattern": r"\A[^I]"}],
         cwd=folder,
     )
     orchestrator.skip_test(failed.id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from abp_tui.cli.common import job_argument, open_orchestrator, say
+from abp_tui.cli.summary import warn
 from abp_tui.words import counted
 
 
@@ -27,6 +28,7 @@ def accept(job: str, seqs: tuple[int, ...], cause: str | None) -> None:
     if bool(seqs) is bool(cause):
         raise click.UsageError("name units, or a cause with --cause")
     orchestrator = open_orchestrator()
+    warn(orchestrator.status(job))
     before = orchestrator.repository.jobs.find(job).counters.suspect
     done = orchestrator.accept_cause(job, cause) if cause else orchestrator.accept(job, seqs)
     left = done.counters.suspect

@@ -11,6 +11,7 @@ import click
 from abp_tui.cli.checks import CHECK_FLAGS, check_options, checks_of
 from abp_tui.cli.common import job_argument, open_orchestrator, say
 from abp_tui.cli.layout import local, timer_words
+from abp_tui.cli.summary import warn
 from abp_tui.cli.text import one_line
 from abp_tui.errors import EditConflict
 from abp_tui.verbs.typed import LIMITS, edits_of, setting
@@ -57,6 +58,7 @@ def set_(job: str, settings: tuple[str, ...], based_on: int | None, **given: Any
         tell_edit(orchestrator, found, recipe, checked=based_on is not None)
     if limits:
         _set_limits(orchestrator, found, limits)
+    warn(orchestrator.status(found.id))
 
 
 def tell_edit(orchestrator: Orchestrator, before: Job, recipe: Recipe, *, checked: bool) -> None:

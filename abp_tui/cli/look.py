@@ -155,15 +155,19 @@ def log(job: str, follow: bool, as_json: bool) -> None:
     abp log docs --follow
     abp log docs --json | jq '.[] | select(.level == "error")'
     """
+    from abp_tui.cli.summary import warn
     from abp_tui.cli.watching import changes
+    from abp_tui.views import view_job
 
     if follow and as_json:
         raise click.UsageError("--follow has no end to close a JSON document with")
     repository = open_repository()
-    job_id, last = repository.jobs.find(job).id, 0
+    found, last = repository.jobs.find(job), 0
+    job_id = found.id
     if as_json:
         put_json([entry.model_dump(mode="json") for entry in repository.logs.all(job_id)])
         return
+    warn(view_job(found))
     for _ in changes(repository):
         ended = repository.jobs.get(job_id).status.ended
         while entries := repository.logs.after(job_id, last):

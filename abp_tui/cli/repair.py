@@ -19,6 +19,7 @@ from abp_tui.cli.common import (
     wait_option,
 )
 from abp_tui.cli.layout import bold, dim, money, span
+from abp_tui.cli.summary import warn
 from abp_tui.cli.text import one_line
 from abp_tui.cli.watching import after_launch, changes
 from abp_tui.words import counted
@@ -102,13 +103,14 @@ def permit(job: str, rules: tuple[str, ...], only_list: bool, based_on: int | No
     \b
     abp permit docs
     abp permit docs --list
-    abp permit docs --rule 'Bash(pdftotext *)' --rule 'Edit(docs/**)'
+    abp permit docs --rule 'Bash(pdftotext *.pdf -)' --rule 'Edit(docs/**)'
     """
     from abp_tui.cli.editing import tell_edit, telling_conflicts
 
     orchestrator = open_orchestrator()
     found = orchestrator.repository.jobs.find(job)
     if not rules:
+        warn(orchestrator.status(found.id))
         proposals = orchestrator.proposed_rules(found.id)
         if only_list or not proposals:
             _list(found, proposals)
@@ -120,6 +122,7 @@ def permit(job: str, rules: tuple[str, ...], only_list: bool, based_on: int | No
     with telling_conflicts():
         recipe = orchestrator.permit(found.id, rules, based_on=based_on)
     tell_edit(orchestrator, found, recipe, checked=True)  # it adds, whatever there is by now
+    warn(orchestrator.status(found.id))
 
 
 def _list(job: Job, proposals: tuple[Proposal, ...]) -> None:

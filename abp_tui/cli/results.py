@@ -12,6 +12,7 @@ import click
 from abp_tui.cli.common import ended_as_by_ctrl_c, job_argument, open_orchestrator, say
 from abp_tui.cli.layout import STATES
 from abp_tui.cli.progress import Bar
+from abp_tui.cli.summary import warn
 from abp_tui.errors import InvalidInput
 from abp_tui.words import counted
 
@@ -71,6 +72,7 @@ def export(job: str, output: str, form: str | None, fields: str | None, **given:
     )
     orchestrator = open_orchestrator()
     found = orchestrator.repository.jobs.find(job)
+    warn(orchestrator.status(found.id))
     counters = found.counters
     total = None if wanted.of_attempts else getattr(counters, wanted.state or "total")
     with ended_as_by_ctrl_c(SIGTERM, SIGHUP), Bar("written", total) as bar:

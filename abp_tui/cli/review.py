@@ -14,7 +14,6 @@ from abp_tui.cli.common import (
     job_argument,
     json_option,
     open_orchestrator,
-    open_repository,
     placing,
     put,
     put_json,
@@ -202,33 +201,33 @@ def prompt(
     abp prompt docs --compare 1 2
     abp prompt docs --use 1
     """
+    from abp_tui.cli.summary import warn
     from abp_tui.verbs.editing import takes_effect
 
     if sum((text is not None, versions, diff is not None, compare is not None, use is not None)) > 1:
         raise click.UsageError("--set, --versions, --diff, --compare and --use can't be given together")
+    orchestrator = open_orchestrator()
+    if not as_json:
+        warn(orchestrator.status(job))
     if versions:
-        _put_versions(open_orchestrator(), job, as_json)
+        _put_versions(orchestrator, job, as_json)
         return
     if diff is not None:
-        put_text(open_orchestrator().version_diff(job, *diff))
+        put_text(orchestrator.version_diff(job, *diff))
         return
     if compare is not None:
-        _put_comparison(open_orchestrator().compare(job, *compare), as_json)
+        _put_comparison(orchestrator.compare(job, *compare), as_json)
         return
     if use is not None:
-        orchestrator = open_orchestrator()
         with telling_conflicts():
             recipe = orchestrator.use_version(job, use, based_on=based_on)
         found = orchestrator.repository.jobs.get(recipe.job_id)
         current = f"version {use} is current again, as version {recipe.version}"
         say(f"{found.name}: {current}; {takes_effect(found)}")
         return
-    if text is None:
-        found = open_repository().jobs.find(job)
-        recipe = found.recipe
-    else:
-        orchestrator = open_orchestrator()
-        found = orchestrator.repository.jobs.find(job)
+    found = orchestrator.repository.jobs.find(job)
+    recipe = found.recipe
+    if text is not None:
         with telling_conflicts():
             recipe = orchestrator.set_prompt(job, text_or_file(text) or "", based_on=based_on)
         tell_edit(orchestrator, found, recipe, checked=based_on is not None)

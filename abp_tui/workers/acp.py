@@ -17,7 +17,17 @@ from abp_tui.domain.model import Denial, Event, EventKind, Outcome, Timers, Usag
 from abp_tui.errors import WorkerUnavailable
 from abp_tui.workers.acp_rules import Rule, rules_for
 from abp_tui.workers.agent import STDERR_LIMIT, account_of, error_line
-from abp_tui.workers.base import NESTING_MARKS, Probe, Sink, Task, Worker, WorkerOptions
+from abp_tui.workers.base import (
+    NESTING_MARKS,
+    SKIPS_CHECKS,
+    UNCHECKED_MODES,
+    Probe,
+    Sink,
+    Task,
+    Worker,
+    WorkerOptions,
+    skipped_by,
+)
 from abp_tui.workers.cancel import Cancel
 from abp_tui.workers.claude_failure import reset_told
 from abp_tui.workers.loose import mapping, whole
@@ -151,13 +161,22 @@ class AcpWorker(Worker[AcpOptions]):
     def permissions(self) -> list[str]:
         """What the agent may do, the widest first."""
         options = self.options
-        said = [f"is run as {' '.join(options.argv)}, in mode {options.mode}"] if options.mode else []
+        said = [f"{SKIPS_CHECKS}, by {why}"] if (why := self._unchecked()) else []
+        said += [f"is run as {' '.join(options.argv)}, in mode {options.mode}"] if options.mode else []
         said.append("reads and searches; leave for anything else is denied unless a rule gives it")
         if options.allow:
             said.append("is given leave for: " + ", ".join(options.allow))
         if options.deny:
             said.append("is never given leave for: " + ", ".join(options.deny))
         return [*said, "what it does without asking is up to the agent and its mode"]
+
+    def _unchecked(self) -> str:
+        """What lets the agent do anything without being asked; empty where nothing does."""
+        options = self.options
+        if options.mode in UNCHECKED_MODES:
+            return f"its mode {options.mode}"
+        everything = next((rule for rule in options.allow if re.fullmatch(r"\*(\(\*+\))?", rule)), None)
+        return f"the rule {everything}" if everything else skipped_by(options.argv)
 
     def require(self) -> None:
         """Raise `WorkerUnavailable` where the program is not there."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -169,13 +170,27 @@ class Worker(ABC, Generic[OptionsT]):
     def rules_for(self, denials: Sequence[Denial], own: Sequence[str]) -> tuple[str, ...]:
         """The fewest and narrowest rules that would have let this pass, for an item and others like it.
 
-        The item's `own` names give way to those of the others; how many rules there are is not up to them.
+        The item's `own` names give way to those of the others, which may make two rules one.
         """
         return ()
 
     def cost_at(self, event: Event) -> float | None:
         """What an attempt has cost up to this event of it, in USD; None where the event does not tell."""
         return None
+
+
+SKIPS_CHECKS = "SKIPS ALL PERMISSION CHECKS"
+UNCHECKED_MODES = ("bypassPermissions", "yolo")  # of several agents' programs
+_SKIPPING = re.compile(
+    r"(?<![\w-])(?:--(?:yolo|dangerously-[\w-]+)"
+    rf"|--(?:permission|approval)-mode[\s=]+(?:{'|'.join(UNCHECKED_MODES)}))(?![\w-])"
+)
+
+
+def skipped_by(argv: Sequence[str]) -> str:
+    """The argument by which an agent's program asks for no leave; empty where none is known to."""
+    found = _SKIPPING.search(" ".join(argv))
+    return found[0] if found else ""
 
 
 def is_warning(words: str) -> bool:

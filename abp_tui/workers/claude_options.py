@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from abp_tui.workers.base import WorkerOptions
+from abp_tui.workers.base import SKIPS_CHECKS, WorkerOptions
 from abp_tui.workers.inline import InlineOrFile
+from abp_tui.workers.loose import mapping
 from abp_tui.workers.value import Value
 
 _MODES = {
@@ -17,7 +19,7 @@ _MODES = {
     "plan": "reads and plans only, changes nothing",
     "dontAsk": "does only what is listed or always allowed; everything else is denied",
     "auto": "a classifier of its own decides what it may do without asking",
-    "bypassPermissions": "SKIPS ALL PERMISSION CHECKS: may run anything with all the rights of your account",
+    "bypassPermissions": f"{SKIPS_CHECKS}: may run anything with all the rights of your account",
 }
 
 NARROW = ("plan", "dontAsk")
@@ -97,4 +99,14 @@ def in_words(options: ClaudeOptions) -> list[str]:
         said.append(f"takes more rules from settings: {options.settings}")
     if options.sources != "":
         said.append("and what your own Claude Code settings allow")
-    return [_MODES[options.permission_mode], *said]
+    mode = options.permission_mode
+    if _settings_mode(options) == "bypassPermissions" != mode:
+        said.insert(0, f"{SKIPS_CHECKS} where its settings count: their defaultMode is bypassPermissions")
+    return [_MODES[mode], *said]
+
+
+def _settings_mode(options: ClaudeOptions) -> Any:
+    """The mode that the settings given here, if they are no file, would begin with."""
+    if not (options.settings or "").startswith("{"):
+        return None
+    return mapping(json.loads(options.settings or ""), "permissions").get("defaultMode")

@@ -14,7 +14,16 @@ from pydantic import Field, field_validator
 from abp_tui.domain.model import Outcome, Timers
 from abp_tui.errors import InvalidInput, WorkerUnavailable
 from abp_tui.workers.arguments import Arguments, find_command
-from abp_tui.workers.base import NESTING_MARKS, Probe, Sink, Task, Worker, WorkerOptions
+from abp_tui.workers.base import (
+    NESTING_MARKS,
+    SKIPS_CHECKS,
+    Probe,
+    Sink,
+    Task,
+    Worker,
+    WorkerOptions,
+    skipped_by,
+)
 from abp_tui.workers.cancel import Cancel
 from abp_tui.workers.code_arguments import reads_code_from_stdin
 from abp_tui.workers.item_file import ItemFolder
@@ -121,7 +130,9 @@ class CommandWorker(Worker[CommandOptions]):
     def permissions(self) -> list[str]:
         """A program may do what its person may do."""
         where = f" in {self.options.cwd}" if self.options.cwd else ""
-        return [f"runs {self.options.argv[0]}{where} with all the rights of your account"]
+        runs = f"runs {self.options.argv[0]}{where} with all the rights of your account"
+        skipped = skipped_by(self.options.argv)
+        return [f"{SKIPS_CHECKS}, by {skipped}", runs] if skipped else [runs]
 
     def run(self, task: Task, sink: Sink, cancel: Cancel) -> Outcome:
         """Run the program on one item."""

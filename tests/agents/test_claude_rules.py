@@ -30,7 +30,12 @@ class Trial:
         self._verbs = Orchestrator(repository, settings=Settings())
         program = str(find(f"claude-{version}"))
         self._job = make_job(
-            repository, 1, template="Do {n}", cwd=folder, worker="claude", worker_options={"program": program}
+            repository,
+            payloads=[{"n": 0, "_id": "item"}],
+            template="Do {n}",
+            cwd=folder,
+            worker="claude",
+            worker_options={"program": program},
         )
 
     def denied(self, *calls: Answer) -> list[str]:
@@ -79,7 +84,7 @@ def trial(
         ("python3 made.py a", ["Bash(python3 made.py a)"], "python3 made.py b"),
         ("touch a && git add a", ["Bash(touch a)", "Bash(git add a)"], "touch b && rm -rf a"),
         ("rm -f made.txt", ["Bash(rm -f made.txt)"], "rm -f other.txt"),
-        ("touch 0.txt made", ["Bash(touch *.txt made)"], "touch 0.txt other"),
+        ("touch item.txt made", ["Bash(touch *.txt made)"], "touch item.txt other"),
     ],
 )
 def test_a_command(trial: Trial, command: str, rules: list[str], other: str) -> None:

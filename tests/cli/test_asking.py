@@ -41,14 +41,14 @@ def test_rules_are_asked_for_one_by_one_and_only_those_that_were_said_yes_to_are
 ) -> None:
     make(abp, {"greedy": 2}, 3)
     terminal = ask("permit", "work", until="Allow it? [y/N]")
-    assert terminal.says("Bash(pdftotext *)") and terminal.says("2 units wanted it: Bash pdftotext n")
+    assert terminal.says("Bash(pdftotext *.pdf -)") and terminal.says("2 units wanted it: Bash pdftotext n")
     assert not terminal.says(DELETION)
     terminal.type("y\n")
     abp.until(lambda: terminal.says(DELETION), "it asks for the next one")
     terminal.type("\n")
     assert terminal.ended() == 0
     assert terminal.says("version 2 is saved")
-    assert allowed(abp) == ["Bash(pdftotext *)"]
+    assert allowed(abp) == ["Bash(pdftotext *.pdf -)"]
     abp.run("retry", "work", "--wait")
     assert abp.json("show", "work")["completed_units"] == 3
 
@@ -79,7 +79,7 @@ def test_where_nobody_can_be_asked_it_says_how_to_allow_them(abp: Abp) -> None:
     make(abp, {"greedy": 1}, 2)
     done = abp.run("permit", "work", code=2)
     words = shlex.split(done.stderr.partition("name those you allow: ")[2].strip().removesuffix(")"))
-    assert words == ["--rule", "Bash(pdftotext *)", "--rule", DELETION]
+    assert words == ["--rule", "Bash(pdftotext *.pdf -)", "--rule", DELETION]
     assert allowed(abp) == []
 
 

@@ -36,7 +36,7 @@ def brought_to_good(abp: Abp, counts: dict[str, int], total: int) -> None:
     assert "runs first" in done.stderr and "Verdict: good" in done.stdout
 
     (rule,) = abp.run("permit", "work", "--list").stdout.split("\n")[:1]
-    assert rule == "Bash(pdftotext *)"
+    assert rule == "Bash(pdftotext *.pdf -)"
     abp.run("permit", "work", "--rule", rule)
     abp.run("retry", "work", "--cause", found["denied"]["fingerprint"], *again, code=1)
 
@@ -185,8 +185,17 @@ def test_skipped_permission_checks_are_shown_wherever_the_job_is(abp: Abp, texts
         ["test"],
         ["pilot", "-n", "1"],
         ["quote"],
+        ["prompt"],
+        ["prompt", "--versions"],
+        ["log"],
+        ["permit", "--list"],
+        ["permit", "--rule", "WebSearch"],
+        ["set", "max_retries=1"],
+        ["accept", "0"],
+        ["export"],
     ):
         done = abp.run(verb[0], "x", *verb[1:], code=None)
+        assert "SKIPS" not in done.stdout, verb
         assert "x: each agent SKIPS ALL PERMISSION CHECKS" in done.stderr, verb
         abp.run("wait", "x", code=None)
     assert sqlite3.connect(abp.store).execute("SELECT count(*) FROM job").fetchone() == (1,)

@@ -58,9 +58,9 @@ def repair(terminal: Terminal, counts: dict[str, int]) -> None:
 
     terminal.wait_for("permission denied: Bash pdftotext")
     terminal.keys("i")
-    terminal.wait_for("deny Bash(pdftotext *)")
+    terminal.wait_for("deny Bash(pdftotext *.pdf -)")
     terminal.keys("1")
-    terminal.wait_for("allow Bash(pdftotext *)")
+    terminal.wait_for("allow Bash(pdftotext *.pdf -)")
     terminal.keys("Enter")
     terminal.wait_for("version 2 is saved")
     try_one(terminal, "t")

@@ -15,7 +15,7 @@ from abp_tui.domain.failure import FailureKind
 from abp_tui.domain.model import Denial, EventKind, Outcome, Timers, Usage
 from abp_tui.errors import InvalidInput, WorkerUnavailable
 from abp_tui.workers.acp import AcpWorker
-from abp_tui.workers.base import Task, make_worker
+from abp_tui.workers.base import Task, is_warning, make_worker
 from abp_tui.workers.cancel import Cancel
 from tests.workers.helpers import STANDINS, Recorder, is_alive, running, wait_for
 
@@ -405,6 +405,25 @@ def test_what_the_agent_may_do_in_words() -> None:
     assert "in mode auto" in words[0]
     assert "is given leave for: edit" in words
     assert "is never given leave for: execute(rm *)" in words
+
+
+@pytest.mark.parametrize(
+    ("options", "warned"),
+    [
+        ({"mode": "bypassPermissions"}, True),
+        ({"mode": "yolo"}, True),
+        ({"allow": ["*"]}, True),
+        ({"allow": "*(*)"}, True),
+        ({"argv": ["gemini", "--acp", "--yolo"]}, True),
+        ({"argv": ["gemini", "--approval-mode=yolo"]}, True),
+        ({"mode": "acceptEdits", "allow": ["execute(git *)", "edit", "*(*.md)"]}, False),
+        ({"argv": ["gemini", "--yolo-not"]}, False),
+    ],
+)
+def test_an_agent_that_asks_nobody_is_warned_of(options: dict[str, Any], warned: bool) -> None:
+    words = make_worker("acp", {"argv": ["gemini", "--acp"], **options}).permissions()
+    assert is_warning(words[0]) is warned
+    assert sum(map(is_warning, words)) == warned
 
 
 def test_an_account_is_told_apart_without_its_key(monkeypatch: pytest.MonkeyPatch) -> None:

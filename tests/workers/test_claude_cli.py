@@ -10,7 +10,7 @@ import pytest
 from abp_tui.domain.failure import FailureKind as F
 from abp_tui.domain.model import Denial, EventKind, Outcome, Timers
 from abp_tui.errors import InvalidInput
-from abp_tui.workers.base import Task, make_worker
+from abp_tui.workers.base import Task, is_warning, make_worker
 from abp_tui.workers.cancel import Cancel
 from abp_tui.workers.claude_cli import ClaudeCliWorker
 from tests.workers.helpers import STANDINS, Recorder, is_alive, running, wait_for
@@ -240,6 +240,20 @@ def test_permissions_in_plain_words() -> None:
     said = worker(permission_mode="bypassPermissions", allowed_tools=["Bash"], add_dirs=["/x"]).permissions()
     assert said[0].startswith("SKIPS ALL PERMISSION CHECKS")
     assert {"may without asking: Bash", "also works in: /x"} <= set(said)
+
+
+@pytest.mark.parametrize(
+    ("settings", "warned"),
+    [
+        ('{"permissions": {"defaultMode": "bypassPermissions"}}', True),
+        ({"permissions": {"defaultMode": "bypassPermissions"}}, True),
+        ('{"permissions": {"defaultMode": "plan"}}', False),
+        ('{"permissions": "bypassPermissions"}', False),
+        ("settings.json", False),
+    ],
+)
+def test_settings_that_skip_all_checks_are_warned_of(settings: object, warned: bool) -> None:
+    assert any(map(is_warning, worker(settings=settings).permissions())) is warned
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from abp_tui.domain.failure import FailureKind
 from abp_tui.domain.model import EventKind, Outcome, Timers
 from abp_tui.errors import InvalidInput, WorkerUnavailable
-from abp_tui.workers.base import Task, make_worker
+from abp_tui.workers.base import Task, is_warning, make_worker
 from abp_tui.workers.cancel import Cancel
 from abp_tui.workers.command import CommandWorker
 from tests.workers.helpers import Recorder, is_alive, python, running, wait_for
@@ -256,6 +256,21 @@ def test_probe_and_permissions() -> None:
     assert worker.permissions() == ["runs true with all the rights of your account"]
     assert "in /x with" in make_worker("command", {"argv": ["true"], "cwd": "/x"}).permissions()[0]
     assert not make_worker("command", {"argv": ["no-such-program"]}).probe().available
+
+
+@pytest.mark.parametrize(
+    ("argv", "skipped"),
+    [
+        (["gemini", "--yolo", "-p", "x"], "--yolo"),
+        (["claude", "-p", "--dangerously-skip-permissions"], "--dangerously-skip-permissions"),
+        (["bash", "-c", "claude --permission-mode bypassPermissions"], "--permission-mode bypassPermissions"),
+        (["codex", "exec", "--dangerously-bypass-approvals-and-sandbox"], "--dangerously-bypass"),
+    ],
+)
+def test_an_agent_run_without_checks_is_warned_of(argv: list[str], skipped: str) -> None:
+    words = make_worker("command", {"argv": argv}).permissions()
+    assert [is_warning(line) for line in words] == [True, False]
+    assert skipped in words[0]
 
 
 @pytest.mark.parametrize(
