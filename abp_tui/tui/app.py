@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 
 DIFFERENCE_SHOWN = 12  # lines of what somebody else has edited
 MOST_ERRORS = 20  # that are kept
+PAINT_S = 0.1  # the first paint, which shows the jobs as they are, is not held up by the feed's first look
 
 
 class AbpApp(App[None]):
@@ -145,7 +146,7 @@ class AbpApp(App[None]):
 
     def on_mount(self) -> None:
         """Begin to watch the store."""
-        self.call_after_refresh(self._watch)
+        self.set_timer(PAINT_S, self._watch)
         self.set_timer(SETTLE_S, self._load_orchestrator)
         self.set_interval(LOOK_S, self.collecting.rest)
 

@@ -17,9 +17,9 @@ from abp_tui.tui.widgets.text import fit, one_line
 from abp_tui.views import JobView
 
 COLUMNS = (
-    Column("name", "job", 12, grow=2, most=36),
+    Column("name", "job", 14, grow=2, most=36),
     Column("status", "status", 13),
-    Column("bar", "", 8, grow=1, most=26, drop=1),
+    Column("bar", "", 6, grow=1, most=26, drop=1),
     Column("done", "done", 13, right=True),
     Column("failed", "fail", 5, right=True),
     Column("suspect", "doubt", 5, right=True),  # only where some are
