@@ -61,7 +61,7 @@ NOT_JUDGED = Judged()
 ONLY_CHECKED = Event(
     kind=EventKind.NOTICE,
     title="abp",
-    body="The agent had answered before its checks were broken off. Only they run again.",
+    body="The agent has given its answer already: only its checks run again.",
 )
 
 log = logging.getLogger(__name__)
@@ -183,7 +183,7 @@ class AttemptRunner:
             self._checks.require(task.cwd)
         except WorkerUnavailable as error:
             return Outcome.failed(FailureKind.REFUSED_TO_START, str(error)), Judged()
-        before = None if done else self._file_before(claim, task)
+        before = self._file_before(claim, task, done)
         outcome = done or self._compared(claim, task, sink, cancel)
         if not outcome.ok or outcome.denials:
             return outcome, Judged()
@@ -197,9 +197,11 @@ class AttemptRunner:
             outcome = outcome.model_copy(update={"error": judged.doubt.words})
         return outcome, judged
 
-    def _file_before(self, claim: Claim, task: Task) -> str | None:
-        """What the item's file held before its session began, kept for attempts that go on with that."""
-        before = claim.file_before or self._checks.before(task.cwd, claim.payload)
+    def _file_before(self, claim: Claim, task: Task, done: Outcome | None) -> str | None:
+        """What the item's file held before its agent began, kept for attempts that go on from there."""
+        before = claim.file_before
+        if before is None and done is None:
+            before = self._checks.before(task.cwd, claim.payload)
         if before is not None:
             self._mailbox.started(Started(claim.attempt_id, file_before=before))
         return before

@@ -24,7 +24,7 @@ class Claim:
     on. `session_id` is the session of the last one where it goes on, and
     `follow_up` is then said to it instead of `prompt`. `nudge` is what a person says to this attempt.
     `done` is the outcome of the last one where it is only to be judged. `file_before` is what the item's file
-    held, by its hash, before the first attempt in that session, where one was to say.
+    held, by its hash, before the agent began with that session or answer, where its checks ask.
     """
 
     attempt_id: int

@@ -450,9 +450,9 @@ class Journal:
         if claim.number == 1:
             return claim
         before = (self._job_id, claim.seq, claim.number - 1, recipe_version)
-        done = unjudged(self._connection, *before, claim.purpose)
-        if done is not None:
-            return replace(claim, done=done)
+        left = unjudged(self._connection, *before, claim.purpose)
+        if left is not None:
+            return replace(claim, done=left.outcome, file_before=left.file_before)
         return claim if go_on is None else self._going_on(claim, recipe_version, go_on)
 
     def _going_on(self, claim: Claim, recipe_version: int, go_on: GoOn) -> Claim:

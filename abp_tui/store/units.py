@@ -198,8 +198,8 @@ class Units:
         """Make ended units wait again, their attempts kept; returns how many.
 
         `nudge` is said to the next attempt of each, in the session of the last one where that can go on.
-        With `to_mend`, items that failed or are in doubt keep what is held against them: the next attempt may
-        go on from there.
+        With `to_mend`, items that failed or are in doubt keep what is held against them, and what they gave:
+        the next attempt may go on from there.
         The synthesis step follows the items: what it was made of is no longer so.
         Raises `IllegalTransition`, with nothing changed in that chunk, for a unit that has not ended.
         """
@@ -243,9 +243,14 @@ _CLEARED = (
 ).split()
 
 _BAD_ITEM = SQL(f"(({ENDED_BADLY}) AND kind = 'item')")
-_HELD_AGAINST = {
-    column.name: Case(None, [(_BAD_ITEM, column)])
-    for column in (UnitRow.error, UnitRow.failure_kind, UnitRow.fingerprint)
+_DOUBTED_ITEM = SQL(f"({DOUBTFUL} AND kind = 'item')")
+_TO_MEND = {
+    column.name: Case(None, [(which, column)])
+    for which, columns in (
+        (_BAD_ITEM, (UnitRow.error, UnitRow.failure_kind, UnitRow.fingerprint)),
+        (_DOUBTED_ITEM, (UnitRow.output, UnitRow.result)),
+    )
+    for column in columns
 }
 
 
@@ -335,7 +340,7 @@ def _put_back(db: SqliteDatabase, job_id: int, seqs: Sequence[int], nudge: str |
         verdict = Verdict(row["verdict"]) if row["verdict"] else None
         if row["kind"] == UnitKind.ITEM:
             tally.move(row["seq"], counted_as(status, verdict), "pending")
-    cleared = {**dict.fromkeys(_CLEARED), **(_HELD_AGAINST if to_mend else {})}
+    cleared = {**dict.fromkeys(_CLEARED), **(_TO_MEND if to_mend else {})}
     done = UnitRow.update({**cleared, "status": UnitStatus.PENDING, "failures": 0, "changed": job.change})
     touched = int(done.where(which).execute(db))
     if nudge is not None:

@@ -95,7 +95,7 @@ def test_a_stopped_job_runs_the_check_again_and_not_the_agent(repository: Reposi
     checked.go_on()
     assert_judged_once_more_and_paid_once(checked)
     last = repository.attempts.of_unit(checked.job.id, 0)[-1]
-    assert "Only they run again" in repository.attempts.events(last.id)[0].body
+    assert "only its checks run again" in repository.attempts.events(last.id)[0].body
 
 
 def test_also_where_it_is_broken_off_twice(repository: Repository, tmp_path: Path) -> None:
