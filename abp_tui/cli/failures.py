@@ -6,22 +6,26 @@ from typing import TYPE_CHECKING
 
 import click
 
-from abp_tui.cli.common import job_argument, json_option, open_orchestrator, put, put_json, say
-from abp_tui.cli.layout import table
+from abp_tui.cli.common import job_argument, json_option, open_orchestrator, put, put_json, put_text, say
+from abp_tui.cli.layout import bold, table
 from abp_tui.cli.summary import warn
 from abp_tui.cli.text import one_line
 from abp_tui.words import counted
 
 if TYPE_CHECKING:
-    from abp_tui.domain.model import Job
+    from abp_tui.domain.model import Cause, Job
+    from abp_tui.orchestrator import Orchestrator
 
 ERROR_WIDTH = 80
 
 
 @click.command()
 @job_argument
+@click.option(
+    "--cause", metavar="ID", help="One of them in full; the beginning of its id will do.", default=None
+)
 @json_option
-def failures(job: str, as_json: bool) -> None:
+def failures(job: str, cause: str | None, as_json: bool) -> None:
     """List why units failed or are in doubt, grouped by cause, the most frequent first.
 
     Errors that differ only in numbers, paths, ids and what the item holds are one cause; another exit code,
@@ -29,9 +33,13 @@ def failures(job: str, as_json: bool) -> None:
 
     \b
     abp failures docs
-    abp retry docs --cause 5f0c31a2b7d4
+    abp failures docs --cause 5f0c
+    abp retry docs --cause 5f0c --test-first
     """
     orchestrator = open_orchestrator()
+    if cause is not None:
+        _show(orchestrator, job, orchestrator.cause(job, cause), as_json)
+        return
     found = orchestrator.causes(job)
     if as_json:
         put_json([cause.model_dump(mode="json") for cause in found])
@@ -45,16 +53,33 @@ def failures(job: str, as_json: bool) -> None:
         return
     rows = (
         (
-            cause.fingerprint,
-            str(cause.units),
-            (cause.failure_kind or "unknown") if cause.failed else "in doubt",
-            str(cause.first_seq),
-            one_line(cause.error, ERROR_WIDTH),
+            each.fingerprint,
+            str(each.units),
+            _kind(each),
+            str(each.first_seq),
+            one_line(each.error, ERROR_WIDTH),
         )
-        for cause in found
+        for each in found
     )
     for line in table(("CAUSE", "UNITS", "KIND", "FIRST", "ERROR"), rows, right="UNITS FIRST", gives="ERROR"):
         put(line)
+
+
+def _show(orchestrator: Orchestrator, job: str, cause: Cause, as_json: bool) -> None:
+    """A cause with its whole error, and how to see and to mend it."""
+    if as_json:
+        put_json(cause.model_dump(mode="json"))
+        return
+    view = orchestrator.status(job)
+    warn(view)
+    put(bold(f"{counted(cause.units, 'unit')}, {_kind(cause)}, first: unit {cause.first_seq}"))
+    put_text(cause.error)
+    see = f"abp events {view.name} --unit {cause.first_seq}"
+    say(f"Next: {see}, then abp retry {view.name} --cause {cause.fingerprint} --test-first")
+
+
+def _kind(cause: Cause) -> str:
+    return (cause.failure_kind or "unknown") if cause.failed else "in doubt"
 
 
 def _nothing(job: Job) -> str:

@@ -210,3 +210,11 @@ def test_units_that_run_again_are_told_of_beside_the_causes(abp: Abp) -> None:
     assert "it did not work" in done.stdout
     assert "run again or wait for it: 2 units of 1 cause" in done.stderr
     assert [cause["units"] for cause in abp.json("failures", "words")] == [1]
+    (cause,) = abp.json("failures", "words")
+    shown = abp.run("failures", "words", "--cause", cause["fingerprint"][:4])
+    head, error = shown.stdout.splitlines()
+    assert head == f"1 unit, {cause['failure_kind']}, first: unit {cause['first_seq']}"
+    assert error == cause["error"]
+    assert f"abp events words --unit {cause['first_seq']}, then abp retry words --cause" in shown.stderr
+    assert abp.json("failures", "words", "--cause", cause["fingerprint"]) == cause
+    assert "has ended for cause 'zz'" in abp.run("failures", "words", "--cause", "zz", code=2).stderr
