@@ -200,7 +200,8 @@ def _cannot(quote: Quote, job: Job, pool: Pool) -> Iterator[str]:
     if pool.is_all and quote.rest:
         yield "what is left runs again because it failed here"
     if (left := quote.sampled - quote.ended) > 0:
-        yield f"{counted(left, 'unit')} of the pilot {'has' if left == 1 else 'have'} not been run to an end"
+        have = "has" if left == 1 else "have"
+        yield f"{counted(left, 'unit')} of the pilot {have} not been run to an end: the job's log says why"
     if quote.marked < quote.ended:
         yield f"{quote.ended - quote.marked:,} of {quote.ended:,} not marked by you: they count as they ended"
     for trial in pool.uncounted:
