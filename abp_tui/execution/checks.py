@@ -27,7 +27,8 @@ from abp_tui.domain.check import (
 )
 from abp_tui.domain.failure import FailureKind
 from abp_tui.domain.model import Event, EventKind, Outcome, Recipe, Timers
-from abp_tui.domain.tell import Tell, tells_in
+from abp_tui.domain.signs import tells_in
+from abp_tui.domain.tell import Tell
 from abp_tui.errors import InvalidInput, WorkerUnavailable
 from abp_tui.execution.shutdown import ended_with_us
 from abp_tui.workers.arguments import Arguments, find_command

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from abp_tui.domain.model import Outcome
-from abp_tui.domain.tell import Tell, tells_in
+from abp_tui.domain.signs import tells_in
+from abp_tui.domain.tell import Tell
 
 ALL = frozenset(Tell)
 
