@@ -187,6 +187,10 @@ def alternate(ours: Callable[[], float], baseline: Callable[[], float], times: i
 
 
 def environment(**more: str) -> Mapping[str, str]:
-    """The environment for what is measured: this one, less a person's settings of the program."""
+    """The environment for what is measured: this one, less a person's settings of the program.
+
+    Python may keep what it has compiled, as it does where the program is installed.
+    """
     own = {name: value for name, value in os.environ.items() if not name.startswith("ABP_")}
+    own.pop("PYTHONDONTWRITEBYTECODE", None)
     return {**own, **more}
