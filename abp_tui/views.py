@@ -159,12 +159,10 @@ class JobView(View):
         return Mark.DOUBTFUL if self.suspect_units else Mark.PASS
 
     @property
-    def trial_words(self) -> str:
-        """The same in words; empty where none waits."""
-        if self.trial is None:
+    def doubts(self) -> str:
+        """What speaks against an approval, as `test failed`; empty where nothing does."""
+        if self.trial in (None, Mark.PASS):
             return ""
-        if self.trial is Mark.PASS:
-            return f"{'test' if self.pilot_id is None else 'pilot'} passed"
         failed = self.trial is Mark.FAIL
         word, units = ("failed", self.failed_units) if failed else ("in doubt", self.suspect_units)
         return f"test {word}" if self.pilot_id is None else f"pilot: {units:,} of {self.ended_units:,} {word}"

@@ -37,8 +37,6 @@ SEVERAL = {
     "set": {"edit_recipe", "set_limits", "set_workers"},
     "demo": {"create_job", "launch_test", "approve"},
     "new.test": {"create_planned", "launch_test"},
-    "jobs.resume": {"set_limits", "resume"},  # where its budget is spent, it is given another
-    "progress.resume": {"set_limits", "resume"},
 }
 PLACED = {"start", "approve", "resume"}  # they first keep where the units run, if that is said
 OF_THE_MACHINE = {"check", "sources", "config", "doctor", "fields", "completion", "mcp", "serve"}

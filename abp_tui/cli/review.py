@@ -26,7 +26,6 @@ from abp_tui.cli.editing import tell_edit, telling_conflicts
 from abp_tui.cli.layout import dim, local, money, span, table
 from abp_tui.cli.text import one_line
 from abp_tui.cli.watching import after_launch, follow_test, ring
-from abp_tui.domain.status import Mark
 from abp_tui.domain.visible import visible
 from abp_tui.errors import ApprovalNeeded
 from abp_tui.verbs.typed import number
@@ -113,8 +112,8 @@ def approve(
     offered = None if budget else orchestrator.offered_budget(job)
     with placing(orchestrator, job, engine, scheduler, ship_files):
         approved = orchestrator.approve(job, budget=amount)
-    if held.trial not in (None, Mark.PASS):
-        say(f"{approved.name}: approved with {held.trial_words.replace(':', ',')}")
+    if held.doubts:
+        say(f"{approved.name}: approved all the same ({held.doubts})")
     if becomes:
         say(f"{approved.name}: {becomes}")
     if budget is not None:

@@ -99,10 +99,17 @@ def stop(job: str, seqs: tuple[int, ...]) -> None:
 @click.command()
 @job_argument
 @click.option("--force", is_flag=True, help="End an executor that does not answer; what runs starts over.")
+@click.option("--budget", type=float, metavar="USD", help="A paused job may cost so much in all from now on.")
 @engine_options
 @wait_option
 def resume(
-    job: str, force: bool, engine: str | None, scheduler: str | None, ship_files: bool | None, wait: bool
+    job: str,
+    force: bool,
+    budget: float | None,
+    engine: str | None,
+    scheduler: str | None,
+    ship_files: bool | None,
+    wait: bool,
 ) -> int:
     """Go on with a paused or interrupted job; one that runs is left alone.
 
@@ -111,6 +118,7 @@ def resume(
 
     \b
     abp resume docs --wait
+    abp resume docs --budget 30
     abp resume docs --engine local
     """
     from abp_tui.domain.status import GateState, JobStatus
@@ -121,7 +129,7 @@ def resume(
     if before.lease and before.lease.host != hostname():
         say(f"looking for up to {ELSEWHERE_S:.0f} s whether its executor on {before.lease.host} lives")
     with placing(orchestrator, job, engine, scheduler, ship_files):
-        after = orchestrator.resume(job, force=force)
+        after = orchestrator.resume(job, force=force, budget_usd=budget)
     same = before.lease and after.lease and before.lease.executor == after.lease.executor
     if before.status is JobStatus.RUNNING and same:
         waits = before.gate is not None and before.gate.state is GateState.CLOSED

@@ -59,6 +59,7 @@ def gate_words(view: JobView) -> str:
 def next_step(view: JobView) -> str:
     """What a person can do with a job that goes no further by itself; empty where nothing needs doing."""
     name = view.name
+    budget = " --budget USD" if view.lacks_budget else ""
     if view.phase is Phase.INTERRUPTED:
         trial = "test" if view.pilot_id is None else "pilot"
         verb = trial if view.status is JobStatus.TESTING else "resume"
@@ -71,16 +72,14 @@ def next_step(view: JobView) -> str:
     return {
         JobStatus.CREATED: f"Next: abp test {name}",
         JobStatus.TESTING: _after_test(view),
-        JobStatus.PAUSED: f"Next: {_first(view)}abp resume {name}",
+        JobStatus.PAUSED: f"Next: {_first(view)}abp resume {name}{budget}",
         JobStatus.COMPLETED: _after_doubt(view) if view.suspect_units else "",
         JobStatus.FAILED: _after_failure(view),
     }.get(view.status, "")
 
 
 def _first(view: JobView) -> str:
-    if view.gate and view.gate.needs_login:
-        return "log in, then "
-    return f"abp set {view.name} budget_usd=USD, then " if view.lacks_budget else ""
+    return "log in, then " if view.gate and view.gate.needs_login else ""
 
 
 def _after_doubt(view: JobView) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from abp_tui.creation import check_limits
 from abp_tui.domain.model import Client, Job
 from abp_tui.domain.prompt import PromptSynthesizer
 from abp_tui.domain.status import Desired, JobStatus
-from abp_tui.errors import AbpError, IllegalTransition, PersonNeeded
+from abp_tui.errors import AbpError, IllegalTransition, InvalidInput, PersonNeeded
 from abp_tui.execution.engines.choice import require
 from abp_tui.execution.lease import lease_lives, take_lease
 from abp_tui.liveness import Liveness, judge
@@ -64,6 +65,17 @@ class Verbs:
     def _must_ask(self) -> bool:
         """Whether a person decides, and not whoever asks."""
         return self.client is not None and not self.client.may_approve
+
+    def _above_spent(self, job: Job, budget_usd: float) -> float:
+        """The budget; raises `InvalidInput` where the job has cost as much by now."""
+        check_limits(budget_usd=budget_usd)
+        spent = job.cost_usd or 0.0
+        if budget_usd <= spent:
+            raise InvalidInput(
+                f"the budget of ${budget_usd:g} is spent: job {job.name} has cost ${spent:.2f}",
+                "it is for all of the job, what is spent included",
+            )
+        return budget_usd
 
     def _require_person(self, job: Job, what: str, command: str) -> None:
         """Raise `PersonNeeded` where a program asks for what only a person decides."""

@@ -228,13 +228,7 @@ class Piloting(Accepting):
     def _budget(self, job: Job, budget: float | str) -> float:
         """The budget in USD that a person means; raises `InvalidInput`."""
         if budget != QUOTE:
-            spent = job.cost_usd or 0.0
-            if float(budget) <= spent:
-                raise InvalidInput(
-                    f"the budget of ${float(budget):g} is spent: job {job.name} has cost ${spent:.2f}",
-                    "it is for all of the job, what is spent included",
-                )
-            return float(budget)
+            return self._above_spent(job, float(budget))
         quote = self.quote(job.id)
         if quote.no_quote:
             raise InvalidInput(f"there is no quote for job {job.name}: {quote.no_quote}", "name a sum in USD")

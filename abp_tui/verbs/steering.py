@@ -38,16 +38,21 @@ class Steering(Verbs):
             raise IllegalTransition(f"job {job.name} has no test running", "start one with `abp test`")
         return self._ask(job, Desired.STOP)
 
-    def resume(self, job_id: Ref, *, force: bool = False) -> Job:
+    def resume(self, job_id: Ref, *, force: bool = False, budget_usd: float | None = None) -> Job:
         """Go on with a paused or interrupted job. One that runs goes on, also where it was about to pause;
         where it waits for its account's usage limit, one of its units tries at once whether that is over.
 
         `force` ends an executor that lives but does not answer, and puts another one in its place. Whether
         one on another machine lives takes up to half a minute to see. What a person has paused, no program
-        goes on with: it gets `PersonNeeded`.
+        goes on with: it gets `PersonNeeded`. A paused job may be given another budget, for all of it.
         """
         job = self.repository.jobs.find(job_id)
         self._refuse_undoing(job)
+        if budget_usd is not None and job.status is not JobStatus.PAUSED:
+            hint = f"`abp set {job.name} budget_usd={budget_usd:g}` holds from its next start on"
+            raise IllegalTransition(
+                f"job {job.name} is {job.status}: only a paused one is given a budget", hint
+            )
         if job.status is JobStatus.RUNNING:
             state = judge(job.lease) if job.lease else Liveness.DEAD
             if state is Liveness.STALLED and job.waiting and not force:
@@ -63,6 +68,8 @@ class Steering(Verbs):
             return self._launch(job, force=force)
         if job.status is not JobStatus.PAUSED:
             raise IllegalTransition(f"job {job.name} is {job.status}, not PAUSED", next_step(job))
+        if budget_usd is not None:
+            self.repository.jobs.set_limits(job.id, budget_usd=self._above_spent(job, budget_usd))
         return self._run(job, "resumed")
 
     def place(

@@ -16,7 +16,7 @@ def test_a_job_whose_budget_is_reached_needs_another_before_it_goes_on(repositor
     reason = "the budget of $0.5 is reached; `abp set` raises it"
     repository.jobs.move(job.id, JobStatus.PAUSED, pause_reason=reason)
     view = view_job(repository.jobs.get(job.id))
-    assert next_step(view) == "Next: abp set words budget_usd=USD, then abp resume words"
+    assert next_step(view) == "Next: abp resume words --budget USD"
     repository.jobs.move(job.id, JobStatus.RUNNING)
     repository.jobs.move(job.id, JobStatus.PAUSED, pause_reason="paused by a person")
     assert next_step(view_job(repository.jobs.get(job.id))) == "Next: abp resume words"

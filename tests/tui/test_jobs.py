@@ -16,7 +16,7 @@ from abp_tui.tui.widgets.job_list import JobList
 from abp_tui.workers.base import Sink, Task
 from abp_tui.workers.cancel import Cancel
 from tests.factories import answer, fail, make_job, wait_for_cancel
-from tests.tui.screens import BOTH, SMALL, InProcess, app_of, lines, running, shown, until, until_shown
+from tests.tui.screens import BOTH, SMALL, InProcess, lines, running, shown, until, until_shown
 
 
 @BOTH
@@ -187,17 +187,6 @@ async def test_t_tests_one_unit_and_opens_its_review(tmp_path: Path) -> None:
         await until(pilot, lambda: isinstance(pilot.app.screen, ReviewScreen))
         await until_shown(pilot, "passed in", "If you approve")
     assert orchestrator.status(job.id).completed_units == 1
-
-
-async def test_changes_are_seen_however_soon_another_screen_is_opened(tmp_path: Path) -> None:
-    orchestrator = InProcess(tmp_path)
-    app = app_of(orchestrator)
-    async with app.run_test(size=SMALL) as pilot:
-        await pilot.press("n")
-        await until(pilot, lambda: isinstance(app.screen, NewJobScreen))
-        await pilot.press("escape")
-        make_job(orchestrator.repository, 3, name="elsewhere")
-        await until_shown(pilot, "elsewhere")
 
 
 async def test_a_job_made_elsewhere_appears(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from abp_tui.tui.screens.permit import PermitScreen
 from abp_tui.verbs.permits import Proposal
 from tests.tui.screens import ALL, InProcess, running, shown, until, until_shown
 
-LONG = "Bash(rm -f " + " ".join(f"/srv/work/part-{n:03}.txt" for n in range(12)) + ")"
+LONG = "Bash(rm -f " + " ".join(f"/srv/parts/part-{n:03}.txt" for n in range(12)) + ")"
 PROPOSALS = [Proposal(f"Bash(tool{n} *)", 20 - n, f"Bash tool{n} x") for n in range(1, 15)]
 
 
@@ -31,7 +31,7 @@ async def test_all_rules_can_be_reached_and_allowed(tmp_path: Path, size: tuple[
 async def test_a_long_rule_can_be_read_to_its_end(tmp_path: Path, size: tuple[int, int]) -> None:
     async with running(InProcess(tmp_path), size) as pilot:
         pilot.app.push_screen(PermitScreen([Proposal(LONG, 1, "Bash rm")]))
-        await until_shown(pilot, "1 rule, 0 allowed", "1 deny  Bash(rm -f /srv/work/part-000.txt")
+        await until_shown(pilot, "1 rule, 0 allowed", "1 deny  Bash(rm -f /srv/parts/part-000.txt")
         assert "part-001.txt" in shown(pilot)
         await pilot.press("tab", "G")
         await until_shown(pilot, "part-011.txt)", "1 unit wanted it: Bash rm")

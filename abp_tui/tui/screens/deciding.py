@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from abp_tui.domain.model import Job
-from abp_tui.domain.status import Mark
 from abp_tui.tui.screens.ask_budget import AskBudgetScreen
 from abp_tui.tui.screens.base import AbpScreen
 from abp_tui.tui.screens.confirm import ConfirmScreen
@@ -31,11 +30,11 @@ def approve(screen: AbpScreen, number: int, *, instead: bool = False) -> None:
         job = screen.job
         if budget_usd is not None:
             screen.app.push_screen(AskBudgetScreen(budget_usd, becomes), run)
-        elif job is not None and job.trial not in (None, Mark.PASS):
+        elif job is not None and job.doubts:
             up_to = f"up to {money(job.budget_usd)}" if job.budget_usd else "without a budget"
-            detail = f"{becomes or job.trial_words}. {count(job.rest_units, 'unit')} will run, {up_to}."
-            question = f"Approve though {job.trial_words.replace(':', ' has')}?"
-            screen.app.push_screen(ConfirmScreen(question, detail), lambda sure: run("") if sure else None)
+            detail = f"{becomes or job.doubts}. {count(job.rest_units, 'unit')} will run, {up_to}."
+            question = "Approve all the same?"
+            screen.app.push_screen(ConfirmScreen(question, detail), lambda sure: run("" if sure else None))
         else:
             run("")
 

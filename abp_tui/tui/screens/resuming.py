@@ -22,11 +22,11 @@ def _ask_budget(screen: AbpScreen, job: JobView, text: str = "", wrong: str = ""
     def answer(text: str | None) -> None:
         if text is not None:
             again = screen.ask_again(lambda wrong: _ask_budget(screen, job, text, wrong))
-            screen.act(lambda: raise_and_resume(text), screen.say("goes on"), in_turn=True, refused=again)
+            screen.act(lambda: resume(text), screen.say("goes on"), in_turn=True, refused=again)
 
-    def raise_and_resume(text: str) -> Job:
-        screen.orchestrator.set_limits(job.id, budget_usd=number(text.lstrip("$"), "the budget"))
-        return screen.orchestrator.resume(job.id)
+    def resume(text: str) -> Job:
+        budget_usd = number(text.lstrip("$"), "the budget")
+        return screen.orchestrator.resume(job.id, budget_usd=budget_usd)
 
     spent = f"{money(job.cost_usd, at_least=job.cost_is_floor)} of {money(job.budget_usd)} are spent."
     question = "What may the job cost in all, in USD?"

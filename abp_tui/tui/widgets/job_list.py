@@ -8,7 +8,7 @@ from rich.cells import cell_len
 from textual.content import Content
 
 from abp_tui.domain.pace import Pace
-from abp_tui.domain.status import Mark, Phase
+from abp_tui.domain.status import Phase
 from abp_tui.tui.widgets.columns import GAP, Cell, Column, header, lay_out, row
 from abp_tui.tui.widgets.figures import bar_of, countdown, money, rate, span
 from abp_tui.tui.widgets.glyphs import BAD, BOLD, DIM, FAINT, LIMIT, WARN, job_mark
@@ -99,8 +99,9 @@ class JobList(LineList):
             name = fit(one_line(job.name), widths["name"] - len(UNCHECKED)).rstrip()
             cells["name"] = (f"{name}{UNCHECKED}", f"bold {BAD}")
         if job.trial is not None:
-            then = "approve?" if job.trial is Mark.PASS else "look at it"
-            return self._with_words(layout, cells, f"italic {WARN}", f"{job.trial_words}: {then}", then)
+            then = "look at it" if job.doubts else "approve?"
+            came_to = job.doubts or f"{'test' if job.pilot_id is None else 'pilot'} passed"
+            return self._with_words(layout, cells, f"italic {WARN}", f"{came_to}: {then}", then)
         if job.phase is Phase.GATED and job.gate:
             done, words = f"{job.completed_units:,}/{job.total_units:,}", job.gate.words(countdown)
             short = words.removeprefix(f"{job.gate.reason}, ")
