@@ -186,3 +186,12 @@ def test_mixed_versions_are_shown_as_such(abp: Abp) -> None:
     assert [
         json.loads(line)["prompt_version"] for line in abp.quick("export", "docs", "-o", "-").splitlines()
     ] == [1, 2, 1]
+
+
+def test_an_approval_of_what_failed_says_so(abp: Abp, texts: Path) -> None:
+    abp.quick(
+        "new", "bad", "--intent", "X", "--files", texts, "--max-retries", "0", "--", "false", "{file_path}"
+    )
+    abp.run("test", "bad", code=1)
+    assert "bad: approved all the same (test failed)" in abp.run("approve", "bad").stderr
+    abp.run("wait", "bad", code=1)

@@ -191,6 +191,19 @@ def test_a_budget_that_is_reached_can_be_raised(abp: Abp, texts: Path) -> None:
     assert_counters_match(abp, "dear")
 
 
+def test_a_spent_budget_is_raised_by_whoever_goes_on(abp: Abp, texts: Path) -> None:
+    abp.use_standins()
+    more = ("--pattern", "*.md", "--budget", "0.02", "--max-workers", "1")
+    abp.quick("new", "dear", "--intent", "Read", "--files", texts, *more)
+    assert "abp resume dear --budget USD" in abp.run("start", "dear", "--skip-test", "--wait", code=3).stderr
+    assert "is spent" in abp.run("resume", "dear", "--budget", "0.01", code=2).stderr
+    assert abp.json("show", "dear")["budget_usd"] == 0.02
+    abp.run("resume", "dear", "--budget", "5", "--wait")
+    assert abp.json("show", "dear")["budget_usd"] == 5
+    refused = abp.run("resume", "dear", "--budget", "6", code=2).stderr
+    assert "abp set dear budget_usd=6" in refused
+
+
 def test_the_log_tells_the_story(abp: Abp, texts: Path) -> None:
     abp.quick("new", "words", "--intent", "Count", "--files", texts, "--", "wc", "-w", "{file_path}")
     abp.run("test", "words")
