@@ -1,7 +1,7 @@
 """Python's collector of garbage, which stops everything, kept from whoever is pressing keys.
 
-A full collection looks at all that the screens hold: 30 to 90 ms, several times a second while pages of a
-long list go by. Left to itself it comes with the allocation that is one too many, in the midst of a paint.
+A full collection looks at all that the screens hold: 30 to 90 ms. Left to itself it comes with the
+allocation that is one too many, in the midst of a paint.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable
 from time import monotonic
+
+from textual._styles_cache import StylesCache
 
 REST_S = 0.2
 """A full collection waits for as long as this without a key: it is over when the next one comes."""
@@ -18,9 +20,6 @@ LOOK_S = 0.1
 
 ENOUGH = 20
 """It is worth its while after so many of the collections in between."""
-
-TOO_MUCH = 150
-"""It waits no longer: so many pages have gone by in a row that what is left of them takes 40 MB."""
 
 
 class Collecting:
@@ -43,7 +42,6 @@ class Collecting:
 
     def rest(self) -> None:
         """Make one now, if there is enough for it and nobody waits for the screen."""
-        waiting = gc.get_count()[2]
-        rests = self._clock() - self._typed_at >= REST_S
-        if waiting >= (ENOUGH if rests else TOO_MUCH):
+        if gc.get_count()[2] >= ENOUGH and self._clock() - self._typed_at >= REST_S:
+            StylesCache.get_inner_outer.cache_clear()  # it keeps what the last thousand widgets have drawn
             gc.collect()

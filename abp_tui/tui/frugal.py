@@ -6,7 +6,8 @@ its driver, both of which it knows only by `App._display`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.control import Control
@@ -26,6 +27,7 @@ class Sent:
 
     def less(self, painter: object, update: RenderableType | None) -> RenderableType | None:
         """The update without what the terminal shows already; `painter` is the screen that it is of."""
+        _break_circles(update)
         if isinstance(update, ChopsUpdate) and painter is self._painter:
             less = _Less(update, self._rows)
             return less if less else None
@@ -33,6 +35,22 @@ class Sent:
             self._painter = painter
             self._rows.clear()
         return _Whole(update, self._rows) if isinstance(update, LayoutUpdate) else update
+
+
+def _break_circles(update: RenderableType | None) -> None:
+    """Have each strip forget that it is the one part that it was divided into.
+
+    Textual keeps a strip's parts with it, and so many a strip with itself: forty of a page of a list, which
+    only a full collection of garbage would find.
+    """
+    rows: Sequence[Iterable[Strip | None]] = ()
+    if isinstance(update, ChopsUpdate):
+        rows = [update.chops[y].values() for y, _, _ in update.spans]
+    elif isinstance(update, LayoutUpdate):
+        rows = update.strips
+    for strip in chain.from_iterable(rows):
+        if strip is not None:
+            strip._divide_cache.clear()
 
 
 class _Whole(CompositorUpdate):

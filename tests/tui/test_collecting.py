@@ -2,10 +2,20 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
+from textual.pilot import Pilot
+from textual.strip import Strip
+from textual.widget import Widget
 
-from abp_tui.tui.collecting import ENOUGH, REST_S, TOO_MUCH, Collecting
+from abp_tui.tui.collecting import ENOUGH, REST_S, Collecting
+from abp_tui.tui.screens.jobs import JobsScreen
+from abp_tui.tui.screens.progress import ProgressScreen
+from abp_tui.tui.widgets.unit_list import UnitList
+from tests.factories import make_job
+from tests.tui.screens import InProcess, running, until, until_shown
 
 
 @pytest.fixture
@@ -62,11 +72,51 @@ def test_little_is_left_alone(now: list[float]) -> None:
     assert gc.get_count()[2] >= ENOUGH // 2
 
 
-def test_it_does_not_wait_for_ever(now: list[float]) -> None:
+def alive(kind: type) -> int:
+    """How many of this kind there are, those that nobody holds any more among them."""
+    return sum(isinstance(thing, kind) for thing in gc.get_objects())
+
+
+async def test_pages_that_went_by_leave_no_garbage(tmp_path: Path) -> None:
+    orchestrator = InProcess(tmp_path)
+    make_job(orchestrator.repository, 3_000, name="long")
+    async with running(orchestrator, job="long") as pilot:
+        await until_shown(pilot, "item-0", "All 3,000")
+        units = pilot.app.screen.query_one(UnitList)
+        await pilot.press(*["ctrl+d"] * 5)
+        gc.collect()
+        gc.disable()
+        try:
+            before, at = alive(Strip), units.cursor
+            await pilot.press(*["ctrl+d"] * 40)
+            await pilot.pause()
+            assert units.cursor > at + 400
+            assert alive(Strip) - before < 300  # a page is some forty
+        finally:
+            gc.enable()
+
+
+async def test_nothing_is_left_of_screens_that_were_left(tmp_path: Path, now: list[float]) -> None:
+    orchestrator = InProcess(tmp_path)
+    make_job(orchestrator.repository, 3, name="again")
     collecting = taken_over(now)
-    gc.disable()
-    made_since(TOO_MUCH)
-    gc.enable()
-    collecting.typed()
-    collecting.rest()
-    assert gc.get_count()[2] < ENOUGH
+
+    async def open_and_leave(pilot: Pilot[Any]) -> None:
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ProgressScreen))
+        await until_shown(pilot, "item-2")
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(pilot.app.screen, JobsScreen))
+        made_since(ENOUGH)
+        now[0] += REST_S
+        collecting.rest()
+
+    async with running(orchestrator) as pilot:
+        await until_shown(pilot, "again")
+        await open_and_leave(pilot)
+        widgets, strips = alive(Widget), alive(Strip)
+        for _ in range(12):
+            await open_and_leave(pilot)
+            print(alive(Widget), alive(Strip))
+        assert alive(Widget) - widgets < 10
+        assert alive(Strip) - strips < 200

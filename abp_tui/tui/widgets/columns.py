@@ -49,9 +49,9 @@ def row(layout: Sequence[tuple[Column, int]], cells: Mapping[str, Cell]) -> Cont
     parts: list[tuple[str, str]] = []
     for column, width in layout:
         text, style = cells.get(column.name, ("", ""))
-        parts.append((fit(text, width, right=column.right, keep_end=column.keep_end), style))
-        parts.append((" " * GAP, ""))
-    return Content.assemble(*parts[:-1])
+        gap = " " * GAP if parts else ""
+        parts.append((gap + fit(text, width, right=column.right, keep_end=column.keep_end), style))
+    return Content.assemble(*parts)
 
 
 def header(layout: Sequence[tuple[Column, int]]) -> Content:

@@ -2,43 +2,65 @@
 
 from __future__ import annotations
 
-from textual.app import ComposeResult
 from textual.binding import ActiveBinding
-from textual.widgets import Footer
-from textual.widgets._footer import FooterKey
+from textual.content import Content
+from textual.reactive import reactive
+from textual.screen import Screen
+from textual.style import Style
+from textual.widget import Widget
 
 from abp_tui.tui.commands import ORDER
 
 ALWAYS = ("app.help", "screen.back", "app.leave")
+GAP = 1
 
 
-class KeyBar(Footer):
-    """Textual's footer, in the table's order and never wider than the terminal."""
+class KeyBar(Widget):
+    """One line in the table's order, never wider than the terminal; a click on a key presses it.
 
-    DEFAULT_CSS = """
-    KeyBar { background: $panel; padding: 0 1 0 0; }
+    Textual's footer makes a widget for each key, all of them anew whenever one changes, and forgets none.
     """
 
-    def __init__(self) -> None:
-        super().__init__(compact=True, show_command_palette=False)
+    ALLOW_SELECT = False
+    COMPONENT_CLASSES = {"key-bar--key", "key-bar--words"}
+    DEFAULT_CSS = """
+    KeyBar {
+        dock: bottom;
+        height: 1;
+        padding: 0 1 0 0;
+        text-wrap: nowrap;
+        background: $panel;
+        color: $footer-foreground;
+        & > .key-bar--key { color: $footer-key-foreground; text-style: bold; }
+        & > .key-bar--words { color: $footer-description-foreground; }
+    }
+    """
 
-    def compose(self) -> ComposeResult:
+    auto_links: reactive[bool] = reactive(False)  # else each key would look like a link
+
+    def on_mount(self) -> None:
+        """Follow what is offered."""
+        self.screen.bindings_updated_signal.subscribe(self, self._changed)
+
+    def render(self) -> Content:
         """The keys that fit."""
-        if self._bindings_ready:
-            for active in self._fitting(self._offered()):
-                binding = active.binding
-                yield FooterKey(
-                    binding.key,
-                    self.app.get_key_display(binding),
-                    binding.description,
-                    binding.action,
-                    disabled=not active.enabled,
-                    tooltip=active.tooltip,
-                ).data_bind(compact=Footer.compact)
+        return Content(" " * GAP).join(self._shown(active) for active in self._fitting(self._offered()))
 
-    def on_resize(self) -> None:
-        """Another width has room for other keys."""
-        self.call_after_refresh(self.recompose)
+    def action_press(self, key: str) -> None:
+        """What a click on a key does."""
+        self.app.simulate_key(key)
+
+    def _changed(self, screen: Screen[object]) -> None:
+        self.refresh()
+
+    def _shown(self, active: ActiveBinding) -> Content:
+        binding = active.binding
+        key, words = (self.get_visual_style(f"key-bar--{part}", partial=True) for part in ("key", "words"))
+        dim = Style(dim=not active.enabled)
+        shown = Content.assemble(
+            (self.app.get_key_display(binding), key + dim), (f" {binding.description}", words + dim)
+        )
+        return shown.stylize(Style.from_meta({"@click": f"press({binding.key!r})"}))
 
     def _offered(self) -> list[ActiveBinding]:
         """One key for each command that is offered now."""
@@ -57,4 +79,4 @@ class KeyBar(Footer):
         return shown
 
     def _width(self, active: ActiveBinding) -> int:
-        return len(self.app.get_key_display(active.binding)) + len(active.binding.description) + 2
+        return len(self.app.get_key_display(active.binding)) + len(active.binding.description) + 1 + GAP
