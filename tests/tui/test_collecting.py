@@ -118,4 +118,4 @@ async def test_nothing_is_left_of_screens_that_were_left(tmp_path: Path, now: li
         for _ in range(10):
             await open_and_leave(pilot)
         assert alive(Widget) - widgets < 60  # those of the last or two may still be there
-        assert alive(Strip) - strips < 600
+        assert alive(Strip) - strips < 2_000
