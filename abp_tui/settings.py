@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -244,7 +243,10 @@ def _first(lines: Sequence[str], name: str, start: int) -> int | None:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        import tomllib  # seldom is there a file, and who looks at jobs waits for each import
+
+        values = tomllib.loads(text)
     except FileNotFoundError:
         if os.environ.get(paths.CONFIG_VARIABLE):
             raise InvalidInput(f"there is no file {path}", f"{paths.CONFIG_VARIABLE} names it") from None

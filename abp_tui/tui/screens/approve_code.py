@@ -19,6 +19,13 @@ class ApproveCodeScreen(Dialog[bool]):
     BINDINGS = bindings("approval")
     SCOPE = "approval"
     AUTO_FOCUS = "CodeView"
+    DEFAULT_CSS = """
+    ApproveCodeScreen {
+        #code { height: 1fr; margin-top: 1; background: $surface; }
+        &.-short .box { width: 100%; max-width: 100%; height: 100%; max-height: 100%; padding: 0 1; }
+        &.-short .box Static, &.-short #code { margin: 0; }
+    }
+    """
 
     def __init__(self, wanted: Approval) -> None:
         super().__init__()

@@ -35,6 +35,12 @@ class AskPilotScreen(Dialog[PilotWish]):
 
     BINDINGS = bindings("sample")
     SCOPE = "sample"
+    DEFAULT_CSS = """
+    AskPilotScreen {
+        Input { background: $surface; margin-bottom: 1; }
+        Label { color: $foreground 70%; }
+    }
+    """
 
     def __init__(self, waiting: int, units: int, by: str, *, is_again: bool, wrong: str = "") -> None:
         """`wrong` says what was refused of these values, where they are asked for a second time."""

@@ -22,6 +22,22 @@ class Dialog(Fitted[T], ModalScreen[T]):
 
     SCOPE = ""
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (80, "-wide")]
+    DEFAULT_CSS = """
+    Dialog {
+        align: center middle;
+        background: $background 60%;
+        .box { width: 64; max-width: 90%; height: auto; max-height: 90%; background: $panel; padding: 1 3; }
+        &.-narrow .box { max-width: 100%; padding: 1 2; }
+        .box.wide { width: 100; height: 90%; }
+        .box .question { text-style: bold; height: auto; }
+        .box .detail { color: $foreground 70%; height: auto; margin: 1 0; }
+        .box .remark { color: $text-warning; height: auto; margin-top: 1; }
+        .box .wrong { color: $text-error; height: auto; margin-top: 1; }
+        .box .keys { height: 1; margin-top: 1; }
+        .box TextArea { height: 1fr; background: $surface; }
+        &.-short .box.wide { width: 100%; max-width: 100%; height: 100%; max-height: 100%; }
+    }
+    """
 
     def keys(self) -> Content:
         """The keys of this dialog, in words."""

@@ -50,6 +50,9 @@ class ErrorsScreen(Dialog[None]):
     BINDINGS = bindings("errors")
     SCOPE = "errors"
     AUTO_FOCUS = "TextView"
+    DEFAULT_CSS = """
+    ErrorsScreen #wrong { height: 1fr; background: $panel; }
+    """
 
     def __init__(self, wrong: Iterable[Wrong]) -> None:
         super().__init__()

@@ -44,6 +44,15 @@ class FailuresScreen(AbpScreen):
     BINDINGS = bindings("failures")
     SCOPES = ("failures", "lists", "screen", "app")
     AUTO_FOCUS = "CauseList"
+    DEFAULT_CSS = """
+    FailuresScreen {
+        #causes { height: 2fr; padding-top: 1; }
+        #empty { display: none; padding: 3 4; color: $foreground 70%; height: 1fr; }
+        #error { height: 1fr; padding: 1 2; background: $surface; }
+        &.-empty #empty { display: block; }
+        &.-empty CauseList, &.-empty #titles, &.-empty #error { display: none; }
+    }
+    """
 
     def __init__(self, job_id: int) -> None:
         super().__init__(job_id)

@@ -70,6 +70,9 @@ class HelpScreen(Dialog[None]):
 
     BINDINGS = bindings("help")
     SCOPE = "help"
+    DEFAULT_CSS = """
+    HelpScreen HelpText { height: 1fr; background: $panel; }
+    """
 
     def __init__(self, scopes: tuple[str, ...], keys: Keys, job: JobView | None) -> None:
         super().__init__()

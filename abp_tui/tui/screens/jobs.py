@@ -33,6 +33,19 @@ class JobsScreen(AbpScreen):
     BINDINGS = bindings("jobs")
     SCOPES = ("jobs", "lists", "app")
     AUTO_FOCUS = "JobList"
+    DEFAULT_CSS = """
+    JobsScreen {
+        #jobs { width: 1fr; padding-top: 1; }
+        JobPanel { width: 38; height: 100%; }
+        &.-narrow JobPanel { display: none; }
+        #empty { display: none; padding: 3 4; color: $foreground 70%; height: 1fr; }
+        &.-empty #empty, &.-no-hit #empty { display: block; }
+        &.-no-hit JobList { height: 0; }
+        &.-empty JobList, &.-empty #titles, &.-empty JobPanel { display: none; }
+        #filter { display: none; margin: 0 1; background: $surface; }
+        &.-filtering #filter { display: block; }
+    }
+    """
 
     def __init__(self, start_job: str | None = None) -> None:
         super().__init__()

@@ -35,6 +35,9 @@ class LogScreen(AbpScreen):
 
     SCOPES = ("lists", "screen", "app")
     AUTO_FOCUS = "LogView"
+    DEFAULT_CSS = """
+    LogScreen LogView { height: 1fr; padding: 1 2 0 2; }
+    """
 
     def body(self) -> ComposeResult:
         """The lines."""

@@ -39,6 +39,27 @@ class NewJobScreen(AbpScreen):
     BINDINGS = bindings("new", "screen")  # escape ends a preview while one runs, else it goes back
     SCOPES = ("new", "screen", "app")
     AUTO_FOCUS = "#name"
+    DEFAULT_CSS = """
+    NewJobScreen {
+        #form { width: 1fr; padding: 1 2; }
+        .field { height: auto; margin-bottom: 1; }
+        SourceForm { height: auto; }
+        .field Label { width: 17; color: $foreground 55%; }
+        Input, TextArea { width: 1fr; background: $surface; }
+        TextArea { height: 4; padding: 0; }
+        SourceForm TextArea { height: auto; min-height: 4; max-height: 16; }
+        Select { width: 1fr; }
+        Input:focus, TextArea:focus, Select:focus > SelectCurrent { background: $primary 25%; }
+        SelectOverlay { border: round $primary; background: $panel; }
+        #preview { width: 1fr; background: $surface; padding: 1 2; }
+        &.-narrow #sides { layout: vertical; }
+        &.-narrow #form { width: 100%; height: auto; max-height: 50%; padding: 0 2; }
+        &.-narrow .field { margin-bottom: 0; }
+        &.-narrow TextArea { height: 2; }
+        &.-narrow SourceForm TextArea { height: auto; min-height: 2; max-height: 6; }
+        &.-narrow #preview { width: 100%; height: 1fr; padding: 0 2; }
+    }
+    """
     is_form = True
 
     def __init__(self) -> None:

@@ -27,6 +27,15 @@ class PermitScreen(Dialog[tuple[str, ...]]):
     BINDINGS = bindings("permit")
     SCOPE = "permit"
     AUTO_FOCUS = "ProposalList"
+    DEFAULT_CSS = """
+    PermitScreen {
+        .box { width: 100; }
+        ProposalList { max-height: 40vh; background: $panel; }
+        #proposal { height: 5; margin-top: 1; background: $panel; }
+        &.-short .detail { margin: 0; }
+        &.-short #proposal { height: 4; }
+    }
+    """
 
     def __init__(self, proposals: Sequence[Proposal]) -> None:
         super().__init__()

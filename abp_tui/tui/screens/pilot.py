@@ -32,6 +32,15 @@ class PilotScreen(AbpScreen):
     BINDINGS = bindings("pilot")
     SCOPES = ("pilot", "lists", "screen", "app")
     AUTO_FOCUS = "TriedList"
+    DEFAULT_CSS = """
+    PilotScreen {
+        #tried { width: 1fr; padding-top: 1; }
+        QuotePanel { width: 42; height: 100%; }
+        &.-narrow Horizontal { layout: vertical; }
+        &.-narrow #tried { width: 100%; height: 1fr; padding-top: 0; }
+        &.-narrow QuotePanel { width: 100%; height: auto; max-height: 11; padding: 0 2; }
+    }
+    """
 
     def __init__(self, job_id: int) -> None:
         super().__init__(job_id)

@@ -52,6 +52,20 @@ class ProgressScreen(AbpScreen):
     BINDINGS = bindings("progress")
     SCOPES = ("progress", "lists", "screen", "app")
     AUTO_FOCUS = "UnitList"
+    DEFAULT_CSS = """
+    ProgressScreen {
+        #overview { height: 4; padding: 1 2 1 2; }
+        UnitMap { width: 2fr; max-width: 60; }
+        RunningStrip { width: 3fr; padding-left: 3; }
+        #units { height: 1fr; background: $surface; }
+        #units TabLine { margin: 0 1; }
+        #search { display: none; height: 1; margin: 0 1; }
+        &.-searching #search { display: block; }
+        #sought { width: 1fr; background: $background; }
+        #found { width: auto; padding-left: 2; color: $foreground 70%; }
+        UnitList { background: $surface; }
+    }
+    """
 
     def __init__(self, job_id: int) -> None:
         super().__init__(job_id)

@@ -40,6 +40,15 @@ class ReviewScreen(AttemptScreen):
     BINDINGS = bindings("review")
     SCOPES = ("review", "lists", "screen", "app")
     AUTO_FOCUS = "Conversation"
+    DEFAULT_CSS = """
+    ReviewScreen {
+        AttemptView { width: 1fr; }
+        ApprovePanel { width: 38; height: 100%; }
+        &.-narrow Horizontal { layout: vertical; }
+        &.-narrow AttemptView { width: 100%; height: 1fr; }
+        &.-narrow ApprovePanel { width: 100%; height: auto; max-height: 8; padding: 0 2; }
+    }
+    """
 
     def __init__(self, job_id: int) -> None:
         super().__init__(job_id)

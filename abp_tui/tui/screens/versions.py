@@ -34,6 +34,16 @@ class VersionsScreen(AbpScreen):
     BINDINGS = bindings("versions")
     SCOPES = ("versions", "lists", "screen", "app")
     AUTO_FOCUS = "PairList"
+    DEFAULT_CSS = """
+    VersionsScreen {
+        #compared { height: 2fr; padding-top: 1; }
+        #sums { height: auto; max-height: 2; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
+        #compared #titles { margin-top: 1; }
+        #difference { height: 3fr; padding: 1 2; background: $surface; }
+        &.-short #compared { padding-top: 0; }
+        &.-short #compared #titles { margin-top: 0; }
+    }
+    """
 
     def __init__(self, job_id: int) -> None:
         super().__init__(job_id)

@@ -16,6 +16,13 @@ FORM = "a line each: not-empty, changed, regex REGEX, schema FILE, command PROGR
 class ChecksField(Vertical):
     """A field of several lines that says what is wrong with them."""
 
+    DEFAULT_CSS = """
+    ChecksField {
+        height: auto;
+        Problem { height: auto; color: $text-warning; }
+    }
+    """
+
     def compose(self) -> ComposeResult:
         """The lines, and the problem."""
         yield labelled("checks", text_field("checks", FORM), f"A line each: {', '.join(WORDS)}")
