@@ -46,6 +46,16 @@ def money(usd: float | None, *, at_least: bool = False) -> str:
     return f"≥ {shown}" if at_least else shown
 
 
+def number(value: int, width: int) -> str:
+    """`99,980`; where that is wider than so many cells, `99.9k`, `1.23M`: never more than there are."""
+    if len(full := f"{value:,}") <= width:
+        return full
+    unit, letter = next((u, s) for u, s in ((10**9, "G"), (10**6, "M"), (1000, "k")) if value >= u)
+    whole, rest = divmod(value * 100 // unit, 100)
+    tail = f"{rest:02}"[: max(0, 3 - len(str(whole)))].rstrip("0")
+    return f"{whole:,}{f'.{tail}' if tail else ''}{letter}"
+
+
 def rate(per_s: float | None) -> str:
     """`148/min`, or `12/s` where it is quick."""
     if per_s is None:

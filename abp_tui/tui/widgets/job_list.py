@@ -10,19 +10,20 @@ from textual.content import Content
 from abp_tui.domain.pace import Pace
 from abp_tui.domain.status import Phase
 from abp_tui.tui.widgets.columns import GAP, Cell, Column, header, lay_out, row
-from abp_tui.tui.widgets.figures import bar_of, countdown, money, rate, span
+from abp_tui.tui.widgets.figures import bar_of, countdown, money, number, rate, span
 from abp_tui.tui.widgets.glyphs import BAD, BOLD, DIM, FAINT, LIMIT, WARN, job_mark
 from abp_tui.tui.widgets.lines import LineList
 from abp_tui.tui.widgets.text import fit, one_line
 from abp_tui.views import JobView
 
+DONE, FEW = 13, 5  # cells
 COLUMNS = (
-    Column("name", "job", 14, grow=2, most=36),
+    Column("name", "job", 13, grow=2, most=36),
     Column("status", "status", 13),
     Column("bar", "", 6, grow=1, most=26, drop=1),
-    Column("done", "done", 13, right=True),
-    Column("failed", "fail", 5, right=True),
-    Column("suspect", "doubt", 5, right=True),  # only where some are
+    Column("done", "done", DONE, right=True),
+    Column("failed", "fail", FEW, right=True),
+    Column("suspect", "doubt", FEW, right=True),  # only where some are
     Column("rate", "rate", 9, right=True, drop=4),
     Column("left", "left", 8, right=True, drop=3),
     Column("cost", "cost", 9, right=True, drop=2),
@@ -103,7 +104,7 @@ class JobList(LineList):
             came_to = job.doubts or f"{'test' if job.pilot_id is None else 'pilot'} passed"
             return self._with_words(layout, cells, f"italic {WARN}", f"{came_to}: {then}", then)
         if job.phase is Phase.GATED and job.gate:
-            done, words = f"{job.completed_units:,}/{job.total_units:,}", job.gate.words(countdown)
+            done, words = _done(job), job.gate.words(countdown)
             short = words.removeprefix(f"{job.gate.reason}, ")
             return self._with_words(layout, cells, LIMIT, f"{done}, {one_line(words)}", one_line(short))
         return row(layout, cells)
@@ -136,13 +137,20 @@ class JobList(LineList):
             "name": (one_line(job.name), BOLD if marked else ""),
             "status": (str(mark), mark.style),
             "bar": (filled, mark.style if done else FAINT),
-            "done": (f"{job.completed_units:,}/{job.total_units:,}", ""),
-            "failed": (f"{job.failed_units:,}" if job.ended_units else "", BAD if job.failed_units else DIM),
-            "suspect": (f"{job.suspect_units:,}" if job.suspect_units else "", WARN),
+            "done": (_done(job), ""),
+            "failed": (
+                number(job.failed_units, FEW) if job.ended_units else "",
+                BAD if job.failed_units else DIM,
+            ),
+            "suspect": (number(job.suspect_units, FEW) if job.suspect_units else "", WARN),
             "rate": (rate(pace.per_s), DIM),
             "left": (span(pace.left_s) if pace.left_s else "", DIM),
             "cost": (money(job.cost_usd, at_least=job.cost_is_floor), ""),
         }
+
+
+def _done(job: JobView) -> str:
+    return "/".join(number(units, DONE // 2) for units in (job.completed_units, job.total_units))
 
 
 def bar(job: JobView, width: int) -> tuple[int, str]:

@@ -8,7 +8,7 @@ from textual.widget import Widget
 
 from abp_tui.domain.pace import INTERVALS, Pace
 from abp_tui.tui.widgets.facts import paragraph, stack
-from abp_tui.tui.widgets.figures import countdown, money, rate, span, sparkline
+from abp_tui.tui.widgets.figures import countdown, money, number, rate, span, sparkline
 from abp_tui.tui.widgets.glyphs import BAD, BOLD, DIM, FAINT, GOOD, LIMIT, PRIMARY, WARN, job_mark
 from abp_tui.tui.widgets.job_list import bar
 from abp_tui.tui.widgets.job_panel import next_step
@@ -17,6 +17,7 @@ from abp_tui.views import JobView
 
 Parts = list[tuple[str, str]]
 GAP = ("   ", "")
+ALL, FEW = 20, 5  # cells of a count
 
 
 class ProgressHead(Widget):
@@ -72,6 +73,7 @@ def _bar(job: JobView, width: int) -> Content:
 def _figures(job: JobView, pace: Pace, width: int) -> list[Content]:
     """Counts, rate, time left and cost: on one line if they fit. The past rate and the worker give way."""
     counts, worker = _counts(job), one_line(job.worker, 40)
+    counts = counts if _cells(counts) <= width else _counts(job, FEW)
     for intervals in (INTERVALS, INTERVALS // 2):
         beside = [*counts, ("      ", ""), *_money(job, pace, intervals, worker)]
         if _cells(beside) <= width:
@@ -83,7 +85,7 @@ def _figures(job: JobView, pace: Pace, width: int) -> list[Content]:
     return [Content.assemble(*counts), *([Content.assemble(*below)] if below else [])]
 
 
-def _counts(job: JobView) -> Parts:
+def _counts(job: JobView, cells: int = ALL) -> Parts:
     shown = (
         (job.completed_units, "done", GOOD),
         (job.failed_units, "failed", BAD if job.failed_units else DIM),
@@ -92,9 +94,9 @@ def _counts(job: JobView) -> Parts:
         (job.pending_units, "waiting", ""),
     )
     parts: Parts = []
-    for number, word, style in shown:
-        if number or word in ("done", "failed", "waiting"):
-            parts += [(f"{number:,}", f"bold {style}"), (f" {word}", DIM), GAP]
+    for units, word, style in shown:
+        if units or word in ("done", "failed", "waiting"):
+            parts += [(number(units, cells), f"bold {style}"), (f" {word}", DIM), GAP]
     return parts[:-1]
 
 
