@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from abp_tui.domain.quote import Quote
     from abp_tui.orchestrator import Orchestrator
 
-MARKS = ("pass", "doubtful", "fail")
+NO_MARK = "none"
+MARKS = ("pass", "doubtful", "fail", NO_MARK)
 
 
 @click.command()
@@ -71,7 +72,7 @@ def pilot(
 @click.argument("seq", type=int)
 @click.argument("mark", type=click.Choice(MARKS), metavar="|".join(MARKS))
 def mark(job: str, seq: int, mark: str) -> None:
-    """Say what you think of a unit of a pilot: pass, doubtful or fail.
+    """Say what you think of a unit of a pilot: pass, doubtful or fail; none takes that back.
 
     An approval accepts what passed, keeps what is doubtful as suspect, and runs again what failed.
 
@@ -81,7 +82,7 @@ def mark(job: str, seq: int, mark: str) -> None:
     from abp_tui.domain.status import Mark
 
     orchestrator = open_orchestrator()
-    unit = orchestrator.mark(job, seq, Mark(mark))
+    unit = orchestrator.mark(job, seq, None if mark == NO_MARK else Mark(mark))
     say(f"unit {seq} ({one_line(unit.key, 50)}): {mark}")
 
 
@@ -175,4 +176,5 @@ def _say_next(quote: Quote, name: str) -> None:
         say(f"Next: abp reject {name}, then abp test {name}: this pilot was of another version")
         return
     budget = " --budget quote" if quote.budget_usd else ""
-    say(f"Next: abp mark {name} SEQ {'|'.join(MARKS)}, then abp approve {name}{budget}, or abp reject {name}")
+    marks = "|".join(MARKS[:3])
+    say(f"Next: abp mark {name} SEQ {marks}, then abp approve {name}{budget}, or abp reject {name}")

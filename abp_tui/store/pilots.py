@@ -103,10 +103,13 @@ class Pilots:
             names = [column[0] for column in cursor.description]
             return [_tried(dict(zip(names, row, strict=True))) for row in cursor]
 
-    def mark(self, attempt_id: int, mark: Mark) -> None:
-        """Keep what a person thinks of an attempt; the last word counts."""
+    def mark(self, attempt_id: int, mark: Mark | None) -> None:
+        """Keep what a person thinks of an attempt, or that it is nothing after all; the last word counts."""
         with self._db.writing() as db:
-            MarkRow.replace(attempt=attempt_id, mark=mark, at=now()).execute(db)
+            if mark is None:
+                MarkRow.delete().where(MarkRow.attempt == attempt_id).execute(db)
+            else:
+                MarkRow.replace(attempt=attempt_id, mark=mark, at=now()).execute(db)
             attempt = AttemptRow.select().where(AttemptRow.id == attempt_id).bind(db).get()
             JobRow.update(change=JobRow.change + 1).where(JobRow.id == attempt.job_id).execute(db)
             change = JobRow.select(JobRow.change).where(JobRow.id == attempt.job_id)

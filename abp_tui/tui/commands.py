@@ -113,11 +113,12 @@ def _tested(job: JobView) -> bool:
     return job.status in (JobStatus.CREATED, JobStatus.TESTING)
 
 
+def _approved(job: JobView) -> bool:
+    return not _tested(job)
+
+
 def _retryable(job: JobView) -> bool:
-    return job.retryable and job.status not in (
-        JobStatus.CREATED,
-        JobStatus.TESTING,
-    )
+    return job.retryable and _approved(job)
 
 
 def _doubted(job: JobView) -> bool:
@@ -134,6 +135,22 @@ def _open_ended(job: JobView) -> bool:
 
 def _removable(job: JobView) -> bool:
     return job.executor is None or not job.executor.alive
+
+
+def _marks(scope: str) -> tuple[Command, ...]:
+    """What a person can think of a unit of a pilot."""
+    return (
+        Command(f"{scope}.pass", "p", "Pass", "Mark the unit: it is good", "mark('pass')", when=_tested),
+        Command(
+            f"{scope}.doubtful",
+            "d",
+            "Doubtful",
+            "Mark the unit: keep it as suspect",
+            "mark('doubtful')",
+            when=_tested,
+        ),
+        Command(f"{scope}.fail", "f", "Fail", "Mark the unit: run it again", "mark('fail')", when=_tested),
+    )
 
 
 COMMANDS: tuple[Command, ...] = (
@@ -249,16 +266,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("review.copy", "y", "Copy", "Copy what the tab shows to the clipboard", "copy", False),
     Command("review.save", "s", "Save", "Save what the tab shows to a file", "save", False),
     Command("pilot.open", "enter", "Open", "Open the unit under the cursor", "open"),
-    Command("pilot.pass", "p", "Pass", "Mark the unit: it is good", "mark('pass')", when=_tested),
-    Command(
-        "pilot.doubtful",
-        "d",
-        "Doubtful",
-        "Mark the unit: keep it as suspect",
-        "mark('doubtful')",
-        when=_tested,
-    ),
-    Command("pilot.fail", "f", "Fail", "Mark the unit: run it again", "mark('fail')", when=_tested),
+    *_marks("pilot"),
     Command("pilot.approve", "a", "Approve", "Let the rest run", "approve", when=_in_review),
     Command(
         "pilot.budget",
@@ -363,6 +371,33 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command("progress.log", "l", "Log", "What happened to this job", "log"),
     Command(
+        "progress.edit",
+        "e",
+        "Edit",
+        "Edit the prompt: a new version for what has not run yet",
+        "edit",
+        False,
+        when=_approved,
+    ),
+    Command(
+        "progress.set",
+        "s",
+        "Set",
+        "Change timers or options of the worker, as its model: a new version",
+        "set",
+        False,
+        when=_approved,
+    ),
+    Command(
+        "progress.versions",
+        "v",
+        "Versions",
+        "Compare versions of the prompt",
+        "versions",
+        False,
+        when=_approved,
+    ),
+    Command(
         "progress.retry_unit", "r", "Retry unit", "Run the unit under the cursor again", "retry_unit", False
     ),
     Command("progress.cell_right", "right", "Next cell", "To the next cell of the map", "cell(1)", False),
@@ -429,6 +464,7 @@ COMMANDS: tuple[Command, ...] = (
         "accept",
         when=_doubted,
     ),
+    *_marks("unit"),
     Command(
         "unit.unfold",
         "o,enter",

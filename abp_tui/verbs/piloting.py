@@ -128,11 +128,11 @@ class Piloting(Accepting):
         unlimited = job.status is JobStatus.TESTING and job.budget_usd is None
         return self.quote(job.id).budget_usd if unlimited and job.pilot_id is not None else None
 
-    def mark(self, job_id: Ref, seq: int, mark: Mark) -> Tried:
-        """Keep what a person thinks of a unit of the pilot; returns it marked.
+    def mark(self, job_id: Ref, seq: int, mark: Mark | None) -> Tried:
+        """Keep what a person thinks of a unit of the pilot, or with None take that back; returns it marked.
 
         An approval keeps what passed, also where its checks doubt it, keeps what is doubtful as suspect, and
-        runs again what failed.
+        runs again what failed. What is not marked counts as it ended.
         """
         job = self.repository.jobs.find(job_id)
         if job.status is not JobStatus.TESTING or job.pilot_id is None:

@@ -44,6 +44,17 @@ class Versions(Editing):
         pairs = self.repository.attempts.pairs(job.id, left, right)
         return Comparison(left=left, right=right, pairs=tuple(pairs))
 
+    def comparable(self, job_id: Ref, version: int) -> int | None:
+        """The newest other version that has units in common with this one, else the newest; None without."""
+        job = self.repository.jobs.find(job_id)
+        others = [
+            recipe.version for recipe in self.repository.recipes.all(job.id) if recipe.version != version
+        ]
+        shared = (
+            other for other in reversed(others) if self.repository.attempts.pairs(job.id, other, version)
+        )
+        return next(shared, others[-1] if others else None)
+
     def compare_outputs(self, left: int, right: int) -> str:
         """What differs between what two attempts answered, as a unified diff."""
         get = self.repository.attempts.get

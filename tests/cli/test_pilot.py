@@ -49,6 +49,8 @@ def test_from_a_pilot_to_the_whole(abp: Abp) -> None:
     assert first == {"name": ".md", "waiting": 15, "sampled": 6}
     seqs = [row[0] for row in abp.sql("SELECT seq FROM attempt WHERE purpose = 'pilot' ORDER BY seq")]
     abp.run("mark", "docs", str(seqs[0]), "doubtful")
+    abp.run("mark", "docs", str(seqs[1]), "pass")
+    abp.run("mark", "docs", str(seqs[1]), "none")
     abp.run("mark", "docs", str(seqs[1]), "fail")
 
     quote = abp.run("quote", "docs")

@@ -11,6 +11,7 @@ from abp_tui.tui.screens.pilot import PilotScreen
 from abp_tui.tui.screens.progress import ProgressScreen
 from abp_tui.tui.screens.review import ReviewScreen
 from abp_tui.tui.screens.unit import UnitScreen
+from abp_tui.tui.widgets.tried_list import TriedList
 from abp_tui.workers.base import Sink, Task
 from abp_tui.workers.cancel import Cancel
 from tests.factories import assert_counters_match, fail, make_job, wait_for_cancel
@@ -95,6 +96,34 @@ async def test_marks_pressed_quickly_are_all_kept(tmp_path: Path) -> None:
         await until_shown(pilot, "2 failed")
     marks = [unit.mark for unit in orchestrator.pilot_review("words").units]
     assert marks == [Mark.PASS, Mark.PASS, Mark.FAIL, Mark.FAIL, None, None]
+
+
+async def test_a_unit_is_marked_where_it_is_read_and_a_mark_is_taken_back(tmp_path: Path) -> None:
+    orchestrator = piloted(tmp_path)
+    async with running(orchestrator, SMALL, job="words") as pilot:
+        await until_shown(pilot, "passed in")
+        await pilot.press("p")
+        await until_shown(pilot, "6 of 6 run")
+        await pilot.press("enter")
+        await until_shown(pilot, "try 1 of 1", "d Doubtful")
+        await pilot.press("d")
+        await until_shown(pilot, "pilot", "? doubtful")
+        assert pilot.app.screen.query_one(TriedList).cursor == 1
+        await pilot.press("k", "d")
+        await until(pilot, lambda: "? doubtful" not in shown(pilot))
+        assert pilot.app.screen.query_one(TriedList).cursor == 0
+    assert not any(unit.mark for unit in orchestrator.pilot_review("words").units)
+
+
+async def test_only_units_of_a_pilot_can_be_marked(tmp_path: Path) -> None:
+    orchestrator = piloted(tmp_path)
+    async with running(orchestrator, SMALL, job="words") as pilot:
+        await until_shown(pilot, "passed in")
+        pilot.app.push_screen(UnitScreen(int(orchestrator.status("words").id[1:]), 0))
+        await until_shown(pilot, "try 1 of 1")
+        assert "Doubtful" not in shown(pilot)
+        await pilot.press("d", "p", "f")
+        assert isinstance(pilot.app.screen, UnitScreen)
 
 
 async def test_an_edit_of_someone_else_is_seen(tmp_path: Path) -> None:

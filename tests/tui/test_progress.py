@@ -607,3 +607,24 @@ async def test_a_job_whose_budget_is_spent_is_given_another(tmp_path: Path) -> N
         await pilot.press("ctrl+u", *"$1", "enter")
         await until_shown(pilot, "✓ completed", "6 done")
     assert orchestrator.status("words").budget_usd == 1
+
+
+async def test_prompt_and_settings_of_a_paused_job_are_changed_where_nothing_has_failed(
+    tmp_path: Path,
+) -> None:
+    orchestrator = InProcess(tmp_path)
+    job = make_job(orchestrator.repository, 3, status=JobStatus.RUNNING)
+    orchestrator.repository.jobs.move(job.id, JobStatus.PAUSED)
+    async with running(orchestrator, SMALL, job="words") as pilot:
+        await until_shown(pilot, "paused", "All 3")
+        await pilot.press("e")
+        await until_shown(pilot, "Prompt, version 1")
+        await pilot.press(*"Better", "space", "ctrl+s")
+        await until_shown(pilot, "version 2 is saved; it holds from the next start on")
+        await pilot.press("s")
+        await until_shown(pilot, "Change settings")
+        await pilot.press(*"idle=77", "enter")
+        await until_shown(pilot, "version 3 is saved")
+    recipe = orchestrator.repository.jobs.get(job.id).recipe
+    assert recipe.prompt_template.startswith("Better ")
+    assert recipe.timers.idle_s == 77

@@ -10,7 +10,7 @@ from abp_tui.tui.screens.unit import UnitScreen
 from abp_tui.workers.base import Sink, Task
 from abp_tui.workers.cancel import Cancel
 from tests.factories import make_job
-from tests.tui.screens import ALL, InProcess, lines, running, shown, until, until_shown
+from tests.tui.screens import ALL, SMALL, InProcess, lines, running, shown, until, until_shown
 from tests.tui.test_foreign import EVIL
 
 pytestmark = pytest.mark.slow
@@ -160,3 +160,28 @@ async def test_results_of_several_versions_are_shown_as_such(tmp_path: Path) -> 
         db.execute_sql("UPDATE attempt SET recipe_version = 1 WHERE seq = 3")
     async with running(orchestrator, job="words") as pilot:
         await until_shown(pilot, "✓ completed", "prompts v1, v2")
+
+
+async def test_it_opens_on_a_version_that_has_units_in_common_and_u_says_which_it_uses(
+    tmp_path: Path,
+) -> None:
+    orchestrator = two_versions(tmp_path)
+    orchestrator.set_prompt("words", "Do {n} best")
+    orchestrator.set_prompt("words", "Do {n} as well as you can")
+    orchestrator.test("words", 0)
+    async with running(orchestrator, SMALL, job="words") as pilot:
+        await until_shown(pilot, "passed in")
+        await pilot.press("v")
+        await until_shown(pilot, "version 2 ", "version 4 (current)", "u uses it")
+        used = next(line for line in lines(pilot) if "u uses it" in line)
+        assert "version 2 " in used
+
+
+async def test_versions_of_an_approved_job_are_compared_from_its_progress(tmp_path: Path) -> None:
+    orchestrator = two_versions(tmp_path)
+    orchestrator.approve("words")
+    async with running(orchestrator, SMALL, job="words") as pilot:
+        await until_shown(pilot, "All 5")
+        await pilot.press("v")
+        await until_shown(pilot, "version 1", "version 2 (current)", "+I was told: Do 0 better")
+    orchestrator.settle()

@@ -237,6 +237,8 @@ def test_an_approval_keeps_what_is_good_and_no_more(repository: Repository) -> N
     orchestrator.mark(job.id, doubtful, Mark.FAIL)
     orchestrator.mark(job.id, doubtful, Mark.DOUBTFUL)  # the last word counts
     orchestrator.mark(job.id, thrown, Mark.FAIL)
+    orchestrator.mark(job.id, unmarked, Mark.FAIL)
+    assert orchestrator.mark(job.id, unmarked, None).mark is None  # taken back
     review = orchestrator.pilot_review(job.id)
     assert [unit.mark for unit in review.units] == [Mark.PASS, Mark.DOUBTFUL, Mark.FAIL, None]
     assert (review.quote.failed, review.quote.doubtful, review.quote.rest) == (1, 1, 36)

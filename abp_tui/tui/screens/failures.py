@@ -9,15 +9,14 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import Static
 
-from abp_tui.domain.model import Cause, Job, Recipe
+from abp_tui.domain.model import Cause, Job
 from abp_tui.feed import Snapshot
 from abp_tui.tui.commands import bindings
 from abp_tui.tui.screens.again import retry_all, run_again
 from abp_tui.tui.screens.ask_text import AskTextScreen
 from abp_tui.tui.screens.base import AbpScreen
+from abp_tui.tui.screens.changing import change_settings, edit_prompt, saved
 from abp_tui.tui.screens.confirm import ConfirmScreen
-from abp_tui.tui.screens.draft import prompt_of
-from abp_tui.tui.screens.edit_prompt import EditVersionScreen
 from abp_tui.tui.screens.nudge import NUDGE, Nudge, NudgeScreen
 from abp_tui.tui.screens.permit import PermitScreen
 from abp_tui.tui.screens.unit import UnitScreen
@@ -28,12 +27,10 @@ from abp_tui.tui.widgets.lines import LineList
 from abp_tui.tui.widgets.text import one_line
 from abp_tui.tui.widgets.top_bar import Parts
 from abp_tui.tui.widgets.wrapped import TextView
-from abp_tui.verbs.editing import takes_effect
 from abp_tui.verbs.permits import Proposal
-from abp_tui.verbs.typed import settings_line, typed_edits
 from abp_tui.views import JobView
 
-SETTING = "Change settings: idle=300 option.model=haiku"
+AGAIN = "r runs these again, t one first"
 RULE_DETAIL = "Nothing was denied that a rule could be made of. In the worker's own form: Bash(git log *)"
 NONE = "No unit has failed or is in doubt. esc goes back."
 
@@ -181,30 +178,13 @@ class FailuresScreen(AbpScreen):
 
     def action_edit(self) -> None:
         """Edit the prompt; the units that are run again take the new version."""
-        if job := self.job:
-
-            def save(text: str | None) -> None:
-                if text is not None:
-                    version = job.prompt_version
-                    call = partial(self.orchestrator.set_prompt, self._number, text, based_on=version)
-                    self.act(call, self._edited, in_turn=True)
-
-            self.app.push_screen(EditVersionScreen(job, ()), save)
+        if self.job:
+            edit_prompt(self, self.job, AGAIN)
 
     def action_set(self) -> None:
         """Change timers or the worker's options; the units that are run again take the new version."""
         if self.job:
-            self._ask_settings(self.job)
-
-    def _ask_settings(self, job: JobView, line: str = "", wrong: str = "") -> None:
-        def save(line: str | None) -> None:
-            if line is not None:
-                call = partial(self._set, line, job.prompt_version)
-                ask = partial(self._ask_settings, job, line)
-                self.act(call, self._saved, in_turn=True, refused=self.ask_again(ask))
-
-        now = one_line(settings_line(job.timers, job.worker_options), 600)
-        self.app.push_screen(AskTextScreen(SETTING, now, line, wrong), save)
+            change_settings(self, self.job, AGAIN)
 
     def action_permit(self) -> None:
         """Allow what was denied, rule by rule, or a rule of one's own."""
@@ -217,7 +197,7 @@ class FailuresScreen(AbpScreen):
 
         def save(rules: tuple[str, ...] | None) -> None:
             if rules:
-                self.act(lambda: self.orchestrator.permit(self._number, rules), self._saved)
+                self.act(lambda: self.orchestrator.permit(self._number, rules), saved(self, AGAIN))
 
         self.app.push_screen(PermitScreen(proposals), save)
 
@@ -225,24 +205,9 @@ class FailuresScreen(AbpScreen):
         def save(rule: str | None) -> None:
             if rule is not None:
                 call = partial(self.orchestrator.permit, self._number, (rule,))
-                self.act(call, self._saved, refused=self.ask_again(partial(self._ask_rule, rule)))
+                self.act(call, saved(self, AGAIN), refused=self.ask_again(partial(self._ask_rule, rule)))
 
         self.app.push_screen(AskTextScreen("Allow by a rule", RULE_DETAIL, rule, wrong), save)
-
-    def _set(self, line: str, version: int) -> Recipe:
-        return self.orchestrator.edit_recipe(self._number, **typed_edits(line), based_on=version)
-
-    def _edited(self, recipe: Recipe) -> None:
-        self.abp.drafts.pop(prompt_of(f"j{self._number}"), None)
-        self._saved(recipe)
-
-    def _saved(self, recipe: Recipe) -> None:
-        def tell(job: Job) -> None:
-            self.tell(
-                f"version {recipe.version} is saved; {takes_effect(job)}. r runs these again, t one first"
-            )
-
-        self.act(lambda: self.orchestrator.repository.jobs.get(self._number), tell)
 
     @work(thread=True, group="causes", exclusive=True, exit_on_error=False)
     def _read(self) -> None:

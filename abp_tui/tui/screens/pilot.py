@@ -107,18 +107,19 @@ class PilotScreen(AbpScreen):
     def action_open(self) -> None:
         """Open the unit under the cursor."""
         if unit := self.query_one(TriedList).unit:
-            self.app.push_screen(UnitScreen(self._number, unit.seq))
+            self.app.push_screen(UnitScreen(self._number, unit.seq, mark=self.action_mark))
 
     def action_mark(self, mark: str) -> None:
-        """Mark the unit under the cursor, and go to the next."""
+        """Mark the unit under the cursor, and go to the next; the mark that it has is taken back."""
         units = self.query_one(TriedList)
         if unit := units.unit:
+            now = None if unit.mark == mark else Mark(mark)
             self.act(
-                lambda: self.orchestrator.mark(self._number, unit.seq, Mark(mark)),
+                lambda: self.orchestrator.mark(self._number, unit.seq, now),
                 lambda _: self._read(),
                 in_turn=True,
             )
-            units.cursor += 1
+            units.cursor += 1 if now else 0
 
     def action_pick(self, by: int) -> None:
         """Look at the pilot before or after."""

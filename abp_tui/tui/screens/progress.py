@@ -16,6 +16,7 @@ from abp_tui.tui.commands import bindings
 from abp_tui.tui.screens.again import retry_all, retry_unit
 from abp_tui.tui.screens.attempt import free_path
 from abp_tui.tui.screens.base import AbpScreen
+from abp_tui.tui.screens.changing import change_settings, edit_prompt
 from abp_tui.tui.screens.confirm import ConfirmScreen
 from abp_tui.tui.screens.failures import FailuresScreen
 from abp_tui.tui.screens.log import LogScreen
@@ -343,6 +344,20 @@ class ProgressScreen(AbpScreen):
         ended = "the export is ended: nothing is written"
         words = ended if rows is None else f"{count(rows, 'unit')} in {target}{doubtful}"
         self.notify(one_line(words), markup=False, timeout=8)
+
+    def action_edit(self) -> None:
+        """Edit the prompt: what has not run yet takes the new version."""
+        if self.job:
+            edit_prompt(self, self.job)
+
+    def action_set(self) -> None:
+        """Change timers or the worker's options."""
+        if self.job:
+            change_settings(self, self.job)
+
+    def action_versions(self) -> None:
+        """What the recipe was before."""
+        self.abp.open_versions(self._number)
 
     def action_log(self) -> None:
         """What happened to this job."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from textual import work
 from textual.app import ComposeResult
 
@@ -24,14 +26,20 @@ STYLES = {
 
 
 class UnitScreen(AttemptScreen):
-    """Follows the newest attempt until a person picks another. With `tail` it starts with what is said."""
+    """Follows the newest attempt until a person picks another.
+
+    With `tail` it starts with what is said; `mark` is what the pilot it was opened from does with a mark.
+    """
 
     BINDINGS = bindings("unit")
     SCOPES = ("unit", "lists", "screen", "app")
     AUTO_FOCUS = "Conversation"
 
-    def __init__(self, job_id: int, seq: int, *, tail: bool = False) -> None:
+    def __init__(
+        self, job_id: int, seq: int, *, tail: bool = False, mark: Callable[[str], None] | None = None
+    ) -> None:
         super().__init__(job_id)
+        self._mark = mark
         self._tail = tail
         self._number = job_id
         self._seq = seq
@@ -84,6 +92,8 @@ class UnitScreen(AttemptScreen):
             return len(self._attempts) > 1
         if action == "accept":
             return self._unit is not None and self._unit.is_in_doubt
+        if action == "mark" and self._mark is None:
+            return False
         return super().check_action(action, parameters)
 
     def action_attempt(self, by: int) -> None:
@@ -102,6 +112,12 @@ class UnitScreen(AttemptScreen):
         """Count the unit as good."""
         words = self.say(f"counts unit {self._seq} as good")
         self.act(lambda: self.orchestrator.accept(self._number, [self._seq]), words)
+
+    def action_mark(self, mark: str) -> None:
+        """Mark the unit, and go back to the pilot."""
+        if self._mark is not None:
+            self._mark(mark)
+            self.action_back()
 
     @property
     def _attempt(self) -> Attempt | None:

@@ -141,8 +141,8 @@ class VersionsScreen(AbpScreen):
         compared = None
         if len(numbers) > 1:
             below = right if right in numbers else numbers[-1]
-            others = [number for number in numbers if number != below]
-            above = left if left in others else others[-1]
+            above = left if left in numbers and left != below else None
+            above = above or self.orchestrator.comparable(self._number, below) or numbers[0]
             compared = self.orchestrator.compare(self._number, above, below)
         self.show_from_thread(self._show, versions, compared)
 
@@ -175,9 +175,10 @@ class VersionsScreen(AbpScreen):
     def _show_sums(self, compared: Comparison) -> None:
         saved = {version.version: version for version in self._versions}
         before, after = compared.sums()
+        of, use = len(compared.pairs), self.keys_of("versions", ("versions.use",))
         lines = [
-            _sum_line(saved[number], found, len(compared.pairs))
-            for number, found in ((compared.left, before), (compared.right, after))
+            _sum_line(saved[compared.left], before, of, f"{use[0][0]} uses it" if use else ""),
+            _sum_line(saved[compared.right], after, of),
         ]
         self.query_one("#sums", Static).update(Content("\n").join(lines))
 
@@ -204,13 +205,13 @@ class VersionsScreen(AbpScreen):
         self.tell(f"version {chosen} is current again, as version {recipe.version}: test with it")
 
 
-def _sum_line(version: Version, found: Sum, of: int) -> Content:
-    """A version with what its units came to."""
+def _sum_line(version: Version, found: Sum, of: int, use: str = "") -> Content:
+    """A version with the key that makes it the current one, and what its units came to."""
     saved = f"{version.created_at.astimezone():%Y-%m-%d %H:%M}"
     cost = money(found.cost_usd, at_least=found.cost_is_floor)
     changed = f"changed {', '.join(version.changed)}" if version.changed else ""
     figures = [found.words, cost, clock(found.seconds)] if of else []
     by = f"by {one_line(version.author, 40)}" if version.author else ""
-    details = " · ".join(detail for detail in (*figures, by, changed, saved) if detail)
+    details = " · ".join(detail for detail in (use, *figures, by, changed, saved) if detail)
     name = f"version {version.version}{' (current)' if version.is_current else ''}"
     return Content.assemble((f"{name:<20} ", BOLD), (details, DIM))
