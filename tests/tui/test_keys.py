@@ -257,6 +257,19 @@ async def test_rebound_keys_stand_in_the_help_and_leave_their_neighbours(tmp_pat
         await until_shown(pilot, "✓ completed")
 
 
+async def test_words_that_say_what_to_press_know_rebound_keys(tmp_path: Path) -> None:
+    orchestrator = InProcess(tmp_path)
+    keys = {"jobs.new": "f5", "progress.resume": "!"}
+    app = app_of(orchestrator, keys=keys)
+    async with app.run_test(size=SMALL) as pilot:
+        await until_shown(pilot, "f5 makes your first job")
+    job = make_job(orchestrator.repository, 3, status=JobStatus.RUNNING)
+    orchestrator.repository.jobs.move(job.id, JobStatus.PAUSED)
+    app = app_of(orchestrator, "words", keys=keys)
+    async with app.run_test(size=SMALL) as pilot:
+        await until_shown(pilot, "paused: ! goes on")
+
+
 def test_an_unknown_theme_is_refused_with_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="there is no theme 'high-contrst'") as caught:
         app_of(InProcess(tmp_path), theme="high-contrst")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from abp_tui.errors import InvalidInput
+from abp_tui.tui.named_keys import key
 from abp_tui.tui.screens.base import AbpScreen
 from abp_tui.tui.widgets.attempt_view import AttemptView
 from abp_tui.tui.widgets.figures import count
@@ -25,7 +26,8 @@ class AttemptScreen(AbpScreen):
         if folding := self.query_one(AttemptView).folding:
             folding.toggle()
         else:
-            self.tell("nothing is folded here: 2 and 3 have what can be unfolded")
+            tabs = f"{key('unit.talk')} and {key('unit.files')}"
+            self.tell(f"nothing is folded here: {tabs} have what can be unfolded")
 
     def action_unfold_all(self) -> None:
         """Show everything in the tab whole, or fold it."""
@@ -43,7 +45,8 @@ class AttemptScreen(AbpScreen):
         if not text:
             self.tell("there is nothing to copy yet")
         elif len(text) > MOST_COPIED:
-            self.tell(f"{len(text):,} characters are more than terminals copy: s saves them to a file")
+            much = f"{len(text):,} characters are more than terminals copy"
+            self.tell(f"{much}: {key('unit.save')} saves them to a file")
         else:
             self.app.copy_to_clipboard(text)
             self.tell(f"{count(len(text), 'character')} copied, if your terminal lets programs copy")

@@ -12,6 +12,7 @@ from textual.widgets import Static
 from abp_tui.domain.model import Cause, Job
 from abp_tui.feed import Snapshot
 from abp_tui.tui.commands import bindings
+from abp_tui.tui.named_keys import key
 from abp_tui.tui.screens.again import retry_all, run_again
 from abp_tui.tui.screens.ask_text import AskTextScreen
 from abp_tui.tui.screens.base import AbpScreen
@@ -30,9 +31,7 @@ from abp_tui.tui.widgets.wrapped import TextView
 from abp_tui.verbs.permits import Proposal
 from abp_tui.views import JobView
 
-AGAIN = "r runs these again, t one first"
 RULE_DETAIL = "Nothing was denied that a rule could be made of. In the worker's own form: Bash(git log *)"
-NONE = "No unit has failed or is in doubt. esc goes back."
 
 
 class FailuresScreen(AbpScreen):
@@ -62,7 +61,11 @@ class FailuresScreen(AbpScreen):
         with Vertical(id="causes"):
             yield Static(id="titles", markup=False)
             yield CauseList()
-            yield Static(NONE, id="empty", markup=False)
+            yield Static(
+                f"No unit has failed or is in doubt. {key('screen.back')} goes back.",
+                id="empty",
+                markup=False,
+            )
         yield TextView(id="error")
 
     def where(self) -> tuple[str, ...]:
@@ -110,7 +113,7 @@ class FailuresScreen(AbpScreen):
         cause = self.query_one(CauseList).cause
         if cause is None or not cause.runs_again:
             return cause
-        self.tell(f"{count(cause.units, 'unit')} of this cause run again: enter shows one of them")
+        self.tell(f"{count(cause.units, 'unit')} of this cause run again: {key('failures.open')} shows one")
         return None
 
     def action_open(self) -> None:
@@ -179,12 +182,12 @@ class FailuresScreen(AbpScreen):
     def action_edit(self) -> None:
         """Edit the prompt; the units that are run again take the new version."""
         if self.job:
-            edit_prompt(self, self.job, AGAIN)
+            edit_prompt(self, self.job, _again())
 
     def action_set(self) -> None:
         """Change timers or the worker's options; the units that are run again take the new version."""
         if self.job:
-            change_settings(self, self.job, AGAIN)
+            change_settings(self, self.job, _again())
 
     def action_permit(self) -> None:
         """Allow what was denied, rule by rule, or a rule of one's own."""
@@ -197,7 +200,7 @@ class FailuresScreen(AbpScreen):
 
         def save(rules: tuple[str, ...] | None) -> None:
             if rules:
-                self.act(lambda: self.orchestrator.permit(self._number, rules), saved(self, AGAIN))
+                self.act(lambda: self.orchestrator.permit(self._number, rules), saved(self, _again()))
 
         self.app.push_screen(PermitScreen(proposals), save)
 
@@ -205,7 +208,7 @@ class FailuresScreen(AbpScreen):
         def save(rule: str | None) -> None:
             if rule is not None:
                 call = partial(self.orchestrator.permit, self._number, (rule,))
-                self.act(call, saved(self, AGAIN), refused=self.ask_again(partial(self._ask_rule, rule)))
+                self.act(call, saved(self, _again()), refused=self.ask_again(partial(self._ask_rule, rule)))
 
         self.app.push_screen(AskTextScreen("Allow by a rule", RULE_DETAIL, rule, wrong), save)
 
@@ -229,3 +232,7 @@ def _told(cause: Cause) -> tuple[tuple[str, str], ...]:
     """A cause at length."""
     head = f"{count(cause.units, 'unit')} · {kind_of(cause)} · first: unit {cause.first_seq}"
     return (head, style_of(cause)), ("", ""), (cause.error or "it says nothing", "")
+
+
+def _again() -> str:
+    return f"{key('failures.retry_cause')} runs these again, {key('failures.try')} one first"

@@ -9,10 +9,9 @@ from textual.widgets import Input, Static
 from abp_tui.domain.status import JobStatus, Phase
 from abp_tui.feed import Snapshot
 from abp_tui.tui.commands import bindings
-from abp_tui.tui.screens.again import retry_all
-from abp_tui.tui.screens.base import AbpScreen
+from abp_tui.tui.named_keys import key
 from abp_tui.tui.screens.confirm import ConfirmScreen
-from abp_tui.tui.screens.resuming import resume_job
+from abp_tui.tui.screens.steered import SteeredScreen
 from abp_tui.tui.widgets.figures import count, money
 from abp_tui.tui.widgets.glyphs import DIM, LIMIT, PRIMARY, needs_person
 from abp_tui.tui.widgets.job_list import JobList
@@ -22,12 +21,8 @@ from abp_tui.tui.widgets.text import one_line
 from abp_tui.tui.widgets.top_bar import Parts
 from abp_tui.views import JobView
 
-EMPTY = "No jobs yet.\n\nn makes your first job: say what is to be done, and with which files."
 
-NO_HIT = "No job is called so.\n\nesc shows all jobs."
-
-
-class JobsScreen(AbpScreen):
+class JobsScreen(SteeredScreen):
     """The first screen."""
 
     BINDINGS = bindings("jobs")
@@ -63,7 +58,7 @@ class JobsScreen(AbpScreen):
             with Vertical(id="jobs"):
                 yield Static(id="titles", markup=False)
                 yield JobList()
-                yield Static(EMPTY, id="empty", markup=False)
+                yield Static(id="empty", markup=False)
                 yield Input(placeholder="part of a name", id="filter", compact=True)
             yield JobPanel()
 
@@ -172,28 +167,6 @@ class JobsScreen(AbpScreen):
 
         ask_to_allow(self.app, job, allow)
 
-    def action_pause(self) -> None:
-        """Let running units finish and start no more."""
-        if job := self.job:
-            self.act(
-                lambda: self.orchestrator.pause(job.id), self.say("pauses once its running units are done")
-            )
-
-    def action_resume(self) -> None:
-        """Go on."""
-        if job := self.job:
-            resume_job(self, job)
-
-    def action_try(self) -> None:
-        """See whether the usage limit is over."""
-        if job := self.job:
-            self.act(lambda: self.orchestrator.resume(job.id), self.say("tries one unit now"))
-
-    def action_retry(self) -> None:
-        """Run failed and suspect units again."""
-        if job := self.job:
-            retry_all(self, job)
-
     def action_remove(self) -> None:
         """Remove a job, if a person is sure."""
         job = self.job
@@ -245,7 +218,7 @@ class JobsScreen(AbpScreen):
         jobs = self._snapshot.jobs if self._snapshot else ()
         self.set_class(not jobs, "-empty")
         self.set_class(bool(jobs) and self.job is None, "-no-hit")
-        self.query_one("#empty", Static).update(NO_HIT if jobs else EMPTY, layout=False)
+        self.query_one("#empty", Static).update(_why_empty(bool(jobs)), layout=False)
         panel = self.query_one(JobPanel)
         panel.job = self.job
         focus = self._snapshot.focus if self._snapshot else None
@@ -258,6 +231,13 @@ class JobsScreen(AbpScreen):
             self.abp.open_review(_number(job))
         else:
             self.abp.open_progress(_number(job))
+
+
+def _why_empty(filtered: bool) -> str:
+    if filtered:
+        return f"No job is called so.\n\n{key('screen.back')} shows all jobs."
+    first = f"{key('jobs.new')} makes your first job: say what is to be done, and with which files."
+    return f"No jobs yet.\n\n{first}"
 
 
 def _number(job: JobView) -> int:

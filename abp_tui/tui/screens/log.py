@@ -54,7 +54,7 @@ class LogScreen(AbpScreen):
 
     @work(thread=True, group="log", exclusive=True, exit_on_error=False)
     def _read(self, last_id: int) -> None:
-        entries = self.orchestrator.repository.logs.after(self.job_id or 0, last_id)
+        entries = self.abp.repository.logs.after(self.job_id or 0, last_id)
         self.show_from_thread(self._show, last_id, entries)
 
     def _show(self, last_id: int, entries: list[LogEntry]) -> None:

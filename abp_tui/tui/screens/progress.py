@@ -13,17 +13,18 @@ from abp_tui.domain.model import Cause, Job
 from abp_tui.domain.status import JobStatus, Phase, UnitStatus
 from abp_tui.feed import Focus, RunningUnit, Snapshot
 from abp_tui.tui.commands import bindings
-from abp_tui.tui.screens.again import retry_all, retry_unit
+from abp_tui.tui.named_keys import key
+from abp_tui.tui.screens.again import retry_unit
 from abp_tui.tui.screens.attempt import free_path
-from abp_tui.tui.screens.base import AbpScreen
 from abp_tui.tui.screens.changing import change_settings, edit_prompt
 from abp_tui.tui.screens.confirm import ConfirmScreen
 from abp_tui.tui.screens.failures import FailuresScreen
 from abp_tui.tui.screens.log import LogScreen
-from abp_tui.tui.screens.resuming import resume_job
+from abp_tui.tui.screens.steered import SteeredScreen
 from abp_tui.tui.screens.unit import UnitScreen
 from abp_tui.tui.widgets.figures import count, span
 from abp_tui.tui.widgets.glyphs import DIM, WARN, job_mark
+from abp_tui.tui.widgets.idle import idle_words
 from abp_tui.tui.widgets.lines import LineList
 from abp_tui.tui.widgets.progress_head import ProgressHead
 from abp_tui.tui.widgets.running_strip import RunningStrip, by_kind
@@ -47,7 +48,7 @@ FILTERS = {
 MOST_ROWS, MOST_ROWS_SHORT = 9, 5
 
 
-class ProgressScreen(AbpScreen):
+class ProgressScreen(SteeredScreen):
     """One job, whatever its state."""
 
     BINDINGS = bindings("progress")
@@ -88,7 +89,7 @@ class ProgressScreen(AbpScreen):
                 yield Input(placeholder="part of a name, an answer or an error", id="sought", compact=True)
                 yield Static(id="found", markup=False)
             yield Static(id="titles", markup=False)
-            yield UnitList(UnitRows(self.orchestrator.repository.units, self._number))
+            yield UnitList(UnitRows(self.abp.repository.units, self._number))
         yield WorkLine()
 
     def where(self) -> tuple[str, ...]:
@@ -219,7 +220,7 @@ class ProgressScreen(AbpScreen):
         units = self.query_one(UnitList)
         running = sorted(unit.seq for unit in self.query_one(RunningStrip).running)
         if not running:
-            self.tell("no unit runs at this moment: enter opens the one under the cursor")
+            self.tell(f"no unit runs at this moment: {key('progress.open')} opens the one under the cursor")
             return
         here = units.seq or 0
         seq = next((seq for seq in running if seq >= here), running[0])
@@ -232,20 +233,6 @@ class ProgressScreen(AbpScreen):
             units = self.query_one(UnitList)
             seq = self.query_one(UnitMap).beside(units.seq or 0, by)
             units.go_to(max(0, min(seq, self.job.total_units - 1)))
-
-    def action_pause(self) -> None:
-        """Let running units finish and start no more."""
-        words = self.say("pauses once its running units are done")
-        self.act(lambda: self.orchestrator.pause(self._number), words)
-
-    def action_resume(self) -> None:
-        """Go on."""
-        if self.job:
-            resume_job(self, self.job)
-
-    def action_try(self) -> None:
-        """See whether the usage limit is over."""
-        self.act(lambda: self.orchestrator.resume(self._number), self.say("tries one unit now"))
 
     def action_test(self) -> None:
         """Test the unit under the cursor."""
@@ -280,11 +267,6 @@ class ProgressScreen(AbpScreen):
                 self._filter(name)
                 return
 
-    def action_retry(self) -> None:
-        """Run failed and suspect units again."""
-        if job := self.job:
-            retry_all(self, job)
-
     def action_retry_unit(self) -> None:
         """Run the unit under the cursor again; of one that is good, if a person is sure."""
         unit = self.query_one(UnitList).unit
@@ -307,7 +289,7 @@ class ProgressScreen(AbpScreen):
 
         def end(sure: bool | None) -> None:
             if sure:
-                words = f"unit {seq}: its agent is ended; r runs it again"
+                words = f"unit {seq}: its agent is ended; {key('progress.retry_unit')} runs it again"
                 self.act(lambda: self.orchestrator.end_unit(self._number, seq), lambda _: self.tell(words))
 
         detail = "The unit has failed then; what its agent cost so far is spent. The others go on."
@@ -399,7 +381,7 @@ class ProgressScreen(AbpScreen):
         cells = self.query_one(UnitMap)
         cells.buckets, cells.units_per_bucket = focus.buckets, focus.bucket_width
         strip = self.query_one(RunningStrip)
-        strip.running, strip.quiet = _at_work(focus), _quiet(focus.job)
+        strip.running, strip.quiet = _at_work(focus), idle_words(focus.job)
         self.call_after_refresh(self._give_room)
 
     def _give_room(self) -> None:
@@ -429,7 +411,7 @@ class ProgressScreen(AbpScreen):
     @work(thread=True, group="made", exclusive=True, exit_on_error=False)
     def _read_versions(self) -> None:
         """Which versions of the prompt have made results: it takes a look at all of them."""
-        made = self.orchestrator.repository.attempts.results_by_version(self._number)
+        made = self.abp.repository.attempts.results_by_version(self._number)
         self.show_from_thread(self._show_versions, tuple(made))
 
     def _show_versions(self, versions: tuple[int, ...]) -> None:
@@ -444,33 +426,3 @@ class ProgressScreen(AbpScreen):
 def _at_work(focus: Focus) -> tuple[RunningUnit, ...]:
     """The units that agents work on: what a dead executor has left is none of them."""
     return () if focus.job.phase is Phase.INTERRUPTED else focus.running
-
-
-def _quiet(job: JobView) -> str:
-    """What the workers' place says while none works."""
-    if job.phase is Phase.INTERRUPTED:
-        return f"nobody works: {count(job.processing_units, 'unit')} ran, and will start over"
-    if job.phase is Phase.REVIEW:
-        return "the test waits for you: v opens it"
-    if job.phase is Phase.GATED:
-        return "no agent starts for now: u tries one unit"
-    if job.synthesis is UnitStatus.FAILED:
-        return "the synthesis failed: G goes to it, R runs it again"
-    if job.synthesis is UnitStatus.PENDING and job.status is JobStatus.FAILED:
-        return "the synthesis waits: R runs the failed units again, W does without them"
-    return {
-        "CREATED": "nothing has run yet: t tests the unit under the cursor",
-        "PAUSED": "paused: space sets another budget" if job.lacks_budget else "paused: space goes on",
-        "RUNNING": "no agent works at this moment",
-        "COMPLETED": _when_completed(job),
-        "FAILED": "some units failed: F shows why, R runs them again",
-    }.get(job.status.value, "")
-
-
-def _when_completed(job: JobView) -> str:
-    if not job.suspect_units:
-        return "all units are done: x writes the results to a file"
-    doubtful = (
-        f"{count(job.suspect_units, 'unit')} {'is' if job.suspect_units == 1 else 'are'} in doubt, not done"
-    )
-    return f"{doubtful}: F shows why, R runs them again"

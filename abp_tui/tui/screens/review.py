@@ -218,7 +218,7 @@ class ReviewScreen(AttemptScreen):
 
     @work(thread=True, group="permissions", exit_on_error=False)
     def _read_permissions(self) -> None:
-        job = self.orchestrator.repository.jobs.get(self._number)
+        job = self.abp.repository.jobs.get(self._number)
         try:
             worker = make_worker(job.worker, job.recipe.worker_options)
         except AbpError as error:

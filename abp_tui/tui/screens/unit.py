@@ -130,7 +130,7 @@ class UnitScreen(AttemptScreen):
 
     @work(thread=True, group="unit", exclusive=True, exit_on_error=False)
     def _read(self) -> None:
-        repository = self.orchestrator.repository
+        repository = self.abp.repository
         unit = repository.units.get(self._number, self._seq)
         attempts = repository.attempts.of_unit(self._number, self._seq)
         self.show_from_thread(self._show, unit, attempts)

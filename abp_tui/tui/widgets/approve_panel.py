@@ -12,6 +12,7 @@ from abp_tui.domain.model import Event, EventKind, Question, TestResult
 from abp_tui.domain.projection import Projection, project
 from abp_tui.domain.statistics import share_at_most
 from abp_tui.domain.status import JobStatus
+from abp_tui.tui.named_keys import key
 from abp_tui.tui.widgets.facts import Fact, facts, fitted, paragraph
 from abp_tui.tui.widgets.figures import money, roughly, span
 from abp_tui.tui.widgets.glyphs import BAD, BOLD, UNIT_MARKS, WARN, Mark
@@ -148,9 +149,9 @@ def could_fail(passed: int) -> float:
 def caution(job: JobView, result: TestResult | None) -> str:
     """How much the figures are worth."""
     if job.pilot_id is not None:
-        return "A pilot says more than this test: p shows it, and its quote."
+        return f"A pilot says more than this test: {key('review.pilot')} shows it, and its quote."
     if job.status is JobStatus.CREATED and result is None:
-        return "Nothing is tested yet: t tests a unit, and shows it here."
+        return f"Nothing is tested yet: {key('review.other')} tests a unit, and shows it here."
     if result is None:
         return "The test still runs. What it costs and takes will be shown here."
     if result.unit.is_in_doubt:

@@ -13,6 +13,7 @@ from textual.widgets import ContentSwitcher
 from abp_tui.domain.change import FILE, FOLDER, changes_of
 from abp_tui.domain.model import Attempt, Event, WorkUnit
 from abp_tui.domain.status import AttemptStatus, Purpose
+from abp_tui.tui.named_keys import key
 from abp_tui.tui.widgets.conversation import Conversation
 from abp_tui.tui.widgets.figures import money, span
 from abp_tui.tui.widgets.files_view import FilesView
@@ -30,7 +31,6 @@ TABS = {
     "cost": "5 Cost",
 }
 SHORT = {"conversation": "2 Talk"}
-STILL_RUNS = "it still runs: 2 shows its conversation"
 ROOMY = 74  # cells: with fewer, the short labels
 
 
@@ -108,10 +108,10 @@ class AttemptView(Vertical):
         self._attempt_id = attempt_id
         self._recorded = []
         self.conversation.clear()
-        self.query_one(OutputView).show([Piece(STILL_RUNS, DIM)])
+        self.query_one(OutputView).show([Piece(_still_runs(), DIM)])
         self.query_one(FilesView).show(None, "the files are compared when the test has ended")
         for name in ("prompt", "cost"):
-            self.query_one(f"#{name}", TextView).show((STILL_RUNS, DIM))
+            self.query_one(f"#{name}", TextView).show((_still_runs(), DIM))
         self._label()
         return True
 
@@ -167,7 +167,7 @@ def output_of(attempt: Attempt, unit: WorkUnit) -> list[Piece]:
     outcome = attempt.outcome
     if outcome is None:
         ended = attempt.status is not AttemptStatus.RUNNING
-        return [Piece("it was broken off" if ended else STILL_RUNS, DIM)]
+        return [Piece("it was broken off" if ended else _still_runs(), DIM)]
     pieces = []
     if unit.is_accepted and attempt.number == unit.attempts:
         pieces.append(Piece(f"{unit.error}\n", GOOD))
@@ -217,3 +217,7 @@ def cost_of(attempt: Attempt) -> str:
 def item_of(unit: WorkUnit) -> str:
     """The item's fields, a line each."""
     return "\n".join(f"{name:<16}{value}" for name, value in unit.payload.items())
+
+
+def _still_runs() -> str:
+    return f"it still runs: {key('unit.talk')} shows its conversation"

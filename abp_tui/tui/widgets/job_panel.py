@@ -10,6 +10,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from abp_tui.domain.pace import Pace
+from abp_tui.tui.named_keys import key
 from abp_tui.tui.widgets.facts import Fact, facts, paragraph, stack
 from abp_tui.tui.widgets.figures import ago, count, countdown, money, rate, span
 from abp_tui.tui.widgets.glyphs import BAD, DIM, GOOD, LIMIT, WARN, job_mark, needs_person
@@ -98,10 +99,11 @@ def next_step(job: JobView) -> str:
     if job.pause_reason:
         return f"paused: {one_line(job.pause_reason)}"
     if job.phase == "held":
-        return f"{one_line(job.client or '')} asks for it: t shows what it would run."
+        return f"{one_line(job.client or '')} asks for it: {key('jobs.test')} shows what it would run."
     if job.phase == "review":
-        return "The test waits for you: enter opens it."
-    return "Its process has died: what had ended is safe, what ran starts over. space goes on with it."
+        return f"The test waits for you: {key('jobs.open')} opens it."
+    died = "Its process has died: what had ended is safe, what ran starts over."
+    return f"{died} {key('jobs.resume')} goes on with it."
 
 
 def _workers(job: JobView) -> str:

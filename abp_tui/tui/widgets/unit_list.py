@@ -16,6 +16,7 @@ from textual.worker import Worker, WorkerState
 
 from abp_tui.domain.model import EventKind, UnitLine
 from abp_tui.feed import RunningUnit
+from abp_tui.tui.named_keys import key
 from abp_tui.tui.widgets.columns import Cell, Column, header, lay_out, row
 from abp_tui.tui.widgets.conversation import tool_words
 from abp_tui.tui.widgets.figures import clock, money, since
@@ -132,9 +133,12 @@ class UnitList(LineList):
         """Why the list is empty, and which key shows more."""
         if self.rows.text:
             sought = fit(one_line(self.rows.text), 16).rstrip()
-            return f"nothing holds {sought}" + (" so far" if self.searched < 1 else ": esc shows all")
+            return f"nothing holds {sought}" + (
+                " so far" if self.searched < 1 else f": {key('screen.back')} shows all"
+            )
         if self.rows.state:
-            return f"no unit is {UNIT_MARKS[self.rows.state].word} now: f shows the next state"
+            none = f"no unit is {UNIT_MARKS[self.rows.state].word} now"
+            return f"{none}: {key('progress.filter')} shows the next state"
         return ""
 
     def render_line(self, y: int) -> Strip:
