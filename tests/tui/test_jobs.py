@@ -51,7 +51,7 @@ async def test_doubtful_units_have_a_column_where_there_are_some(
         await until_shown(pilot, "words")
         assert "doubt" not in shown(pilot)
         orchestrator.skip_test(job.id)
-        await until_shown(pilot, "doubt")
+        await until_shown(pilot, "doubt", "completed")
         row = next(line for line in lines(pilot) if "words" in line[:30])
         assert row.split("0/2")[1].split()[:2] == ["0", "2"]
 
