@@ -36,6 +36,7 @@ COLUMNS = (
 )
 
 SHOW_FOUND_S = 0.25
+AT_ONCE = 4  # pages that are read
 
 
 class UnitList(LineList):
@@ -84,13 +85,13 @@ class UnitList(LineList):
         return row(layout, self._cells(unit, index == self.cursor))
 
     def show_line(self, index: int) -> None:
-        """Have what comes into view read at once, not only when the next frame draws it."""
+        """Have what comes into view read at once, and what the next key may bring there."""
         super().show_line(index)
-        top = self.scroll_offset.y
-        bottom = min(top + self.scrollable_content_region.height, self.line_count) - 1
-        for index in (top, bottom):
-            if 0 <= index < self.line_count and self.rows.get(index) is None:
-                self._want(index // PAGE)
+        top, height = self.scroll_offset.y, self.scrollable_content_region.height
+        for near in (top - height, top, top + height - 1, top + 2 * height):
+            at = max(0, min(near, self.line_count - 1))
+            if at < self.line_count and self.rows.get(at) is None:
+                self._want(at // PAGE)
 
     def set_total(self, items: int, *, synthesis: bool) -> None:
         """The job has this many items, and perhaps a step over their results."""
@@ -189,9 +190,11 @@ class UnitList(LineList):
             self.call_later(self._start_reading)
 
     def _start_reading(self) -> None:
-        pages = sorted(self._wanted)[-4:]  # what was scrolled past in the meantime is asked for again
+        """Read those pages that are nearest to what is seen; others were scrolled past."""
+        here = self.scroll_offset.y // PAGE
+        nearest = sorted(self._wanted, key=lambda page: abs(page - here))
         self._wanted.clear()
-        self._read(pages)
+        self._read(nearest[:AT_ONCE])
 
     @work(thread=True, group="rows", exit_on_error=False)
     def _read(self, pages: list[int]) -> None:
@@ -201,8 +204,11 @@ class UnitList(LineList):
     def _have_read(self, lines: list[UnitLine]) -> None:
         self._reading = False
         self.rows.keep(lines)
-        if lines:
+        top, height = self.scroll_offset.y, self.size.height
+        if any(top <= self.rows.index_of(line.seq) < top + height for line in lines):
             self.refresh()
+        if self._wanted:
+            self._want(self._wanted.pop())
 
     def _select(self, state: str, text: str, *, chosen: bool = True) -> None:
         """Find out which units to show; one that is not `chosen` by a person is that of now, read anew."""
