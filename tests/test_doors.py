@@ -25,9 +25,6 @@ EITHER = {
     "accept": {"accept", "accept_cause"},
     "prompt": {"set_prompt", "use_version"},
     "jobs.test": {"launch_test", "approve"},
-    "failures.edit": {"edit_recipe", "permit", "set_prompt"},  # they save by one dialog
-    "failures.permit": {"edit_recipe", "permit", "set_prompt"},
-    "failures.set": {"edit_recipe", "permit", "set_prompt"},
     "review.edit": {"launch_test", "permit", "set_prompt"},
     "review.permit": {"launch_test", "permit", "set_prompt"},
 }

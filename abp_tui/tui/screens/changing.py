@@ -25,12 +25,12 @@ def edit_prompt(screen: AbpScreen, job: JobView, next_step: str = "") -> None:
         screen.abp.drafts.pop(prompt_of(job.id), None)
         saved(screen, next_step)(recipe)
 
-    def save(text: str | None) -> None:
+    def save_prompt(text: str | None) -> None:
         if text is not None:
             call = partial(screen.orchestrator.set_prompt, job.id, text, based_on=job.prompt_version)
             screen.act(call, edited, in_turn=True)
 
-    screen.app.push_screen(EditVersionScreen(job, ()), save)
+    screen.app.push_screen(EditVersionScreen(job, ()), save_prompt)
 
 
 def change_settings(
@@ -41,13 +41,13 @@ def change_settings(
     def change(line: str) -> Recipe:
         return screen.orchestrator.edit_recipe(job.id, **typed_edits(line), based_on=job.prompt_version)
 
-    def save(line: str | None) -> None:
+    def save_settings(line: str | None) -> None:
         if line is not None:
             again = screen.ask_again(lambda wrong: change_settings(screen, job, next_step, line, wrong))
             screen.act(partial(change, line), saved(screen, next_step), in_turn=True, refused=again)
 
     now = one_line(settings_line(job.timers, job.worker_options), 600)
-    screen.app.push_screen(AskTextScreen(SETTING, now, line, wrong), save)
+    screen.app.push_screen(AskTextScreen(SETTING, now, line, wrong), save_settings)
 
 
 def saved(screen: AbpScreen, next_step: str = "") -> Callable[[Recipe], None]:
