@@ -107,12 +107,17 @@ class Feed:
                 for snapshot in self._while_it_can_be_read(stop, jobs):
                     jobs = snapshot.jobs
                     yield snapshot
-            except StoreError as error:
-                log.warning("the feed tries again: %s", error)
+            except Exception as error:  # noqa: BLE001 - screens that stand still must say why
+                foreseen = isinstance(error, StoreError)
+                log.warning("the feed tries again: %s", error, exc_info=not foreseen)
                 self._last_change, self._asked = -1, True  # what the failed look has passed over is read anew
-                why = error.message.removeprefix(f"database {self._repository.path}: ")
-                yield Snapshot(jobs, trouble=f"can't read the store: {why}")
+                yield Snapshot(jobs, trouble=f"can't read the store: {self._why(error)}")
                 stop.wait(LOOK_S)
+
+    def _why(self, error: Exception) -> str:
+        if isinstance(error, StoreError):
+            return error.message.removeprefix(f"database {self._repository.path}: ")
+        return f"{type(error).__name__}: {error}"
 
     def _while_it_can_be_read(self, stop: threading.Event, jobs: tuple[JobView, ...]) -> Iterator[Snapshot]:
         with self._repository.database.connected():  # kept open: data_version compares within a connection
@@ -236,7 +241,8 @@ class Feed:
             return Pace()
         now = time.monotonic()
         if self._meter is None:
-            self._meter = PaceMeter(now, job.ended_units, self._ends(job, now))
+            began = now - (datetime.now(UTC) - job.running_since).total_seconds()
+            self._meter = PaceMeter(began, now, job.ended_units, self._ends(job, now))
         return self._meter.pace(now, job.ended_units, job.total_units, job.time_worked())
 
     def _ends(self, job: JobView, now: float) -> Iterator[float]:

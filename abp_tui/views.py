@@ -13,6 +13,7 @@ from abp_tui.domain.failure import FailureKind
 from abp_tui.domain.model import Attempt, Event, EventKind, Gate, Job, Lease, Question, WorkUnit
 from abp_tui.domain.status import (
     AttemptStatus,
+    Desired,
     GateState,
     JobStatus,
     Mark,
@@ -25,6 +26,7 @@ from abp_tui.errors import AbpError
 from abp_tui.liveness import Liveness, judge
 from abp_tui.store.records import dump, load
 
+AT_WORK = (Phase.RUNNING, Phase.GATED)
 STARTING_S = 5.0  # from RUNNING until the executor, a fresh interpreter on a busy machine, owns the job
 
 
@@ -105,6 +107,9 @@ class JobView(View):
     warnings: tuple[str, ...] = Field(description="What its agents may do that a person must not overlook.")
     checks: tuple[dict[str, Any], ...] = Field(description="What each outcome is checked for.")
     pause_reason: str | None
+    ending: Desired | None = Field(
+        description="pause or stop, where that is asked of a running job and its units still end; else null."
+    )
     waiting: str | None = Field(description="What a running job waits for before it starts more units.")
     client: str | None = Field(description="The program that asked for it; null where a person did.")
     held: tuple[str, ...] = Field(description="What a person must approve before anything of it runs.")
@@ -243,7 +248,8 @@ def view_job(job: Job, judge: Callable[[Lease], Liveness] = judge, *, warned: bo
         **same,
         **counters,
         id=job.ref,
-        phase=phase_of(job, executor is not None and executor.alive),
+        phase=(phase := phase_of(job, executor is not None and executor.alive)),
+        ending=job.desired if phase in AT_WORK and job.desired is not Desired.RUN else None,
         engine=job.placement.engine,
         scheduler=job.placement.scheduler,
         prompt_version=job.recipe.version,

@@ -88,6 +88,21 @@ def test_a_database_that_can_not_be_read_for_a_while_is_told_of_and_tried_again(
     assert last.changed is None, "what changed meanwhile is read anew"
 
 
+def test_what_nobody_has_foreseen_is_told_of_and_tried_again_too(
+    repository: Repository, watched: Watched
+) -> None:
+    job = make_job(repository, 3, name="one")
+    watched.feed.look_at(job.id)
+    watched.until(lambda s: s.focus)
+    with repository.database.writing() as db:
+        db.execute_sql("UPDATE job SET enumerator_config = 'no JSON' WHERE id = ?", (job.id,))
+    assert "JSONDecodeError" in watched.until(lambda s: s.trouble)[-1].trouble
+    with repository.database.writing() as db:
+        db.execute_sql("UPDATE job SET enumerator_config = '{}', name = 'two' WHERE id = ?", (job.id,))
+    last = watched.until(lambda s: not s.trouble and s.focus)[-1].focus
+    assert last is not None and last.job.name == "two"
+
+
 def test_the_job_in_focus_is_followed_to_its_end(repository: Repository, watched: Watched) -> None:
     job = make_job(repository, 40, status=JobStatus.RUNNING)
     watched.feed.look_at(job.id)

@@ -67,10 +67,12 @@ def _runs(job: JobView) -> bool:
     return job.status is JobStatus.RUNNING and job.phase is not Phase.INTERRUPTED
 
 
+def _goes_on(job: JobView) -> bool:
+    return _runs(job) and job.ending is None
+
+
 def _rests(job: JobView) -> bool:
-    return job.status is JobStatus.PAUSED or (
-        job.status is JobStatus.RUNNING and job.phase is Phase.INTERRUPTED
-    )
+    return job.status is JobStatus.PAUSED or (job.status is JobStatus.RUNNING and not _goes_on(job))
 
 
 def _gated(job: JobView) -> bool:
@@ -157,7 +159,9 @@ COMMANDS: tuple[Command, ...] = (
     Command("jobs.new", "n", "New", "Make a job: what is to be done, with which items", "new"),
     Command("jobs.open", "enter", "Open", "Open the job: its test review, or its progress", "open"),
     Command("jobs.test", "t", "Test", "Test one unit and open its review", "test", when=_tested),
-    Command("jobs.pause", "space", "Pause", "Let running units finish, start no more", "pause", when=_runs),
+    Command(
+        "jobs.pause", "space", "Pause", "Let running units finish, start no more", "pause", when=_goes_on
+    ),
     Command("jobs.resume", "space", "Resume", "Go on with the job", "resume", when=_rests),
     Command(
         "jobs.try", "u", "Try now", "See with one unit whether the usage limit is over", "try", when=_gated
@@ -314,7 +318,7 @@ COMMANDS: tuple[Command, ...] = (
         "progress.end_export", "c", "Cancel export", "End the export; no file is left of it", "end_export"
     ),
     Command(
-        "progress.pause", "space", "Pause", "Let running units finish, start no more", "pause", when=_runs
+        "progress.pause", "space", "Pause", "Let running units finish, start no more", "pause", when=_goes_on
     ),
     Command("progress.resume", "space", "Resume", "Go on with the job", "resume", when=_rests),
     Command(

@@ -16,7 +16,7 @@ from abp_tui.tui.widgets.job_list import JobList
 from abp_tui.workers.base import Sink, Task
 from abp_tui.workers.cancel import Cancel
 from tests.factories import answer, fail, make_job, wait_for_cancel
-from tests.tui.screens import BOTH, SMALL, InProcess, lines, running, shown, until, until_shown
+from tests.tui.screens import BOTH, SMALL, InProcess, lines, running, shown, until, until_shown, wait_for
 
 
 @BOTH
@@ -277,5 +277,19 @@ async def test_leaving_says_that_jobs_run_on(tmp_path: Path, capsys: pytest.Capt
         await pilot.press("q")
     assert "1 job still at work in the background" in capsys.readouterr().err
     assert orchestrator.status(job.id).status is JobStatus.RUNNING
+    orchestrator.stop(job.id)
+    orchestrator.settle()
+
+
+async def test_it_starts_on_a_job_at_work_where_none_needs_a_person(tmp_path: Path) -> None:
+    orchestrator = InProcess(tmp_path, wait_for_cancel)
+    job = make_job(orchestrator.repository, 3, name="older")
+    make_job(orchestrator.repository, 3, name="newer")
+    orchestrator.skip_test(job.id)
+    wait_for(lambda: orchestrator.status(job.id).executor is not None)
+    async with running(orchestrator, SMALL) as pilot:
+        await until_shown(pilot, "newer", "● running")
+        await pilot.press("enter")
+        await until_shown(pilot, "older › progress")
     orchestrator.stop(job.id)
     orchestrator.settle()

@@ -13,7 +13,7 @@ import pytest
 from textual.pilot import Pilot
 
 from abp_tui.domain.model import Denial, Outcome, Question
-from abp_tui.domain.status import GateState, JobStatus, Phase, UnitStatus
+from abp_tui.domain.status import Desired, GateState, JobStatus, Phase, UnitStatus
 from abp_tui.errors import InvalidInput
 from abp_tui.liveness import Liveness
 from abp_tui.terminal import speaks_utf8
@@ -63,8 +63,9 @@ def stages() -> Iterator[JobView]:
     executor = ExecutorView(pid=1, host="here", heartbeat_at=NOW, alive=True, state=Liveness.ALIVE)
     for status in JobStatus:
         for phase in phases.get(status, (None,)):
-            for question, pilot, units, synthesis, lives in product(
-                (None, asks), (None, 1), (0, 2), (None, *UnitStatus), (None, executor)
+            endings = (None, Desired.PAUSE) if phase in (Phase.RUNNING, Phase.GATED) else (None,)
+            for question, pilot, units, synthesis, lives, ending in product(
+                (None, asks), (None, 1), (0, 2), (None, *UnitStatus), (None, executor), endings
             ):
                 yield JobView.model_construct(
                     status=status,
@@ -76,6 +77,7 @@ def stages() -> Iterator[JobView]:
                     suspect_units=units,
                     synthesis=synthesis,
                     executor=lives,
+                    ending=ending,
                 )
 
 
@@ -164,7 +166,7 @@ def test_no_state_differs_from_another_by_colour_alone(marks: Mapping[str, Mark]
 
 
 def test_jobs_that_share_a_sign_are_much_the_same_and_share_it_in_ascii_too() -> None:
-    alike = ["held asks", "enumerating created", "testing pilot running", "gated paused"]
+    alike = ["held asks", "enumerating created", "testing pilot running", "gated pause stop paused"]
     alike += ["interrupted stalled", "review", "completed", "failed"]
     groups = [{JOB_MARKS[name] for name in names.split()} for names in alike]
     assert sum(map(len, groups)) == len(JOB_MARKS)

@@ -9,7 +9,7 @@ from typing import BinaryIO
 import pytest
 
 from abp_tui.domain.model import Bucket, Event, EventKind, Outcome
-from abp_tui.domain.status import JobStatus
+from abp_tui.domain.status import Desired, JobStatus
 from abp_tui.export.table import Wanted
 from abp_tui.tui.screens.confirm import ConfirmScreen
 from abp_tui.tui.screens.jobs import JobsScreen
@@ -22,6 +22,7 @@ from abp_tui.workers.base import Sink, Task
 from abp_tui.workers.cancel import Cancel
 from tests.factories import answer, fail, make_job, units_on_machines, wait_for_cancel
 from tests.tui.screens import (
+    ALL,
     BOTH,
     LARGE,
     NARROW,
@@ -123,6 +124,7 @@ async def test_units_that_wait_or_run_are_not_run_again_and_only_running_ones_en
     orchestrator.skip_test(job.id)
     async with running(orchestrator, job="words") as pilot:
         await until_shown(pilot, "4 running", "item-0")
+        await until(pilot, lambda: pilot.app.screen.query_one(UnitList).unit is not None)
         await pilot.press("r")
         await until_shown(pilot, "unit 0 runs already")
         await pilot.press("G", "r")
@@ -628,3 +630,22 @@ async def test_prompt_and_settings_of_a_paused_job_are_changed_where_nothing_has
     recipe = orchestrator.repository.jobs.get(job.id).recipe
     assert recipe.prompt_template.startswith("Better ")
     assert recipe.timers.idle_s == 77
+
+
+@ALL
+async def test_a_job_that_is_to_pause_says_so_and_goes_on_at_a_key(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    orchestrator = InProcess(tmp_path, wait_for_cancel)
+    job = make_job(orchestrator.repository, 6, max_workers=2, desired_workers=2)
+    async with running(orchestrator, size, job="words") as pilot:
+        orchestrator.skip_test(job.id)
+        await until_shown(pilot, "● running", "2 running", "Pause")
+        await pilot.press("space")
+        await until_shown(pilot, "‖ pausing", "pausing: 2 units still at work, space goes on", "Resume")
+        await pilot.press("space")
+        await until_shown(pilot, "● running", "Pause")
+        assert orchestrator.repository.jobs.get(job.id).desired is Desired.RUN
+        orchestrator.stop(job.id)
+        await until_shown(pilot, "‖ paused")
+    orchestrator.settle()

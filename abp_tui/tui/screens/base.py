@@ -10,7 +10,6 @@ from textual.app import App, ComposeResult
 from textual.worker import Worker
 
 from abp_tui.domain.model import Job
-from abp_tui.domain.status import Phase
 from abp_tui.errors import AbpError, EditConflict
 from abp_tui.feed import Snapshot
 from abp_tui.tui.commands import bindings, commands, offered
@@ -234,7 +233,7 @@ def _offers_change(before: JobView | None, now: JobView | None) -> bool:
     return before is None or now is None or _offer(before) != _offer(now)
 
 
-def _offer(job: JobView) -> tuple[str, str, Phase | None, bool, bool, bool]:
+def _offer(job: JobView) -> tuple[object, ...]:
     alive = job.executor is not None and job.executor.alive
     asks = job.question is not None
-    return job.id, job.status, job.phase, job.failed_units + job.suspect_units > 0, alive, asks
+    return job.id, job.status, job.phase, job.ending, job.failed_units + job.suspect_units > 0, alive, asks

@@ -205,9 +205,10 @@ class JobsScreen(SteeredScreen):
         self.query_one(JobList).focus()
 
     def _begin(self, jobs: JobList, snapshot: Snapshot) -> None:
-        """Start on the job that was named, else on the first one that needs a person."""
+        """Start on the job that was named, else the first that needs a person, else the first at work."""
         named = next((j for j in snapshot.jobs if self._start_job in (j.id, j.id[1:], j.name)), None)
-        first = named or next((job for job in snapshot.jobs if needs_person(job)), None)
+        waits = next((job for job in snapshot.jobs if needs_person(job)), None)
+        first = named or waits or next((job for job in snapshot.jobs if job.executor), None)
         if first:
             jobs.put_cursor(first.id)
         if named:

@@ -51,6 +51,8 @@ JOB_MARKS = {
     "gated": Mark("limit", "‖", "=", LIMIT),
     "interrupted": Mark("interrupted", "!", "!", WARN),
     "stalled": Mark("stalled", "!", "!", WARN),
+    "pause": Mark("pausing", "‖", "=", LIMIT),
+    "stop": Mark("stopping", "‖", "=", LIMIT),
     "paused": Mark("paused", "‖", "=", LIMIT),
     "completed": Mark("completed", "✓", "+", GOOD),
     "failed": Mark("failed", "✗", "x", BAD),
@@ -94,6 +96,8 @@ def job_mark(job: JobView) -> Mark:
         return JOB_MARKS["stalled"]
     if job.question is not None:
         return JOB_MARKS["asks"]
+    if job.ending is not None:
+        return JOB_MARKS[job.ending.value]
     if job.status is JobStatus.COMPLETED and job.suspect_units:
         return NOT_ALL_GOOD
     return JOB_MARKS[job.phase.value if job.phase else job.status.value.lower()]

@@ -131,7 +131,8 @@ class JobList(LineList):
         return Content(" " * GAP).join([*parts, *([row(tail, cells)] if tail else [])])
 
     def _cells(self, job: JobView, marked: bool, bar_width: int) -> dict[str, Cell]:
-        mark, pace = job_mark(job), self._paces.get(job.id, Pace())
+        mark = job_mark(job)
+        pace = self._paces.get(job.id, Pace()) if job.phase is Phase.RUNNING else Pace()
         done, filled = bar(job, bar_width)
         return {
             "name": (one_line(job.name), BOLD if marked else ""),

@@ -7,8 +7,9 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from abp_tui.domain.pace import INTERVALS, Pace
+from abp_tui.tui.named_keys import key
 from abp_tui.tui.widgets.facts import paragraph, stack
-from abp_tui.tui.widgets.figures import countdown, money, number, rate, span, sparkline
+from abp_tui.tui.widgets.figures import count, countdown, money, number, rate, span, sparkline
 from abp_tui.tui.widgets.glyphs import BAD, BOLD, DIM, FAINT, GOOD, LIMIT, PRIMARY, WARN, job_mark
 from abp_tui.tui.widgets.job_list import bar
 from abp_tui.tui.widgets.job_panel import next_step
@@ -55,6 +56,9 @@ class ProgressHead(Widget):
         elif self.job.stalled:
             words = f"its executor does not answer: wait, or `abp resume {one_line(self.job.name)} --force`"
             lines += paragraph(words, width, WARN)
+        elif self.job.ending is not None:
+            still = f"{job_mark(self.job).word}: {count(self.job.processing_units, 'unit')} still at work"
+            lines += paragraph(f"{still}, {key('progress.resume')} goes on", width, LIMIT)
         elif self.job.waiting:
             lines += paragraph(f"waits: {one_line(self.job.waiting)}", width, WARN)
         elif self.job.phase == "gated" and self.job.gate:
@@ -107,7 +111,7 @@ def _money(job: JobView, pace: Pace, intervals: int, worker: str) -> Parts:
             known = pace.recent[-intervals:]
             parts += [(sparkline((0,) * (intervals - len(known))), FAINT), (sparkline(known) + " ", PRIMARY)]
         parts += [(rate(pace.per_s), DIM), GAP]
-    if pace.left_s:
+    if pace.left_s and job.ending is None:
         parts += [(f"{span(pace.left_s)} left", ""), GAP]
     if job.cost_usd is not None:
         parts += [(money(job.cost_usd, at_least=job.cost_is_floor), BOLD)]
