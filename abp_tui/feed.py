@@ -107,7 +107,7 @@ class Feed:
                 for snapshot in self._while_it_can_be_read(stop, jobs):
                     jobs = snapshot.jobs
                     yield snapshot
-            except Exception as error:  # noqa: BLE001 - screens that stand still must say why
+            except Exception as error:
                 foreseen = isinstance(error, StoreError)
                 log.warning("the feed tries again: %s", error, exc_info=not foreseen)
                 self._last_change, self._asked = -1, True  # what the failed look has passed over is read anew
