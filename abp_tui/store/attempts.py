@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from peewee import SQL, fn
 
-from abp_tui.domain.model import Attempt, Denial, Event
+from abp_tui.domain.model import Attempt, Denial, Event, EventKind
 from abp_tui.domain.status import AttemptStatus, Mark, UnitKind, UnitStatus, Verdict
 from abp_tui.errors import NotFound
 from abp_tui.store.database import Database
@@ -132,8 +132,9 @@ class Attempts:
             last = page[-1]["id"]
 
     def last_events(self, attempt_ids: Sequence[int]) -> dict[int, Event]:
-        """The newest event of each of these attempts."""
-        newest = EventRow.select(fn.MAX(EventRow.id)).where(EventRow.attempt.in_(list(attempt_ids)))
+        """The newest event of each of these attempts that tells of the agent: its prompt does not."""
+        theirs = EventRow.attempt.in_(list(attempt_ids)) & (EventRow.kind != EventKind.PROMPT)
+        newest = EventRow.select(fn.MAX(EventRow.id)).where(theirs)
         query = EventRow.select().where(EventRow.id.in_(newest.group_by(EventRow.attempt)))
         events = [event_from(row) for row in self._db.rows(query)]
         return {event.attempt_id: event for event in events if event.attempt_id is not None}

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
+from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.console import RenderableType
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 
 DIFFERENCE_SHOWN = 12  # lines of what somebody else has edited
 MOST_ERRORS = 20  # that are kept
+NEWS_S, READ_S = 5.0, 1.5  # how long news are shown, and how long at least whatever is pressed
 PAINT_S = 0.1  # the first paint, which shows the jobs as they are, is not held up by the feed's first look
 
 
@@ -95,6 +97,7 @@ class AbpApp(App[None]):
         self.drafts: dict[str, Draft] = {}
         self._wrong: deque[Wrong] = deque(maxlen=MOST_ERRORS)
         self._sent = Sent()
+        self._told_at: float | None = None
         self._type_ahead = TypeAhead(self, super().on_event)
         self._stop = threading.Event()
         self._taken = threading.Event()
@@ -112,6 +115,7 @@ class AbpApp(App[None]):
         """Textual's way of events, on which keys keep their order."""
         if isinstance(event, Key | Paste) and not event.is_forwarded:
             self.collecting.typed()
+            self._forget_news()
             await self._type_ahead.take(event)
         else:
             await super().on_event(event)
@@ -204,6 +208,7 @@ class AbpApp(App[None]):
 
         wrong = Wrong(datetime.now(), error)
         self._wrong.append(wrong)
+        self._told_at = None
         more = f"{key_words(self.keys.of(command('app.errors')))} shows all of it"
         shown = [one_line(f"{before}{wrong.line}", 300)]
         if isinstance(error, EditConflict):
@@ -212,6 +217,18 @@ class AbpApp(App[None]):
             self.log.error(error)
         seconds = 8 if len(shown) == 1 and isinstance(error, AbpError) else 20
         self.notify("\n".join([*shown, more]), severity="error", markup=False, timeout=seconds)
+
+    def tell(self, words: str) -> None:
+        """Say in one line what happened, in the place of what was said before: few lines have room."""
+        self.clear_notifications()
+        self.notify(one_line(words), markup=False, timeout=NEWS_S)
+        self._told_at = monotonic()
+
+    def _forget_news(self) -> None:
+        """A key makes room for what is under the last news, once it could be read."""
+        if self._told_at is not None and monotonic() - self._told_at > READ_S:
+            self.clear_notifications()
+            self._told_at = None
 
     def action_errors(self) -> None:
         """All that went wrong since it was opened."""

@@ -108,7 +108,7 @@ def _testable(job: JobView) -> bool:
 
 
 def _followable(job: JobView) -> bool:
-    return not _testable(job) and not job.status.ended
+    return job.phase in (Phase.RUNNING, Phase.GATED)
 
 
 def _tested(job: JobView) -> bool:
@@ -201,6 +201,7 @@ COMMANDS: tuple[Command, ...] = (
         when=_in_review,
     ),
     Command("review.other", "t", "Other unit", "Test the next unit that waits", "other", when=_testable),
+    Command("review.units", "u", "Units", "Choose among all units the one to test", "units", when=_testable),
     Command(
         "review.pilot",
         "p",
@@ -406,6 +407,22 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command("progress.cell_right", "right", "Next cell", "To the next cell of the map", "cell(1)", False),
     Command("progress.cell_left", "left", "Cell before", "To the cell before on the map", "cell(-1)", False),
+    Command(
+        "progress.row_down",
+        "right_square_bracket",
+        "Row below",
+        "To the row of the map below",
+        "map_row(1)",
+        False,
+    ),
+    Command(
+        "progress.row_up",
+        "left_square_bracket",
+        "Row above",
+        "To the row of the map above",
+        "map_row(-1)",
+        False,
+    ),
     Command("failures.open", "enter", "Open", "Open the first unit of this cause", "open"),
     Command(
         "failures.retry_cause",

@@ -649,3 +649,55 @@ async def test_a_job_that_is_to_pause_says_so_and_goes_on_at_a_key(
         orchestrator.stop(job.id)
         await until_shown(pilot, "‖ paused")
     orchestrator.settle()
+
+
+async def test_escape_shows_all_units_again_before_it_goes_back(tmp_path: Path) -> None:
+    async with running(finished(tmp_path), SMALL, job="words") as pilot:
+        await until_shown(pilot, "Failed 3", "item-7")
+        await pilot.press("f")
+        await until(pilot, lambda: "item-7" not in shown(pilot))
+        await pilot.press("escape")
+        await until_shown(pilot, "item-7")
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(pilot.app.screen, JobsScreen))
+
+
+async def test_brackets_go_from_row_to_row_of_the_map(tmp_path: Path) -> None:
+    orchestrator = InProcess(tmp_path)
+    make_job(orchestrator.repository, 200)
+    async with running(orchestrator, SMALL, job="words") as pilot:
+        await until_shown(pilot, "All 200", "item-0")
+        cells = pilot.app.screen.query_one(UnitMap)
+        await until(pilot, lambda: cells.content_size.height >= 4)  # it has the room that it wants
+        width = cells.cells_per_row
+        units = pilot.app.screen.query_one(UnitList)
+        await pilot.press("right_square_bracket")
+        await until(pilot, lambda: units.cursor == width)
+        await pilot.press("left_square_bracket")
+        await until(pilot, lambda: units.cursor == 0)
+
+
+async def test_what_an_agent_was_asked_is_nothing_that_it_said(tmp_path: Path) -> None:
+    orchestrator = InProcess(tmp_path, wait_for_cancel)
+    job = make_job(orchestrator.repository, 2)
+    async with running(orchestrator, job="words") as pilot:
+        orchestrator.skip_test(job.id)
+        await until_shown(pilot, "2 running", "workers", "item-1")
+        assert "Do 1" not in shown(pilot)
+        orchestrator.stop(job.id)
+        await until_shown(pilot, "paused")
+    orchestrator.settle()
+
+
+async def test_a_key_makes_room_for_what_is_under_the_last_news(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(finished(tmp_path), SMALL, job="words") as pilot:
+        await until_shown(pilot, "Failed 3", "item-7")
+        pilot.app.screen.tell("this is new")
+        await until_shown(pilot, "this is new")
+        await pilot.press("j")
+        assert "this is new" in shown(pilot), "nobody has had time to read it"
+        monkeypatch.setattr("abp_tui.tui.app.READ_S", -1.0)
+        await pilot.press("j")
+        await until(pilot, lambda: "this is new" not in shown(pilot))

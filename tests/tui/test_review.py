@@ -544,3 +544,17 @@ async def test_what_was_denied_is_allowed_rule_by_rule_and_tested_again(tmp_path
         recipe = orchestrator.repository.jobs.get(1).recipe
         assert (recipe.version, recipe.worker_options) == (2, {"allowed": ["Bash(cat x)"]})
     orchestrator.settle()
+
+
+async def test_any_unit_is_chosen_for_the_next_test(tmp_path: Path) -> None:
+    orchestrator = InProcess(tmp_path)
+    make_job(orchestrator.repository, 9)
+    orchestrator.test("words")
+    async with running(orchestrator, SMALL, job="words") as pilot:
+        await until_shown(pilot, "passed in")
+        await pilot.press("u")
+        await until_shown(pilot, "All 9", "item-6")
+        await pilot.press("G", "t")
+        await until_shown(pilot, "test review", "passed in")
+        assert orchestrator.agent.prompts[-1] == "Do 8"
+        assert isinstance(pilot.app.screen, ReviewScreen)

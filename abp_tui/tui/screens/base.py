@@ -132,8 +132,7 @@ class AbpScreen(Fitted[None]):
 
     def tell(self, words: str) -> None:
         """Say in one line what happened, in the place of what was said before: few lines have room."""
-        self.app.clear_notifications()
-        self.notify(one_line(words), markup=False, timeout=5)
+        self.abp.tell(words)
 
     def show_from_thread(self, show: Callable[..., None], *found: object) -> None:
         """From a thread of this screen: show what was found, unless the screen has been left."""

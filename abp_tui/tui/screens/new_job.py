@@ -93,13 +93,11 @@ class NewJobScreen(AbpScreen):
         self._settle_soon()
 
     async def on_select_changed(self, event: Select.Changed) -> None:
-        """Another source or worker has other settings; a command is asked for at once."""
+        """Another source or worker has other settings."""
         if event.select.id == "source":
             await self.query_one(SourceForm).choose(self._source)  # keys behind it find its fields
         elif event.select.id == "worker":
             self._show_worker()
-            if runs_any_program(self._worker):
-                self.query_one("#command", Input).focus()
         self._settle_soon()
 
     def tick(self) -> None:
@@ -133,11 +131,13 @@ class NewJobScreen(AbpScreen):
 
     def action_create(self) -> None:
         """Write the job."""
-        self._make(self.orchestrator.create_planned, self._created)
+        if self._is_filled_in():
+            self._make(self.orchestrator.create_planned, self._created)
 
     def action_create_and_test(self) -> None:
         """Write the job, test its first unit, show its review."""
-        self._make(self._create_and_test, self._tested)
+        if self._is_filled_in():
+            self._make(self._create_and_test, self._tested)
 
     def action_run_preview(self) -> None:
         """Look at the items now; code in their source is shown first, if nobody has approved it."""
@@ -146,6 +146,16 @@ class NewJobScreen(AbpScreen):
     def action_stop_preview(self) -> None:
         """End the preview that runs."""
         self._preview.stop()
+
+    def _is_filled_in(self) -> bool:
+        """Whether it has what every job needs; else a person is taken to the field that is empty."""
+        name, intent = self.query_one("#name", Input), self.query_one("#intent", TextArea)
+        for field, text in ((name, name.value), (intent, intent.text)):
+            if not text.strip():
+                field.focus()
+                self.tell(f"the job still needs its {field.id}")
+                return False
+        return True
 
     def _make(self, make: Callable[[Plan], T], then: Callable[[T], None], sha256: str | None = None) -> None:
         """Make something of the plan, after a person has approved the code in it, if there is any."""

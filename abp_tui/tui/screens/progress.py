@@ -57,7 +57,7 @@ class ProgressScreen(SteeredScreen):
     DEFAULT_CSS = """
     ProgressScreen {
         #overview { height: 4; padding: 1 2 1 2; }
-        UnitMap { width: 2fr; max-width: 60; }
+        UnitMap { width: 2fr; max-width: 45%; }
         RunningStrip { width: 3fr; padding-left: 3; }
         #units { height: 1fr; background: $surface; }
         #units TabLine { margin: 0 1; }
@@ -201,13 +201,15 @@ class ProgressScreen(SteeredScreen):
         self._show_found()
 
     def action_back(self) -> None:
-        """Show all units again where a text is searched for; else go back."""
-        if not self.has_class("-searching"):
+        """Show all units again where only some are shown; else go back."""
+        if self.has_class("-searching"):
+            self.remove_class("-searching")
+            self.query_one("#sought", Input).value = ""
+            self.query_one(UnitList).focus()
+        elif self.query_one("#filters", TabLine).taken:
+            self._filter("")
+        else:
             super().action_back()
-            return
-        self.remove_class("-searching")
-        self.query_one("#sought", Input).value = ""
-        self.query_one(UnitList).focus()
 
     def action_open(self) -> None:
         """Open the unit under the cursor."""
@@ -233,6 +235,10 @@ class ProgressScreen(SteeredScreen):
             units = self.query_one(UnitList)
             seq = self.query_one(UnitMap).beside(units.seq or 0, by)
             units.go_to(max(0, min(seq, self.job.total_units - 1)))
+
+    def action_map_row(self, by: int) -> None:
+        """To another row of the map."""
+        self.action_cell(by * self.query_one(UnitMap).cells_per_row)
 
     def action_test(self) -> None:
         """Test the unit under the cursor."""

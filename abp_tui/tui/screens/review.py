@@ -144,6 +144,10 @@ class ReviewScreen(AttemptScreen):
         after = self._result.unit.seq if self._result else -1
         self.act(lambda: self._test_next(after), self._retested)
 
+    def action_units(self) -> None:
+        """All units: t there tests the one under the cursor."""
+        self.abp.open_progress(self._number, instead=True)
+
     def action_pilot(self) -> None:
         """Look at the pilot there is, or run one."""
         if self.job is None:

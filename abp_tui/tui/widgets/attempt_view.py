@@ -179,11 +179,17 @@ def output_of(attempt: Attempt, unit: WorkUnit) -> list[Piece]:
         for denial in outcome.denials
     ]
     if outcome.output:
-        pieces.append(Piece(outcome.output, answer=True))
+        pieces.append(Piece(_whole(outcome.output, attempt, unit), answer=True))
     if outcome.result is not None:
         result = json.dumps(outcome.result, indent=2, ensure_ascii=False)
         pieces += [Piece("\nstructured result", DIM), Piece(result, answer=True)]
     return pieces or [Piece("it said nothing", DIM)]
+
+
+def _whole(output: str, attempt: Attempt, unit: WorkUnit) -> str:
+    """The answer as the unit has it, of which an attempt keeps the beginning."""
+    is_result = attempt.number == unit.attempts and len(unit.output or "") > len(output)
+    return unit.output or "" if is_result else output
 
 
 def why_no_files(attempt: Attempt) -> str:

@@ -135,7 +135,7 @@ class UnitList(LineList):
         if self.rows.text:
             sought = fit(one_line(self.rows.text), 16).rstrip()
             return f"nothing holds {sought}" + (
-                " so far" if self.searched < 1 else f": {key('screen.back')} shows all"
+                " so far" if self.searched < 1 else f": {key('screen.back')} ends the search"
             )
         if self.rows.state:
             none = f"no unit is {UNIT_MARKS[self.rows.state].word} now"

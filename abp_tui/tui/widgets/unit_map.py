@@ -41,9 +41,14 @@ class UnitMap(Widget):
         return max(1, -(-len(self.buckets) // width)) if width else 1
 
     @property
+    def cells_per_row(self) -> int:
+        """How many cells are side by side."""
+        return max(1, self.content_size.width)
+
+    @property
     def per_cell(self) -> int:
         """How many buckets share a cell, so that all fit."""
-        cells = max(1, self.content_size.width * self.content_size.height)
+        cells = self.cells_per_row * max(1, self.content_size.height)
         return max(1, -(-len(self.buckets) // cells))
 
     def beside(self, seq: int, by: int) -> int:
@@ -53,7 +58,7 @@ class UnitMap(Widget):
 
     def render(self) -> Content:
         """The cells, row by row, that of the cursor reversed."""
-        width, n = max(1, self.content_size.width), self.per_cell
+        width, n = self.cells_per_row, self.per_cell
         states = [cell_state(self.buckets[i : i + n]) for i in range(0, len(self.buckets), n)]
         here = self.cursor // self.units_per_bucket // n
         rows = (states[start : start + width] for start in range(0, len(states), width))
@@ -65,7 +70,7 @@ class UnitMap(Widget):
         offset = event.get_content_offset(self)
         if offset is None:
             return
-        cell = offset.y * max(1, self.content_size.width) + offset.x
+        cell = offset.y * self.cells_per_row + offset.x
         bucket = cell * self.per_cell
         if bucket < len(self.buckets):
             self.post_message(self.Pointed(bucket * self.units_per_bucket))

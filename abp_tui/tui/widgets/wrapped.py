@@ -189,5 +189,5 @@ def plain_lines(text: str, style: str, width: int) -> list[Content]:
     lines = [Content.styled(line, style) for line in wrap(clean(text[:MOST_CHARACTERS]), width)]
     left = len(text) - MOST_CHARACTERS
     if left > 0:
-        lines.append(Content.styled(f"… {left:,} characters more: export shows all", "dim"))
+        lines.append(Content.styled(f"… {left:,} more characters are not shown here", "dim"))
     return lines
