@@ -664,9 +664,9 @@ async def test_escape_shows_all_units_again_before_it_goes_back(tmp_path: Path) 
 
 async def test_brackets_go_from_row_to_row_of_the_map(tmp_path: Path) -> None:
     orchestrator = InProcess(tmp_path)
-    make_job(orchestrator.repository, 200)
+    make_job(orchestrator.repository, 100)
     async with running(orchestrator, SMALL, job="words") as pilot:
-        await until_shown(pilot, "All 200", "item-0")
+        await until_shown(pilot, "All 100", "item-0")
         cells = pilot.app.screen.query_one(UnitMap)
         await until(pilot, lambda: cells.content_size.height >= 4)  # it has the room that it wants
         width = cells.cells_per_row
