@@ -202,7 +202,7 @@ class NewJobScreen(AbpScreen):
             "it may", Select(PERMISSIONS, value=READS, allow_blank=False, id="permission", compact=True)
         )
         yield labelled("command", Input(id="command", compact=True, placeholder="wc -w {file_path}"))
-        yield labelled("options", Input(id="options", compact=True, placeholder="its own: model=haiku"))
+        yield labelled("options", Input(id="options", compact=True, placeholder="its own: NAME=VALUE ..."))
         yield labelled(
             "at a time",
             Input(str(self.orchestrator.settings.max_workers), id="workers", compact=True, type="integer"),

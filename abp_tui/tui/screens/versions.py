@@ -15,7 +15,7 @@ from abp_tui.tui.commands import bindings
 from abp_tui.tui.screens.base import AbpScreen
 from abp_tui.tui.screens.unit import UnitScreen
 from abp_tui.tui.widgets.diff import STYLES
-from abp_tui.tui.widgets.figures import clock, count, money
+from abp_tui.tui.widgets.figures import count, money, took
 from abp_tui.tui.widgets.glyphs import BOLD, DIM
 from abp_tui.tui.widgets.lines import LineList
 from abp_tui.tui.widgets.pair_list import PairList
@@ -210,7 +210,7 @@ def _sum_line(version: Version, found: Sum, of: int, use: str = "") -> Content:
     saved = f"{version.created_at.astimezone():%Y-%m-%d %H:%M}"
     cost = money(found.cost_usd, at_least=found.cost_is_floor)
     changed = f"changed {', '.join(version.changed)}" if version.changed else ""
-    figures = [found.words, cost, clock(found.seconds)] if of else []
+    figures = [found.words, cost, took(found.seconds)] if of else []
     by = f"by {one_line(version.author, 40)}" if version.author else ""
     details = " · ".join(detail for detail in (use, *figures, by, changed, saved) if detail)
     name = f"version {version.version}{' (current)' if version.is_current else ''}"

@@ -19,6 +19,13 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{secs:02}" if hours else f"{minutes}:{secs:02}"
 
 
+def took(seconds: float | None) -> str:
+    """`0.4 s`, `0:52`: a duration that is over; nothing where it is not known."""
+    if seconds is None:
+        return ""
+    return clock(seconds) if seconds >= 1 else span(seconds)
+
+
 def countdown(seconds: float) -> str:
     """`41:52`, `2h 14m`, `3d 4h`: how long until something, to the second where that is soon."""
     return clock(seconds) if seconds < 3600 else span(seconds)

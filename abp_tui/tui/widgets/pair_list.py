@@ -8,7 +8,7 @@ from textual.content import Content
 
 from abp_tui.domain.version import Pair, Side
 from abp_tui.tui.widgets.columns import Cell, Column, header, lay_out, row
-from abp_tui.tui.widgets.figures import clock, money
+from abp_tui.tui.widgets.figures import money, took
 from abp_tui.tui.widgets.glyphs import BOLD, DIM, ENDS
 from abp_tui.tui.widgets.lines import LineList
 from abp_tui.tui.widgets.text import one_line
@@ -74,5 +74,5 @@ def _cells(side: str, end: Side) -> dict[str, Cell]:
     return {
         side: (str(mark), mark.style),
         f"{side}_cost": (money(end.cost_usd), ""),
-        f"{side}_time": ("" if end.duration_s is None else clock(end.duration_s), ""),
+        f"{side}_time": (took(end.duration_s), ""),
     }

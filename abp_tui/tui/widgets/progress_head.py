@@ -7,6 +7,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from abp_tui.domain.pace import INTERVALS, Pace
+from abp_tui.domain.status import JobStatus
 from abp_tui.tui.named_keys import key
 from abp_tui.tui.widgets.facts import paragraph, stack
 from abp_tui.tui.widgets.figures import count, countdown, money, number, rate, span, sparkline
@@ -67,10 +68,15 @@ class ProgressHead(Widget):
 
 
 def _bar(job: JobView, width: int) -> Content:
-    done, cells = bar(job, max(4, width - 6))
-    percent = f"{100 * job.ended_units // job.total_units if job.total_units else 0}%"
+    """What is done, what has ended without being good, and the rest; the percentage is of what is done."""
+    ended, cells = bar(job, max(4, width - 6))
+    good = ended * job.completed_units // max(1, job.ended_units)
+    percent = f"{100 * job.completed_units // job.total_units if job.total_units else 0}%"
     return Content.assemble(
-        (cells[:done], job_mark(job).style), (cells[done:], FAINT), (f"{percent:>6}", BOLD)
+        (cells[:good], job_mark(job).style if job.status is not JobStatus.FAILED else GOOD),
+        (cells[good:ended], BAD if job.failed_units else WARN),
+        (cells[ended:], FAINT),
+        (f"{percent:>6}", BOLD),
     )
 
 

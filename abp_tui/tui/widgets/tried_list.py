@@ -9,7 +9,7 @@ from textual.content import Content
 from abp_tui.domain.pilot import Tried
 from abp_tui.domain.status import UnitStatus
 from abp_tui.tui.widgets.columns import Column, header, lay_out, row
-from abp_tui.tui.widgets.figures import clock, money
+from abp_tui.tui.widgets.figures import money, took
 from abp_tui.tui.widgets.glyphs import BOLD, DIM, PERSON_MARKS, UNIT_MARKS, Mark
 from abp_tui.tui.widgets.lines import LineList
 from abp_tui.tui.widgets.text import one_line
@@ -64,7 +64,7 @@ class TriedList(LineList):
             "state": (str(state), state.style),
             "mark": (str(mark), mark.style) if mark else ("", ""),
             "cost": (money(unit.cost_usd), ""),
-            "time": ("" if unit.duration_s is None else clock(unit.duration_s), ""),
+            "time": (took(unit.duration_s), ""),
             "note": (one_line(unit.note), DIM),
         }
         return row(lay_out(COLUMNS, width), cells)

@@ -19,7 +19,7 @@ from abp_tui.feed import RunningUnit
 from abp_tui.tui.named_keys import key
 from abp_tui.tui.widgets.columns import Cell, Column, header, lay_out, row
 from abp_tui.tui.widgets.conversation import tool_words
-from abp_tui.tui.widgets.figures import clock, money, since
+from abp_tui.tui.widgets.figures import clock, money, since, took
 from abp_tui.tui.widgets.glyphs import BOLD, DIM, UNIT_MARKS, unit_state
 from abp_tui.tui.widgets.lines import LineList
 from abp_tui.tui.widgets.text import fit, one_line
@@ -162,7 +162,7 @@ class UnitList(LineList):
     def _cells(self, unit: UnitLine, marked: bool) -> dict[str, Cell]:
         state = unit_state(unit)
         mark, running = UNIT_MARKS[state], self._at_work.get(unit.seq)
-        time = clock(unit.duration_s) if unit.duration_s is not None else ""
+        time = took(unit.duration_s)
         note = one_line(unit.note)
         if running is not None:
             time = clock(since(running.started_at, datetime.now(UTC)))
