@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 import pytest
 
-from abp_tui.domain.model import Bucket, Event, EventKind, Outcome
+from abp_tui.domain.model import Bucket, Event, EventKind, Outcome, Timers
 from abp_tui.domain.status import Desired, JobStatus
 from abp_tui.export.table import Wanted
 from abp_tui.tui.screens.confirm import ConfirmScreen
@@ -700,3 +700,15 @@ async def test_a_key_makes_room_for_what_is_under_the_last_news(
         monkeypatch.setattr("abp_tui.tui.app.READ_S", -1.0)
         await pilot.press("j")
         await until(pilot, lambda: "this is new" not in shown(pilot))
+
+
+async def test_a_unit_that_waits_for_another_try_says_so(tmp_path: Path) -> None:
+    orchestrator = InProcess(tmp_path, fail)
+    job = make_job(orchestrator.repository, 2, max_retries=1, max_workers=1, desired_workers=1)
+    orchestrator.repository.recipes.add(job.recipe, timers=Timers(backoff_s=3600.0))
+    async with running(orchestrator, SMALL, job="words") as pilot:
+        orchestrator.skip_test(job.id)
+        await until_shown(pilot, "· again      1", "it did not")
+        orchestrator.stop(job.id)
+        await until_shown(pilot, "paused")
+    orchestrator.settle()

@@ -66,6 +66,7 @@ UNIT_MARKS = {
     "suspect": Mark("suspect", "?", "?", WARN),
 }
 
+TRIED = Mark("again", "·", ".", DIM)  # it waits for another try
 NOT_ALL_GOOD = Mark("completed", "?", "?", WARN)  # some of its units are in doubt
 
 PERSON_MARKS = {

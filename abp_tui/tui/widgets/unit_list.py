@@ -15,12 +15,13 @@ from textual.visual import Visual
 from textual.worker import Worker, WorkerState
 
 from abp_tui.domain.model import EventKind, UnitLine
+from abp_tui.domain.status import UnitStatus
 from abp_tui.feed import RunningUnit
 from abp_tui.tui.named_keys import key
 from abp_tui.tui.widgets.columns import Cell, Column, header, lay_out, row
 from abp_tui.tui.widgets.conversation import tool_words
 from abp_tui.tui.widgets.figures import clock, money, since, took
-from abp_tui.tui.widgets.glyphs import BOLD, DIM, UNIT_MARKS, unit_state
+from abp_tui.tui.widgets.glyphs import BOLD, DIM, TRIED, UNIT_MARKS, unit_state
 from abp_tui.tui.widgets.lines import LineList
 from abp_tui.tui.widgets.text import fit, one_line
 from abp_tui.tui.widgets.unit_rows import PAGE, UnitRows
@@ -161,7 +162,8 @@ class UnitList(LineList):
 
     def _cells(self, unit: UnitLine, marked: bool) -> dict[str, Cell]:
         state = unit_state(unit)
-        mark, running = UNIT_MARKS[state], self._at_work.get(unit.seq)
+        tried = unit.status is UnitStatus.PENDING and unit.attempts > 0
+        mark, running = TRIED if tried else UNIT_MARKS[state], self._at_work.get(unit.seq)
         time = took(unit.duration_s)
         note = one_line(unit.note)
         if running is not None:
