@@ -25,6 +25,7 @@ from abp_tui.domain.model import Job
 from abp_tui.orchestrator import Orchestrator
 from abp_tui.store.repository import Repository
 from abp_tui.tui.app import AbpApp
+from abp_tui.tui.screens.help import HelpScreen
 from abp_tui.tui.screens.new_job import NewJobScreen
 from abp_tui.tui.screens.review import ReviewScreen
 
@@ -90,6 +91,11 @@ async def tour(folder: Path, repository: Repository, size: tuple[int, int]) -> N
         await pilot.pause(0.2)
         picture("review")
         await pilot.press("a")
+        await until(pilot, lambda: orchestrator.status(job.id).completed_units >= 3)
+        await pilot.press("escape")
+        await until(pilot, lambda: "1 running" in shown(app))
+        picture("jobs")
+        await pilot.press("enter")
         await until(pilot, lambda: orchestrator.status(job.id).completed_units >= 6)
         await pilot.pause(0.3)
         picture("progress")
@@ -98,13 +104,16 @@ async def tour(folder: Path, repository: Repository, size: tuple[int, int]) -> N
         await pilot.pause(0.3)
         picture("unit")
         await pilot.press("escape", "escape")
-        await pilot.pause(0.5)
-        picture("jobs")
+        await until(pilot, lambda: "find-dates" in shown(app))
         await pilot.press("G", "enter")
         await until(pilot, lambda: "find-dates" in shown(app) and "3 failed" in shown(app))
         await pilot.press("F")
         await until(pilot, lambda: "what the first of them says" in shown(app) and "Try one" in shown(app))
         picture("failures")
+        await pilot.press("question_mark")
+        await until(pilot, lambda: isinstance(app.screen, HelpScreen))
+        await pilot.pause(0.2)
+        picture("help")
 
 
 async def pilot_tour(folder: Path, repository: Repository, size: tuple[int, int]) -> None:

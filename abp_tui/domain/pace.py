@@ -9,7 +9,7 @@ from dataclasses import dataclass
 INTERVAL_S = 10.0
 INTERVALS = 30
 WINDOW_S = INTERVAL_S * INTERVALS
-LEAST_S, LEAST_ENDED = 5, 2
+LEAST_S, LEAST_ENDED, PLENTY = 5, 2, 8  # in so short a time so many must have ended
 LONG_S = 60.0  # so long it must have worked before its last rest for the mean to say anything
 
 
@@ -50,7 +50,7 @@ class PaceMeter:
         recent = tuple(self._counts[n] for n in range(first, newest))
         seconds = now - max(self._began, first * INTERVAL_S) - self._still_usual(now)
         done = sum(recent) + self._counts[newest]
-        if seconds < LEAST_S or done < LEAST_ENDED:
+        if done < (LEAST_ENDED if seconds >= LEAST_S else PLENTY):
             before_s = worked_s - (now - self._began)
             seconds, done = (worked_s, ended) if before_s >= LONG_S else (0.0, 0)
         if done <= 0 or seconds <= 0:

@@ -41,6 +41,11 @@ def test_agents_that_end_together_make_a_steady_pace() -> None:
     assert all(rate == pytest.approx(4 / 30, rel=0.1) for rate in rates[29:])
 
 
+def test_many_that_end_in_a_moment_are_a_pace_and_few_are_none() -> None:
+    assert PaceMeter(0.0, 0.0, 0).pace(2.0, 7, 100, 2.0).per_s is None
+    assert PaceMeter(0.0, 0.0, 0).pace(2.0, 8, 100, 2.0).per_s == 4.0
+
+
 def test_a_pace_falls_once_nothing_ends_for_longer_than_ever() -> None:
     meter = PaceMeter(0.0, 0.0, 0)
     meter.pace(30.0, 4, 100, 30.0)
