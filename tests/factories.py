@@ -76,6 +76,17 @@ class FailAnew:
         return Outcome.failed(FailureKind.AGENT_ERROR, cause, usage=Usage(cost_usd=0.02))
 
 
+class Held:
+    """An agent that says nothing until it may go on; then it answers."""
+
+    def __init__(self) -> None:
+        self.go_on = threading.Event()
+
+    def __call__(self, task: Task, sink: Sink, cancel: Cancel) -> Outcome:
+        assert self.go_on.wait(20)
+        return answer(task, sink, cancel)
+
+
 def wait_for_cancel(task: Task, sink: Sink, cancel: Cancel) -> Outcome:
     """Run until it is ended, however long that takes."""
     import select

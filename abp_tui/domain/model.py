@@ -15,6 +15,7 @@ from abp_tui.domain.status import (
     Desired,
     GateState,
     JobStatus,
+    Mark,
     Purpose,
     UnitKind,
     UnitStatus,
@@ -347,6 +348,7 @@ class Attempt(Frozen):
     pid_started: float | None = None
     pgid: int | None = None
     status: AttemptStatus
+    verdict: Verdict | None = None
     outcome: Outcome | None = None
     session_id: str | None = None
     usage: Usage = Usage()
@@ -432,6 +434,22 @@ class TestResult(Frozen):
     def passed(self) -> bool:
         """Whether the unit completed, and nothing speaks against what it ended with."""
         return self.unit.status is UnitStatus.COMPLETED and not self.unit.is_in_doubt
+
+    @property
+    def came_to(self) -> Mark | None:
+        """What the attempt is worth, whatever has become of its unit since; None where it has no end."""
+        if self.attempt.status not in (AttemptStatus.COMPLETED, AttemptStatus.FAILED):
+            return None
+        if self.attempt.status is AttemptStatus.FAILED:
+            return Mark.FAIL
+        stands = self.unit.status is UnitStatus.COMPLETED and self.unit.attempts == self.attempt.number
+        verdict = self.unit.verdict if stands else self.attempt.verdict  # a person may have accepted it
+        return Mark.DOUBTFUL if verdict in (Verdict.SUSPECT, Verdict.BLOCKED) else Mark.PASS
+
+    @property
+    def is_put_back(self) -> bool:
+        """Whether its unit waits again, as after a rejection."""
+        return self.came_to is not None and self.unit.status is UnitStatus.PENDING
 
     @property
     def denials(self) -> tuple[Denial, ...]:

@@ -137,7 +137,7 @@ def unit_from(row: Row) -> WorkUnit:
 
 _ATTEMPT_SAME = (
     "id seq number purpose recipe_version prompt executor host boot_id pid pid_started pgid status "
-    "session_id started_at ended_at"
+    "verdict session_id started_at ended_at"
 ).split()
 
 

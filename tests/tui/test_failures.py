@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from abp_tui.domain.model import Denial, Outcome
+from abp_tui.domain.model import Denial, Event, EventKind, Outcome
 from abp_tui.domain.status import JobStatus
 from abp_tui.tui.screens.unit import UnitScreen
 from abp_tui.workers.base import Sink, Task
 from abp_tui.workers.cancel import Cancel
-from tests.factories import InProcessWorker, answer, make_job
+from tests.factories import FailAnew, InProcessWorker, answer, make_job
 from tests.store.test_causes import ended, planted
 from tests.tui.screens import ALL, SMALL, InProcess, lines, running, shown, until, until_shown
 
@@ -59,7 +59,7 @@ async def test_units_that_run_again_are_shown_with_their_cause_until_they_end(tm
         await pilot.press("j", "r")
         await until_shown(pilot, "6 failed · 2 in doubt · 6 run again", "6  run again")
         await pilot.press("G", "r")
-        await until_shown(pilot, "6 units of this cause run again: enter shows one of them")
+        await until_shown(pilot, "6 units of this cause run again: enter shows one")
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, UnitScreen))
         await pilot.press("escape", "R")
@@ -282,3 +282,59 @@ class WithRules(InProcessWorker):
 
     def rules_for(self, denials: Sequence[Denial], own: Sequence[str]) -> tuple[str, ...]:
         return tuple(f"{denial.tool}({denial.detail})" for denial in denials)
+
+
+async def test_a_unit_that_fails_again_for_another_reason_is_listed_by_that(tmp_path: Path) -> None:
+    orchestrator = InProcess(tmp_path, FailAnew())
+    make_job(orchestrator.repository, 1)
+    orchestrator.skip_test("words")
+    orchestrator.settle()
+    async with running(orchestrator, job="words") as pilot:
+        await until_shown(pilot, "1 failed")
+        await pilot.press("F")
+        await until_shown(pilot, "1  agent error", "it did not work, very")
+        await pilot.press("enter")
+        await until_shown(pilot, "try 1 of 1 failed")
+        orchestrator.retry("words")
+        await until_shown(pilot, "try 2 of 2 failed")
+        await pilot.press("escape")
+        await until_shown(pilot, "1 failed", "it did not work, very very")
+    orchestrator.settle()
+
+
+async def test_the_causes_are_not_read_again_while_agents_only_talk(tmp_path: Path) -> None:
+    orchestrator, talk = ended(tmp_path), threading.Event()
+    go_on = threading.Event()
+
+    def talks(task: Task, sink: Sink, cancel: Cancel) -> Outcome:
+        assert talk.wait(20)
+        for n in range(20):
+            sink.event(Event(kind=EventKind.TEXT, body=f"line {n}"))
+        assert go_on.wait(20)
+        return answer(task, sink, cancel)
+
+    orchestrator.agent._behaviour = talks
+    reads, causes = [], orchestrator.causes
+    async with running(orchestrator, job="words") as pilot:
+        await until_shown(pilot, "12 failed")
+        await pilot.press("F")
+        await until_shown(pilot, "6  timeout idle")
+        await pilot.press("G", "r")
+        await until_shown(pilot, "2 run again")
+        await until(pilot, lambda: len(pilot.app.snapshot.focus.running) == 2)  # type: ignore[attr-defined]
+        workers = pilot.app.workers
+        await until(pilot, lambda: all(w.is_finished for w in workers if w.group == "causes"))
+        orchestrator.causes = lambda job: reads.append(job) or causes(job)  # type: ignore[method-assign,func-returns-value]
+        talk.set()
+        await until(
+            pilot,
+            lambda: (
+                [unit.last.body for unit in pilot.app.snapshot.focus.running if unit.last]  # type: ignore[attr-defined]
+                == ["line 19"] * 2
+            ),
+        )
+        assert reads == []
+        go_on.set()
+        await until_shown(pilot, "0 in doubt")
+        await until(pilot, lambda: reads != [])
+    orchestrator.settle()

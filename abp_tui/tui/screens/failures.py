@@ -53,7 +53,6 @@ class FailuresScreen(AbpScreen):
     def __init__(self, job_id: int) -> None:
         super().__init__(job_id)
         self._number = job_id
-        self._read_at: tuple[int, ...] = ()
         self._nudge = NUDGE
 
     def body(self) -> ComposeResult:
@@ -85,15 +84,15 @@ class FailuresScreen(AbpScreen):
         )
 
     def take(self, snapshot: Snapshot) -> None:
-        """Group anew where units have failed or been put back."""
-        if self.job is None:
-            return
-        now: tuple[int, ...] = (self.job.failed_units, self.job.suspect_units)
-        if any(cause.runs_again for cause in self.query_one(CauseList).causes):
-            now = (*now, self.job.completed_units)
-        if now != self._read_at:
-            self._read_at = now
+        """Group anew where units have changed: one may fail again for another reason."""
+        focus = snapshot.focus
+        if focus is not None and focus.job.id == f"j{self._number}" and focus.changed != ():
             self._read()
+
+    def on_screen_resume(self) -> None:
+        """What changed while another screen was looked at is read anew."""
+        super().on_screen_resume()
+        self._read()
 
     def on_resize(self) -> None:
         """The columns follow the width."""

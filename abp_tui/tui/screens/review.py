@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 
 from abp_tui.domain.model import Job, TestResult
-from abp_tui.domain.status import AttemptStatus, JobStatus, Phase
+from abp_tui.domain.status import JobStatus, Mark, Phase
 from abp_tui.errors import AbpError
 from abp_tui.feed import Focus, RunningUnit, Snapshot
 from abp_tui.tui.commands import bindings
@@ -21,16 +21,23 @@ from abp_tui.tui.screens.draft import prompt_of
 from abp_tui.tui.screens.edit_prompt import EditPromptScreen
 from abp_tui.tui.screens.permit import PermitScreen
 from abp_tui.tui.screens.pilot import PilotScreen
-from abp_tui.tui.widgets.approve_panel import ApprovePanel
+from abp_tui.tui.widgets.approve_panel import ApprovePanel, is_outdated
 from abp_tui.tui.widgets.attempt_view import AttemptView
 from abp_tui.tui.widgets.figures import clock, count, money, since, span
-from abp_tui.tui.widgets.glyphs import DIM, JOB_MARKS, PRIMARY, UNIT_MARKS, Mark
+from abp_tui.tui.widgets.glyphs import DIM, JOB_MARKS, PRIMARY, UNIT_MARKS
 from abp_tui.tui.widgets.text import one_line
 from abp_tui.tui.widgets.top_bar import Parts
 from abp_tui.verbs.permits import Proposal
+from abp_tui.views import JobView
 from abp_tui.workers.base import Worker, make_worker
 
 DECISIONS = {f"review.{name}" for name in ("approve", "reject", "edit", "permit", "other", "pilot", "cancel")}
+VERDICTS = {
+    None: ("cancelled", JOB_MARKS["paused"]),
+    Mark.PASS: ("passed", UNIT_MARKS["completed"]),
+    Mark.DOUBTFUL: ("in doubt", UNIT_MARKS["suspect"]),
+    Mark.FAIL: ("failed", UNIT_MARKS["failed"]),
+}
 QUIET_S = 3  # seconds without a word, from which on it is said
 
 
@@ -58,6 +65,7 @@ class ReviewScreen(AttemptScreen):
         self._attempt_id: int | None = None
         self._worker: Worker[Any] | None = None
         self._cost: float | None = None
+        self._permitted_by: int | None = None  # the version whose permissions are shown
 
     def body(self) -> ComposeResult:
         """What happened on the left, what approving means on the right."""
@@ -85,22 +93,20 @@ class ReviewScreen(AttemptScreen):
         """Look at the job and its test's events."""
         self.abp.feed.look_at(self.job_id, self._attempt_id)
 
-    def on_mount(self) -> None:
-        """Find out what the agents may do."""
-        super().on_mount()
-        self._read_permissions()
-
     def take(self, snapshot: Snapshot) -> None:
         """Follow the test; once it has ended, read its result."""
         focus, job = snapshot.focus, self.job
         panel = self.query_one(ApprovePanel)
         panel.job, panel.keys = job, self._keys()
+        if job is not None and job.prompt_version != self._permitted_by:
+            self._permitted_by = job.prompt_version
+            self._read_permissions(job)
         if focus is None or job is None or focus.job.id != job.id:
             return
         under_test = job.phase is Phase.TESTING
         self._under_test = focus.running[0] if under_test and focus.running else None
-        if self._under_test is not None:
-            self._follow(self._under_test.attempt_id)
+        if self._under_test is not None and self._follow(self._under_test.attempt_id):
+            self.query_one(AttemptView).open("conversation", by_person=False)
         self._count_cost(focus)
         self.query_one(AttemptView).add(focus.attempt_id, focus.events)
         # A quick test may begin and end between two snapshots: its unit has changed all the same.
@@ -121,8 +127,9 @@ class ReviewScreen(AttemptScreen):
         approve(self, self._number)
 
     def action_reject(self) -> None:
-        """Put the unit back, and leave."""
-        reject(self, self._number, self._rejected)
+        """Put what was tried back, and leave."""
+        tried = self.job.ended_units if self.job else 1
+        reject(self, self._number, lambda job: self._rejected(job, tried))
 
     def action_answer(self, number: int) -> None:
         """Answer what the agent asks with one of its options."""
@@ -173,7 +180,7 @@ class ReviewScreen(AttemptScreen):
         def save(text: str | None) -> None:
             if text is None:
                 return
-            if text == job.prompt_template:
+            if text == job.prompt_template and not is_outdated(job, result):
                 self.tell("the prompt is as it was: nothing is tested")
                 return
             self.act(lambda: self._save_and_test(text, job.prompt_version, seq), self._edited)
@@ -221,24 +228,27 @@ class ReviewScreen(AttemptScreen):
         self.show_from_thread(self._show_result, result)
 
     @work(thread=True, group="permissions", exit_on_error=False)
-    def _read_permissions(self) -> None:
-        job = self.abp.repository.jobs.get(self._number)
+    def _read_permissions(self, job: JobView) -> None:
+        worker: Worker[Any] | None = None
         try:
-            worker = make_worker(job.worker, job.recipe.worker_options)
+            worker = make_worker(job.worker, job.worker_options)
+            words = tuple(worker.permissions())
         except AbpError as error:
-            self.show_from_thread(self._show_permissions, (f"not known here: {error.message}",))
-        else:
-            self.show_from_thread(self._show_permissions, tuple(worker.permissions()), worker)
+            words = (f"not known here: {error.message}",)
+        self.show_from_thread(self._show_permissions, job.prompt_version, words, worker)
 
     # Back on the app's own thread
 
-    def _show_permissions(self, words: tuple[str, ...], worker: Worker[Any] | None = None) -> None:
-        self.query_one(ApprovePanel).permissions = words
-        self._worker = worker
+    def _show_permissions(self, version: int, words: tuple[str, ...], worker: Worker[Any] | None) -> None:
+        if version == self._permitted_by:  # else a newer one is being read
+            self.query_one(ApprovePanel).permissions = words
+            self._worker = worker
 
     def _show_result(self, result: TestResult | None) -> None:
         if result is None or result.attempt.outcome is None:
             return
+        if self._under_test is not None and self._under_test.attempt_id != result.attempt.id:
+            return  # it was read before the test that runs now had begun
         view = self.query_one(AttemptView)
         self._follow(result.attempt.id)
         view.show(result.attempt, result.unit)
@@ -250,13 +260,16 @@ class ReviewScreen(AttemptScreen):
             self.query_one(ApprovePanel).keys = self._keys()
             self.refresh_bindings()
 
-    def _follow(self, attempt_id: int) -> None:
-        if self.query_one(AttemptView).follow(attempt_id):
-            self._attempt_id, self._cost = attempt_id, None
-            self.look()
+    def _follow(self, attempt_id: int) -> bool:
+        if not self.query_one(AttemptView).follow(attempt_id):
+            return False
+        self._attempt_id, self._cost = attempt_id, None
+        self.look()
+        return True
 
-    def _rejected(self, job: Job) -> None:
-        self.tell(f"{job.name} is rejected: nothing runs, the unit waits again")
+    def _rejected(self, job: Job, tried: int) -> None:
+        wait = "its unit waits again" if tried == 1 else f"its {count(tried, 'unit')} wait again"
+        self.tell(f"{job.name} is rejected: nothing runs, {wait}")
         self.go(self.app.pop_screen)
 
     def _edited(self, done: tuple[Job, str]) -> None:
@@ -266,7 +279,7 @@ class ReviewScreen(AttemptScreen):
     def _retested(self, done: tuple[Job, str]) -> None:
         job, given_up = done
         if self.is_attached:
-            self.query_one(AttemptView).open("conversation", by_person=False)
+            self.query_one(AttemptView).show_live()
         tests = f"{job.name}: testing with prompt version {job.recipe.version}"
         self.tell(f"{tests}. {given_up}" if given_up else tests)
 
@@ -295,16 +308,8 @@ def _going(running: RunningUnit, cost: float | None) -> Parts:
 
 
 def _gone(result: TestResult) -> Parts:
-    word, mark = _verdict(result)
+    word, mark = VERDICTS[result.came_to]
     seconds, turns = result.attempt.duration_s, result.attempt.usage.turns
     details = [f"in {span(seconds)}" if seconds is not None else "", money(result.cost_usd)]
-    details += [count(turns, "turn") if turns else ""]
+    details += [count(turns, "turn") if turns else "", "put back" if result.is_put_back else ""]
     return ((f"{mark.sign} {word} ", mark.style), (one_line(" · ".join(d for d in details if d)), DIM))
-
-
-def _verdict(result: TestResult) -> tuple[str, Mark]:
-    if result.attempt.status is AttemptStatus.INTERRUPTED:
-        return "cancelled", JOB_MARKS["paused"]
-    if result.unit.is_in_doubt:
-        return "in doubt", UNIT_MARKS["suspect"]
-    return ("passed", UNIT_MARKS["completed"]) if result.passed else ("failed", UNIT_MARKS["failed"])

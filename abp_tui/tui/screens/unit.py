@@ -136,16 +136,20 @@ class UnitScreen(AttemptScreen):
         self.show_from_thread(self._show, unit, attempts)
 
     def _show(self, unit: WorkUnit, attempts: list[Attempt]) -> None:
-        first = self._unit is None
+        opens = self._unit is None and not self._tail
         offered = self._offers
         self._unit, self._attempts = unit, attempts
         if offered != self._offers:
             self.refresh_bindings()
         attempt, view = self._attempt, self.query_one(AttemptView)
-        if first and not self._tail and attempt is not None and attempt.status is not AttemptStatus.RUNNING:
+        if opens:
             view.open("output", by_person=False)  # what came of it, or why nothing did
-        if attempt is not None:
+        if attempt is None:
+            view.wait(unit)
+        else:
             if view.follow(attempt.id):
                 self.look()
+                if attempt.status is AttemptStatus.RUNNING:
+                    view.open("conversation", by_person=False)
             view.show(attempt, unit)
         self._show_where()

@@ -11,11 +11,12 @@ from abp_tui.domain.check import CHECK, IN_DOUBT, check_words
 from abp_tui.domain.model import Event, EventKind, Question, TestResult
 from abp_tui.domain.projection import Projection, project
 from abp_tui.domain.statistics import share_at_most
-from abp_tui.domain.status import JobStatus
+from abp_tui.domain.status import JobStatus, Phase
+from abp_tui.domain.status import Mark as Judged
 from abp_tui.tui.named_keys import key
 from abp_tui.tui.widgets.facts import Fact, facts, fitted, paragraph
 from abp_tui.tui.widgets.figures import money, roughly, span
-from abp_tui.tui.widgets.glyphs import BAD, BOLD, UNIT_MARKS, WARN, Mark
+from abp_tui.tui.widgets.glyphs import BAD, BOLD, DIM, UNIT_MARKS, WARN, Mark
 from abp_tui.tui.widgets.text import one_line
 from abp_tui.views import JobView
 from abp_tui.workers.base import is_warning
@@ -56,8 +57,8 @@ class ApprovePanel(Widget):
         return len(self._in_short(self.job, width))
 
     def watch_job(self, old: JobView | None, new: JobView | None) -> None:
-        """A question takes another height."""
-        if (old and old.question) != (new and new.question):
+        """A question takes another height, and so does a job that can be approved no more."""
+        if old is None or new is None or _shape(old) != _shape(new):
             self.refresh(layout=True)
 
     def _lines(self, job: JobView, width: int) -> list[Content]:
@@ -66,26 +67,45 @@ class ApprovePanel(Widget):
         return self._in_short(job, width) if width > WIDE else self._in_full(job, width)
 
     def _in_full(self, job: JobView, width: int) -> list[Content]:
+        note, is_offered = self._note(job, width), is_open(job, self.result)
         lines = [Content.styled("If you approve", BOLD), *facts(_rows(job, self.result), width)]
+        lines = lines if is_offered else [*note]
         if checks := checks_told(job, self.result, width):
             lines += [Content(), Content.styled("Checks", BOLD), *checks]
-        if denied := denied_told(self.result, width):
+        if denied := denied_told(job, self.result, width):
             lines += [Content(), *denied]
         if self.permissions:
             lines += [Content(), Content.styled("Each agent", BOLD)]
             lines += [line for words in self.permissions for line in _permission(words, width)]
-        return [*lines, Content(), *paragraph(caution(job, self.result), width)]
+        return [*lines, Content(), *note] if is_offered else lines
 
     def _in_short(self, job: JobView, width: int) -> list[Content]:
         """The same below the conversation, where there are few lines."""
+        note, is_offered = self._note(job, width), is_open(job, self.result)
         rows = [(label, value) for label, value, *_ in _rows(job, self.result) if value]
         said = [f"{label} {value}" for label, value in rows if label not in LONG]
-        lines = paragraph("If you approve: " + " · ".join(said), width, "")
-        lines += [*checks_told(job, self.result, width), *denied_told(self.result, width)]
+        lines = paragraph("If you approve: " + " · ".join(said), width, "") if is_offered else [*note]
+        lines += [*checks_told(job, self.result, width), *denied_told(job, self.result, width)]
         calm = [words for words in self.permissions if not is_warning(words)]  # the others stand above
         if calm:
             lines += paragraph(f"Each agent {'; '.join(calm)}", width, "")
-        return [*lines, *paragraph(caution(job, self.result), width)]
+        return [*lines, *note] if is_offered else lines
+
+    def _note(self, job: JobView, width: int) -> list[Content]:
+        style = WARN if is_outdated(job, self.result) else DIM
+        return paragraph(caution(job, self.result), width, style)
+
+
+def is_open(job: JobView, result: TestResult | None) -> bool:
+    """Whether a person can approve, or will be able to once the test has ended."""
+    return job.phase in (Phase.TESTING, Phase.REVIEW) and not is_outdated(job, result)
+
+
+def is_outdated(job: JobView, result: TestResult | None) -> bool:
+    """Whether a test that waits for a decision ran with another version than would run now."""
+    if result is None or job.phase is not Phase.REVIEW:
+        return False
+    return result.attempt.recipe_version != job.prompt_version
 
 
 def checks_told(job: JobView, result: TestResult | None, width: int) -> list[Content]:
@@ -108,12 +128,11 @@ def check_mark(event: Event) -> Mark:
     return UNIT_MARKS["suspect" if event.body.startswith(IN_DOUBT) else "failed"]
 
 
-def denied_told(result: TestResult | None, width: int) -> list[Content]:
-    """What the agent was kept from, and how to allow it."""
-    outcome = result.attempt.outcome if result is not None else None
-    if outcome is None or not outcome.denials:
+def denied_told(job: JobView, result: TestResult | None, width: int) -> list[Content]:
+    """What the agent was kept from, and how to allow it, while that can be done."""
+    if result is None or not result.denials or job.phase is not Phase.REVIEW:
         return []
-    denied = ", ".join(dict.fromkeys(one_line(f"{d.tool} {d.detail}", 60) for d in outcome.denials))
+    denied = ", ".join(dict.fromkeys(one_line(f"{d.tool} {d.detail}", 60) for d in result.denials))
     return paragraph(f"It was denied {denied}. Allow it rule by rule: Permit", width, WARN)
 
 
@@ -147,18 +166,41 @@ def could_fail(passed: int) -> float:
 
 
 def caution(job: JobView, result: TestResult | None) -> str:
-    """How much the figures are worth."""
+    """How much the figures are worth; where nothing can be approved, what comes next."""
+    if job.status is JobStatus.CREATED:
+        return _undecided(result)
+    if is_outdated(job, result) and result is not None:
+        versions = f"version {result.attempt.recipe_version}, the prompt is version {job.prompt_version} now"
+        return f"Tested with {versions}: {key('review.edit')} tests it."
     if job.pilot_id is not None:
         return f"A pilot says more than this test: {key('review.pilot')} shows it, and its quote."
-    if job.status is JobStatus.CREATED and result is None:
-        return f"Nothing is tested yet: {key('review.other')} tests a unit, and shows it here."
+    if job.phase is Phase.INTERRUPTED and job.status is JobStatus.TESTING:
+        return f"The test broke off: {key('jobs.test')} in the list of jobs tests again."
+    if job.status is not JobStatus.TESTING:
+        return f"The batch is approved: nothing is to be decided here. {key('screen.back')} goes back."
     if result is None:
         return "The test still runs. What it costs and takes will be shown here."
-    if result.unit.is_in_doubt:
+    if result.came_to is Judged.DOUBTFUL:
         return "The test is in doubt. If you approve, its result stays and counts as suspect."
-    if not result.passed:
+    if result.came_to is not Judged.PASS:
         return "The test did not pass. If you approve, its unit runs again with all the others."
     return f"One test says little: up to {could_fail(1):.0%} could still fail.".replace("%", " %")
+
+
+def _undecided(result: TestResult | None) -> str:
+    """What comes next for a job that is not under test."""
+    if result is None:
+        return f"Nothing is tested yet: {key('review.other')} tests a unit, and shows it here."
+    came_to = "The test came to no end" if result.came_to is None else "This test is set aside"
+    if result.is_put_back:
+        came_to = "This test counts no more"
+    other, edit = key("review.other"), key("review.edit")
+    return f"{came_to}: nothing waits for you. {other} tests the next unit, {edit} this one after an edit."
+
+
+def _shape(job: JobView) -> tuple[object, ...]:
+    """What the height of the panel hangs on, besides its width and the test's result."""
+    return job.question, job.phase, job.prompt_version
 
 
 def _rows(job: JobView, result: TestResult | None) -> list[Fact]:

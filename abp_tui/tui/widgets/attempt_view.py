@@ -21,6 +21,7 @@ from abp_tui.tui.widgets.folding import FoldingView
 from abp_tui.tui.widgets.glyphs import BAD, DIM, GOOD
 from abp_tui.tui.widgets.output_view import OutputView, Piece
 from abp_tui.tui.widgets.tab_line import TabLine
+from abp_tui.tui.widgets.text import one_line
 from abp_tui.tui.widgets.wrapped import TextView, WrappedView
 
 TABS = {
@@ -54,6 +55,7 @@ class AttemptView(Vertical):
         self._recorded: list[Event] = []
         self._version = ""
         self._behind = 0
+        self._ended = False
 
     def compose(self) -> ComposeResult:
         """The tabs and what is behind them."""
@@ -101,11 +103,26 @@ class AttemptView(Vertical):
         self.query_one(ContentSwitcher).current = tab
         self.query_one(f"#{tab}").focus()
 
+    def show_live(self) -> None:
+        """Show the conversation of what a person has just set to work, whatever tab was chosen before."""
+        self._chosen = False
+        self.open("conversation", by_person=False)
+
+    def wait(self, unit: WorkUnit) -> None:
+        """Show the item of a unit that no agent has worked on yet, and that it waits."""
+        waits = "it waits: no agent has worked on it yet"
+        self.seq = unit.seq
+        self.query_one(OutputView).show([Piece(waits, DIM), Piece("\nitem", DIM), Piece(item_of(unit))])
+        self.conversation.if_silent(waits)
+        self.query_one(FilesView).show(None, waits)
+        self.query_one("#prompt", TextView).show((waits, DIM))
+        self.query_one("#cost", TextView).show((waits, DIM), ("\nitem", DIM), (item_of(unit), ""))
+
     def follow(self, attempt_id: int) -> bool:
         """Make room for the events of an attempt; False if it is the one shown already."""
         if attempt_id == self._attempt_id:
             return False
-        self._attempt_id = attempt_id
+        self._attempt_id, self._ended = attempt_id, False
         self._recorded = []
         self.conversation.clear()
         self.query_one(OutputView).show([Piece(_still_runs(), DIM)])
@@ -125,10 +142,14 @@ class AttemptView(Vertical):
             if changes := changes_of(self._recorded):
                 self.query_one(FilesView).show(changes)
                 self._label()
+        self._say_if_nothing_was_said()
 
     def show(self, attempt: Attempt, unit: WorkUnit) -> None:
         """Show all that is known of an attempt besides its events."""
         self.seq = unit.seq
+        self._ended = attempt.status is not AttemptStatus.RUNNING
+        if self.conversation.nothing:
+            self._say_if_nothing_was_said()
         self._version = f" v{attempt.recipe_version}"
         self.query_one(OutputView).show(output_of(attempt, unit))
         self.query_one("#prompt", TextView).show((attempt.prompt, ""))
@@ -151,6 +172,10 @@ class AttemptView(Vertical):
     def on_resize(self) -> None:
         """Another width may have room for other labels."""
         self._label()
+
+    def _say_if_nothing_was_said(self) -> None:
+        """Once it is known which events there are: a program need not tell of any."""
+        self.conversation.if_silent("nothing was said" if self._ended else "nothing said yet")
 
     def _label(self) -> None:
         labels = TABS if self.size.width >= ROOMY else {**TABS, **SHORT}
@@ -215,14 +240,14 @@ def cost_of(attempt: Attempt) -> str:
         "session": attempt.session_id,
         "process": attempt.pid,
         "machine": attempt.host,
-        "recipe": f"version {attempt.recipe_version}, {attempt.purpose}",
+        "version": f"{attempt.recipe_version}, {attempt.purpose}",
     }
     return "\n".join(f"{label:<12}{value}" for label, value in rows.items() if value not in (None, ""))
 
 
 def item_of(unit: WorkUnit) -> str:
     """The item's fields, a line each."""
-    return "\n".join(f"{name:<16}{value}" for name, value in unit.payload.items())
+    return "\n".join(f"{one_line(name):<16}{value}" for name, value in unit.payload.items())
 
 
 def _still_runs() -> str:

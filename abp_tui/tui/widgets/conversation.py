@@ -62,6 +62,23 @@ class Conversation(FoldingView[Turn]):
         self._answered: set[str] = set()
         self._last = -1
         self._said = ""
+        self._heard = False
+        self.nothing = ""
+
+    @property
+    def line_count(self) -> int:
+        """How many lines it makes; one more where it is said that there is nothing."""
+        return len(self._lines) + int(bool(self.nothing) and not self._heard)
+
+    def line(self, index: int, width: int) -> Content:
+        """One line."""
+        return self._lines[index] if index < len(self._lines) else Content.styled(self.nothing, DIM)
+
+    def if_silent(self, words: str) -> None:
+        """Say this below the prompt, until there is anything else."""
+        if words != self.nothing:
+            self.nothing = words
+            self.measure()
 
     def clear(self) -> None:
         """Start with another attempt."""
@@ -75,6 +92,7 @@ class Conversation(FoldingView[Turn]):
         if new:
             self._events += new
             self._began = self._began or new[0].at
+            self._heard = self._heard or any(event.kind is not EventKind.PROMPT for event in new)
             self._take(new)
         return new
 
