@@ -8,6 +8,7 @@ from textual import work
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import Static
+from textual.worker import Worker
 
 from abp_tui.domain.model import Cause, Job
 from abp_tui.feed import Snapshot
@@ -54,6 +55,8 @@ class FailuresScreen(AbpScreen):
         super().__init__(job_id)
         self._number = job_id
         self._nudge = NUDGE
+        self._reader: Worker[None] | None = None
+        self._outdated = False
 
     def body(self) -> ComposeResult:
         """The causes, and the text of one."""
@@ -87,12 +90,12 @@ class FailuresScreen(AbpScreen):
         """Group anew where units have changed: one may fail again for another reason."""
         focus = snapshot.focus
         if focus is not None and focus.job.id == f"j{self._number}" and focus.changed != ():
-            self._read()
+            self._read_anew()
 
     def on_screen_resume(self) -> None:
         """What changed while another screen was looked at is read anew."""
         super().on_screen_resume()
-        self._read()
+        self._read_anew()
 
     def on_resize(self) -> None:
         """The columns follow the width."""
@@ -211,11 +214,23 @@ class FailuresScreen(AbpScreen):
 
         self.app.push_screen(AskTextScreen("Allow by a rule", RULE_DETAIL, rule, wrong), save)
 
-    @work(thread=True, group="causes", exclusive=True, exit_on_error=False)
+    def _read_anew(self) -> None:
+        """One reading at a time, and of all that changes during it one more: of many failures it takes long."""
+        self._outdated = self._reader is not None and self._reader.is_running
+        if not self._outdated:
+            self._reader = self._read()
+
+    @work(thread=True, group="causes", exit_on_error=False)
     def _read(self) -> None:
         verbs = self.orchestrator
         causes = [*verbs.causes(self._number), *verbs.causes_run_again(self._number)]
         self.show_from_thread(self._show, causes)
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """Read once more what has changed while it was read."""
+        super().on_worker_state_changed(event)
+        if event.worker is self._reader and event.worker.is_finished and self._outdated:
+            self._read_anew()
 
     def _show(self, causes: list[Cause]) -> None:
         self.set_class(not causes, "-empty")
