@@ -215,7 +215,7 @@ class FailuresScreen(AbpScreen):
         self.app.push_screen(AskTextScreen("Allow by a rule", RULE_DETAIL, rule, wrong), save)
 
     def _read_anew(self) -> None:
-        """One reading at a time, and of all that changes during it one more: of many failures it takes long."""
+        """One reading at a time, and one more of all that changes meanwhile: of many causes it takes long."""
         self._outdated = self._reader is not None and self._reader.is_running
         if not self._outdated:
             self._reader = self._read()
