@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from abp_tui.domain.status import GateState, JobStatus, Phase
 from abp_tui.errors import InvalidInput
-from abp_tui.plugins import suggest
+from abp_tui.plugins import nearest
 from abp_tui.views import JobView
 
 if TYPE_CHECKING:  # the names of the commands are read where Textual is not loaded
@@ -61,6 +61,15 @@ class Command:
             tooltip=self.help,
             id=self.id,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A command, the keys in force for it separated by commas, and what it does."""
+
+    id: str
+    keys: str
+    help: str
 
 
 def _runs(job: JobView) -> bool:
@@ -598,7 +607,8 @@ def check_names(names: Iterable[str], place: Callable[[str], str] = lambda _: "[
     """Raise `InvalidInput` for the first name that is no command's id; `place` says where it stands."""
     for name in names:
         if name not in ORDER:
-            raise InvalidInput(f"{place(name)}: there is no command {name!r}", suggest(name, list(ORDER)))
+            hint = nearest(name, list(ORDER), "`abp config --keys` lists them")
+            raise InvalidInput(f"{place(name)}: there is no command {name!r}", hint)
 
 
 def bindings(*scopes: str) -> list[BindingType]:

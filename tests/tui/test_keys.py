@@ -276,6 +276,11 @@ def test_an_unknown_theme_is_refused_with_the_nearest(tmp_path: Path) -> None:
     assert caught.value.hint == "did you mean 'high-contrast'?"
 
 
+@pytest.mark.parametrize(("name", "full"), [("dark", "textual-dark"), ("light", "textual-light")])
+def test_the_plain_names_of_a_theme_are_taken(tmp_path: Path, name: str, full: str) -> None:
+    assert app_of(InProcess(tmp_path), theme=name).theme == full
+
+
 def palette(pilot: Pilot[Any]) -> dict[str, Any]:
     return {c.title: c.callback for c in pilot.app.get_system_commands(pilot.app.screen)}
 
