@@ -224,18 +224,18 @@ class AbpApp(App[None]):
         """The palette: what can be done here, then the theme."""
         if isinstance(screen, AbpScreen):
             for each in COMMANDS:
-                place = self._place_of(each, screen)
+                place = self.place_of(each, screen)
                 if place is not None and each.id != "app.palette":
                     yield SystemCommand(each.help, each.label, _runner(self, place, each))
         yield SystemCommand("Theme", "Change the colours", self.action_change_theme)
 
-    def _place_of(self, command: Command, screen: AbpScreen) -> DOMNode | None:
+    def place_of(self, command: Command, screen: AbpScreen) -> DOMNode | None:
         """Where a command is carried out on this screen, if it can be now."""
         if command.scope == "app":
-            return self
+            return None if command.id == "app.leave" and screen.is_form else self
         if command.scope == "lists":
             return screen.focused if isinstance(screen.focused, LineView) else None
-        offered = command.scope in screen.SCOPES and command.is_offered(screen.job)
+        offered = command.scope in (*screen.SCOPES, "screen") and command.is_offered(screen.job)
         return screen if offered and screen.check_action(command.name, ()) else None
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -276,11 +276,12 @@ class AbpApp(App[None]):
 
     def action_help(self) -> None:
         """All keys and signs."""
+        from abp_tui.tui.moment import Moment, moment_of
         from abp_tui.tui.screens.help import HelpScreen
 
         screen = self.screen
-        scopes, job = (screen.SCOPES, screen.job) if isinstance(screen, AbpScreen) else ((), None)
-        self.push_screen(HelpScreen(scopes, self.keys, job))
+        moment = moment_of(screen) if isinstance(screen, AbpScreen) else Moment()
+        self.push_screen(HelpScreen(moment, self.keys))
 
     def action_leave(self) -> None:
         """End the screen; the jobs run on, and the terminal says so."""

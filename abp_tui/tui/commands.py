@@ -22,6 +22,7 @@ class Command:
     """Something a person can do. Its id `scope.name` stays, so that its keys can be rebound.
 
     `when` says for which jobs it is offered. Commands stand in the footer in the table's order, if `footer`.
+    Those that differ by a number alone have the same `together`, which the help says once for all of them.
     """
 
     id: str
@@ -32,6 +33,7 @@ class Command:
     footer: bool = True
     priority: bool = False
     when: Condition | None = None
+    together: str = ""
 
     @property
     def scope(self) -> str:
@@ -225,6 +227,7 @@ COMMANDS: tuple[Command, ...] = (
             f"answer({n})",
             False,
             when=_asks,
+            together="Answer what the agent asks with that option",
         )
         for n in range(1, 10)
     ),
@@ -560,7 +563,7 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "app.leave_at_once",
         "ctrl+q",
-        "Leave",
+        "Leave at once",
         "Leave, from a form or dialog, too",
         "leave_at_once",
         False,

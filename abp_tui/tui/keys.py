@@ -7,7 +7,7 @@ from functools import cache
 from itertools import combinations
 
 from textual.keys import Keys as Named
-from textual.keys import _character_to_key
+from textual.keys import _character_to_key, key_to_character
 
 from abp_tui.errors import InvalidInput
 from abp_tui.paths import config_path
@@ -93,6 +93,12 @@ class Keys:
                 raise InvalidInput(
                     f"{where}: {key} would mean {one.id} and {other.id} on one screen", "give one another key"
                 )
+
+
+def is_letter(key: str) -> bool:
+    """Whether a key, by Textual's name, is one that writes something where something is written."""
+    character = _characters().get(key) or key_to_character(key)
+    return character is not None and character.isprintable()
 
 
 def _is_key(part: str) -> bool:
