@@ -16,6 +16,7 @@ from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
 from textual.events import Event, Key, Paste
 from textual.filter import LineFilter
+from textual.markup import escape
 from textual.message import Message
 from textual.screen import Screen
 from textual.worker import Worker, WorkerState
@@ -43,6 +44,8 @@ from abp_tui.tui.widgets.text import one_line
 from abp_tui.views import JobView, view_job
 
 if TYPE_CHECKING:
+    from textual.command import Provider
+
     from abp_tui.orchestrator import Orchestrator
     from abp_tui.tui.screens.draft import Draft
     from abp_tui.tui.screens.errors import Wrong
@@ -50,6 +53,12 @@ if TYPE_CHECKING:
 DIFFERENCE_SHOWN = 12  # lines of what somebody else has edited
 MOST_ERRORS = 20  # that are kept
 PAINT_S = 0.1  # the first paint, which shows the jobs as they are, is not held up by the feed's first look
+
+
+def _palette() -> type[Provider]:
+    from abp_tui.tui.palette import Palette  # when it is opened
+
+    return Palette
 
 
 class AbpApp(App[None]):
@@ -60,6 +69,7 @@ class AbpApp(App[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         *bindings("app"),
     ]
+    COMMANDS = {_palette}
 
     class Fed(Message):
         """Something changed. The feed goes on once `taken` is set, so that one snapshot at most waits."""
@@ -221,12 +231,13 @@ class AbpApp(App[None]):
         self.push_screen(ErrorsScreen(self._wrong))
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """The palette: what can be done here, then the theme."""
+        """The palette: what can be done here, each with its key, then the theme."""
         if isinstance(screen, AbpScreen):
             for each in COMMANDS:
                 place = self.place_of(each, screen)
                 if place is not None and each.id != "app.palette":
-                    yield SystemCommand(each.help, each.label, _runner(self, place, each))
+                    words = f"{self.key_of(each)}  {each.label}"
+                    yield SystemCommand(each.help, escape(words), _runner(self, place, each))
         yield SystemCommand("Theme", "Change the colours", self.action_change_theme)
 
     def place_of(self, command: Command, screen: AbpScreen) -> DOMNode | None:

@@ -146,6 +146,24 @@ async def test_the_palette_offers_what_can_be_done_here(tmp_path: Path) -> None:
         await until_shown(pilot, "words \N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK} log")
 
 
+async def test_the_palette_has_the_screens_own_first_each_with_its_key(tmp_path: Path) -> None:
+    orchestrator = InProcess(tmp_path)
+    make_job(orchestrator.repository, 3)
+    app = app_of(orchestrator, "words", keys={"progress.export": "["})
+    async with app.run_test(size=LARGE) as pilot:
+        await until_shown(pilot, "All 3")
+        await pilot.press("ctrl+p")
+        await until_shown(pilot, "Test the unit under the cursor", "t  Test", "[  Export")
+        said = shown(pilot)
+        assert said.index("Test the unit") < said.index("Write the results") < said.index("One line down")
+
+
+async def test_the_two_ways_to_leave_are_called_differently(tmp_path: Path) -> None:
+    async with running(InProcess(tmp_path)) as pilot:
+        leaving = [c for c in pilot.app.get_system_commands(pilot.app.screen) if c.title.startswith("Leave")]
+        assert [c.help for c in leaving] == ["q  Leave", "^q  Leave at once"]
+
+
 async def test_keys_can_be_rebound_by_id(tmp_path: Path) -> None:
     app = app_of(InProcess(tmp_path), keys={"jobs.new": "f5"})
     async with app.run_test(size=SMALL) as pilot:
