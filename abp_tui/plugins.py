@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -49,9 +49,13 @@ class Registry(Generic[T]):
 
 def suggest(name: str, known: list[str], lead: str = "known are") -> str:
     """A hint with the nearest of the known names, or with all of them."""
-    if near := get_close_matches(name, known, n=1):
-        return f"did you mean {near[0]!r}?"
-    return f"{lead} {', '.join(known)}" if known else "none are known"
+    return nearest(name, known, f"{lead} {', '.join(known)}" if known else "none are known")
+
+
+def nearest(name: str, known: Sequence[str], otherwise: str) -> str:
+    """A hint with the nearest of the known names, else what is said otherwise."""
+    near = get_close_matches(name, known, n=1)
+    return f"did you mean {near[0]!r}?" if near else otherwise
 
 
 def explain(error: ValidationError) -> str:

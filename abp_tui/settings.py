@@ -107,10 +107,12 @@ class Settings(BaseModel):
         default=20.0, ge=10, le=3600, description="Seconds after which a silent node counts as lost."
     )
     theme: str | None = Field(
-        default=None, description="Colours of the screens: textual-dark, textual-light, high-contrast, ..."
+        default=None,
+        description="Colours of the screens: dark, light, high-contrast, or any theme of Textual.",
     )
     keys: dict[str, str] = Field(
-        default_factory=dict, description="Keys of the screens: the id of a binding, and its keys."
+        default_factory=dict,
+        description="Keys of the screens: the id of a command in quotes, and its keys (`abp config --keys`).",
     )
 
     notify: NotifySettings = Field(
@@ -261,4 +263,17 @@ def _read(path: Path) -> dict[str, Any]:
                 f"{path}{line_of(path, key)}: there is no setting {key!r}",
                 suggest(key, list(Settings.model_fields)),
             )
+    if isinstance(keys := values.get("keys"), dict):
+        _check_quotes(path, keys)
     return values
+
+
+def _check_quotes(path: Path, keys: Mapping[str, Any]) -> None:
+    """Raise `InvalidInput` for a command's id that TOML has taken apart at its dot."""
+    for scope, inner in keys.items():
+        for name in inner if isinstance(inner, dict) else ():
+            command = f"{scope}.{name}"
+            raise InvalidInput(
+                f"{path}{line_of(path, 'keys', command)}: keys: {command} stands without quotes",
+                f'the name of a command is written in quotes: "{command}" = ...',
+            )

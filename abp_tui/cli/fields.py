@@ -22,6 +22,7 @@ MODELS = {
     "cause": ("abp_tui.domain.model:Cause", "abp failures --json"),
     "notice": ("abp_tui.notify:Notice", "the command and the webhook of abp notify"),
     "setting": ("abp_tui.settings:Origin", "abp config --json"),
+    "command": ("abp_tui.tui.commands:Bound", "abp config --keys --json"),
     "finding": ("abp_tui.doctor:Finding", "abp doctor --json"),
 }
 
@@ -32,8 +33,8 @@ MODELS = {
 def fields(what: str | None, as_json: bool) -> None:
     """Say what fields there are in JSON, in exports and in notices; they keep their names.
 
-    WHAT is job, unit, attempt, event, log, cause, notice, setting or finding; all of them without it. With
-    --json they are JSON schemas.
+    WHAT is job, unit, attempt, event, log, cause, notice, setting, command or finding; all of them without
+    it. With --json they are JSON schemas.
 
     \b
     abp fields unit

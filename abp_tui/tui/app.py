@@ -17,6 +17,7 @@ from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
 from textual.events import Event, Key, Paste
 from textual.filter import LineFilter
+from textual.markup import escape
 from textual.message import Message
 from textual.screen import Screen
 from textual.worker import Worker, WorkerState
@@ -44,6 +45,8 @@ from abp_tui.tui.widgets.text import one_line
 from abp_tui.views import JobView, view_job
 
 if TYPE_CHECKING:
+    from textual.command import Provider
+
     from abp_tui.orchestrator import Orchestrator
     from abp_tui.tui.screens.draft import Draft
     from abp_tui.tui.screens.errors import Wrong
@@ -54,6 +57,12 @@ NEWS_S, READ_S = 5.0, 1.5  # how long news are shown, and how long at least what
 PAINT_S = 0.1  # the first paint, which shows the jobs as they are, is not held up by the feed's first look
 
 
+def _palette() -> type[Provider]:
+    from abp_tui.tui.palette import Palette  # when it is opened
+
+    return Palette
+
+
 class AbpApp(App[None]):
     """The terminal face of abp. Closing it ends nothing: the jobs run in processes of their own."""
 
@@ -62,6 +71,7 @@ class AbpApp(App[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         *bindings("app"),
     ]
+    COMMANDS = {_palette}
 
     class Fed(Message):
         """Something changed. The feed goes on once `taken` is set, so that one snapshot at most waits."""
@@ -238,21 +248,22 @@ class AbpApp(App[None]):
         self.push_screen(ErrorsScreen(self._wrong))
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """The palette: what can be done here, then the theme."""
+        """The palette: what can be done here, each with its key, then the theme."""
         if isinstance(screen, AbpScreen):
             for each in COMMANDS:
-                place = self._place_of(each, screen)
+                place = self.place_of(each, screen)
                 if place is not None and each.id != "app.palette":
-                    yield SystemCommand(each.help, each.label, _runner(self, place, each))
+                    words = f"{self.key_of(each)}  {each.label}"
+                    yield SystemCommand(each.help, escape(words), _runner(self, place, each))
         yield SystemCommand("Theme", "Change the colours", self.action_change_theme)
 
-    def _place_of(self, command: Command, screen: AbpScreen) -> DOMNode | None:
+    def place_of(self, command: Command, screen: AbpScreen) -> DOMNode | None:
         """Where a command is carried out on this screen, if it can be now."""
         if command.scope == "app":
-            return self
+            return None if command.id == "app.leave" and screen.is_form else self
         if command.scope == "lists":
             return screen.focused if isinstance(screen.focused, LineView) else None
-        offered = command.scope in screen.SCOPES and command.is_offered(screen.job)
+        offered = command.scope in (*screen.SCOPES, "screen") and command.is_offered(screen.job)
         return screen if offered and screen.check_action(command.name, ()) else None
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -293,11 +304,12 @@ class AbpApp(App[None]):
 
     def action_help(self) -> None:
         """All keys and signs."""
+        from abp_tui.tui.moment import Moment, moment_of
         from abp_tui.tui.screens.help import HelpScreen
 
         screen = self.screen
-        scopes, job = (screen.SCOPES, screen.job) if isinstance(screen, AbpScreen) else ((), None)
-        self.push_screen(HelpScreen(scopes, self.keys, job))
+        moment = moment_of(screen) if isinstance(screen, AbpScreen) else Moment()
+        self.push_screen(HelpScreen(moment, self.keys))
 
     def action_leave(self) -> None:
         """End the screen; the jobs run on, and the terminal says so."""

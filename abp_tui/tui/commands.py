@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from abp_tui.domain.status import GateState, JobStatus, Phase
 from abp_tui.errors import InvalidInput
-from abp_tui.plugins import suggest
+from abp_tui.plugins import nearest
 from abp_tui.views import JobView
 
 if TYPE_CHECKING:  # the names of the commands are read where Textual is not loaded
@@ -22,6 +22,7 @@ class Command:
     """Something a person can do. Its id `scope.name` stays, so that its keys can be rebound.
 
     `when` says for which jobs it is offered. Commands stand in the footer in the table's order, if `footer`.
+    Those that differ by a number alone have the same `together`, which the help says once for all of them.
     """
 
     id: str
@@ -32,6 +33,7 @@ class Command:
     footer: bool = True
     priority: bool = False
     when: Condition | None = None
+    together: str = ""
 
     @property
     def scope(self) -> str:
@@ -61,6 +63,15 @@ class Command:
             tooltip=self.help,
             id=self.id,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A command, the keys in force for it separated by commas, and what it does."""
+
+    id: str
+    keys: str
+    help: str
 
 
 def _runs(job: JobView) -> bool:
@@ -221,6 +232,7 @@ COMMANDS: tuple[Command, ...] = (
             f"answer({n})",
             False,
             when=_asks,
+            together="Answer what the agent asks with that option",
         )
         for n in range(1, 10)
     ),
@@ -572,7 +584,7 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "app.leave_at_once",
         "ctrl+q",
-        "Leave",
+        "Leave at once",
         "Leave, from a form or dialog, too",
         "leave_at_once",
         False,
@@ -619,7 +631,8 @@ def check_names(names: Iterable[str], place: Callable[[str], str] = lambda _: "[
     """Raise `InvalidInput` for the first name that is no command's id; `place` says where it stands."""
     for name in names:
         if name not in ORDER:
-            raise InvalidInput(f"{place(name)}: there is no command {name!r}", suggest(name, list(ORDER)))
+            hint = nearest(name, list(ORDER), "`abp config --keys` lists them")
+            raise InvalidInput(f"{place(name)}: there is no command {name!r}", hint)
 
 
 def bindings(*scopes: str) -> list[BindingType]:

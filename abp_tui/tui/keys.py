@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
 from functools import cache
 from itertools import combinations
 
 from textual.keys import Keys as Named
-from textual.keys import _character_to_key
+from textual.keys import _character_to_key, key_to_character
 
 from abp_tui.errors import InvalidInput
 from abp_tui.paths import config_path
+from abp_tui.plugins import nearest
 from abp_tui.settings import line_of
-from abp_tui.tui.commands import COMMANDS, DIALOGS, SHARED, Command, check_names, command
+from abp_tui.tui.commands import COMMANDS, DIALOGS, SHARED, Bound, Command, check_names, command
 
 MODIFIERS = frozenset({"ctrl", "shift", "alt", "super", "hyper", "meta"})
 TAKEN = {
@@ -53,6 +53,10 @@ class Keys:
         """The keys of a command, separated by commas."""
         return self.own.get(command.id, command.keys)
 
+    def listed(self) -> list[Bound]:
+        """All commands with their keys, as `config.toml` takes both."""
+        return [Bound(c.id, _written(self.of(c)), c.help) for c in COMMANDS]
+
     @property
     def keymap(self) -> dict[str, str]:
         """What Textual is given. It drops all bindings of a key whose command gets another one: those that
@@ -69,7 +73,9 @@ class Keys:
             raise InvalidInput(f"{self._place(name)}: {name} has no key", AS_IN)
         for part in parts:
             if not _is_key(part):
-                raise InvalidInput(f"{self._place(name)}: {name}: there is no key {part!r}", _nearest(part))
+                raise InvalidInput(
+                    f"{self._place(name)}: {name}: there is no key {part!r}", nearest(part, _known(), AS_IN)
+                )
             if part in TAKEN and part not in command(name).keys.split(","):
                 raise InvalidInput(
                     f"{self._place(name)}: {name}: {part} {TAKEN[part]}", "give it another key"
@@ -89,15 +95,26 @@ class Keys:
                 )
 
 
+def is_letter(key: str) -> bool:
+    """Whether a key, by Textual's name, is one that writes something where something is written."""
+    character = _characters().get(key) or key_to_character(key)
+    return character is not None and character.isprintable()
+
+
 def _is_key(part: str) -> bool:
     """Whether it is a character, or a key by Textual's name, with any modifiers before it."""
     *modifiers, base = part.split("+") if len(part) > 1 else [part]
     return set(modifiers) <= MODIFIERS and (len(base) == 1 or base in _known() or part in _known())
 
 
-def _nearest(part: str) -> str:
-    near = get_close_matches(part, _known(), n=1)
-    return f"did you mean {near[0]!r}?" if near else AS_IN
+def _written(keys: str) -> str:
+    """Keys as a person writes them: what is a character as itself, but for the comma, which parts them."""
+    return ",".join(_characters().get(key, key) for key in keys.split(","))
+
+
+@cache
+def _characters() -> dict[str, str]:
+    return {_character_to_key(sign): sign for code in range(0x21, 0x7F) if (sign := chr(code)) != ","}
 
 
 @cache

@@ -26,9 +26,14 @@ CONTRAST = Theme(
 )
 
 
+SHORT = {"dark": "textual-dark", "light": "textual-light"}
+"""Names that people try first."""
+
+
 def check_theme(name: str, known: Iterable[str]) -> str:
-    """The theme's name; raises `InvalidInput` for one that there is not."""
+    """The theme's name as Textual has it; raises `InvalidInput` for one that there is not."""
     names = sorted(known)
-    if name not in names:
-        raise InvalidInput(f"there is no theme {name!r}", suggest(name, names))
-    return name
+    full = SHORT.get(name, name)
+    if full not in names:
+        raise InvalidInput(f"there is no theme {name!r}", suggest(name, [*SHORT, *names]))
+    return full

@@ -52,3 +52,41 @@ def test_config_names_the_line_that_is_wrong(abp: Abp) -> None:
     said = abp.run("config", code=2, ABP_CONFIG=str(file)).stderr
     assert said.startswith(f"abp: {file}, line 2: max_workers: ")
     assert said.count("\n") == 1
+
+
+def test_the_keys_in_force_are_listed_with_their_ids(abp: Abp) -> None:
+    file = abp.folder / "mine.toml"
+    file.write_text('[keys]\n"jobs.new" = "f5"\n')
+    shown = abp.run("config", "--keys", ABP_CONFIG=str(file)).stdout
+    rows = {line.split()[0]: line.split()[1] for line in shown.splitlines()}
+    assert (rows["jobs.new"], rows["jobs.open"], rows["app.help"]) == ("f5", "enter", "?,f1")
+    assert "Make a job: what is to be done" in shown
+    listed = json.loads(abp.run("config", "--keys", "--json", ABP_CONFIG=str(file)).stdout)
+    assert listed[0] == {
+        "id": "jobs.new", "keys": "f5", "help": "Make a job: what is to be done, with which items",
+    }  # fmt: skip
+    assert set(listed[0]) == set(json.loads(abp.quick("fields", "command", "--json"))["properties"])
+
+
+def test_what_is_listed_as_a_key_can_be_written_as_one(abp: Abp) -> None:
+    listed = json.loads(abp.quick("config", "--keys", "--json"))
+    written = "".join(f"{json.dumps(each['id'])} = {json.dumps(each['keys'])}\n" for each in listed)
+    file = abp.folder / "mine.toml"
+    file.write_text(f"[keys]\n{written}")
+    assert json.loads(abp.run("config", "--keys", "--json", ABP_CONFIG=str(file)).stdout) == listed
+
+
+def test_a_name_without_quotes_is_refused_with_its_line_and_how_it_is_written(abp: Abp) -> None:
+    file = abp.folder / "mine.toml"
+    file.write_text('[keys]\n"jobs.open" = "o"\njobs.new = "R"\n')
+    said = abp.run("config", code=None, ABP_CONFIG=str(file))
+    assert_refused(said, f"abp: {file}, line 3: ", "in quotes", '"jobs.new" = ')
+
+
+def test_an_unknown_command_is_one_line_and_the_ids_are_listed_all_the_same(abp: Abp) -> None:
+    file = abp.folder / "mine.toml"
+    file.write_text('[keys]\n"zzz" = "f5"\n')
+    said = abp.run("config", code=None, ABP_CONFIG=str(file))
+    assert_refused(said, f"abp: {file}, line 2: there is no command 'zzz' (`abp config --keys` lists them)")
+    listed = abp.run("config", "--keys", code=2, ABP_CONFIG=str(file))
+    assert "jobs.new " in listed.stdout and listed.stderr == said.stderr

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import Input, Select
 
 from abp_tui.domain.model import Denial, Outcome, Question
 from abp_tui.domain.status import Desired, GateState, JobStatus, Phase, UnitStatus
@@ -20,9 +21,10 @@ from abp_tui.terminal import speaks_utf8
 from abp_tui.tui import screens
 from abp_tui.tui.commands import COMMANDS, DIALOGS, SCOPES, commands
 from abp_tui.tui.keys import Keys
+from abp_tui.tui.moment import Moment
 from abp_tui.tui.screens.base import AbpScreen
 from abp_tui.tui.screens.edit_prompt import EditPromptScreen
-from abp_tui.tui.screens.help import HelpScreen, HelpText
+from abp_tui.tui.screens.help import HelpScreen, HelpText, help_lines
 from abp_tui.tui.screens.new_job import NewJobScreen
 from abp_tui.tui.widgets.glyphs import JOB_MARKS, MAP_MARKS, PERSON_MARKS, UNIT_MARKS, Mark
 from abp_tui.tui.widgets.unit_list import UnitList
@@ -101,6 +103,18 @@ def test_no_key_means_two_things_at_a_time(scopes: tuple[str, ...]) -> None:
             assert not both, f"{shared} means {one.id} and {other.id} in {both[0].status} {both[0].phase}"
 
 
+def help_text(pilot: Pilot[Any]) -> str:
+    """All that the help says, without how it is wrapped."""
+    screen = pilot.app.screen
+    return " ".join(screen.query_one(HelpText).plain.split()) if isinstance(screen, HelpScreen) else ""
+
+
+async def opened_help(pilot: Pilot[Any], key: str = "question_mark") -> str:
+    await pilot.press(key)
+    await until(pilot, lambda: "Everywhere" in help_text(pilot))
+    return help_text(pilot)
+
+
 async def test_help_lists_every_key_and_sign_that_matters_here_first(tmp_path: Path) -> None:
     orchestrator = InProcess(tmp_path)
     make_job(orchestrator.repository, 3)
@@ -108,10 +122,11 @@ async def test_help_lists_every_key_and_sign_that_matters_here_first(tmp_path: P
         await until_shown(pilot, "progress")
         await pilot.press("question_mark")
         await until(pilot, lambda: isinstance(pilot.app.screen, HelpScreen))
-        await until_shown(pilot, "Progress", "End the running agents now")
-        text = pilot.app.screen.query_one(HelpText)
-        everything = " ".join(text.plain.split())
-        assert all(command.help in everything for command in COMMANDS if command.scope in SCOPES)
+        await until_shown(pilot, "Progress", "Test the unit under the cursor")
+        everything = help_text(pilot)
+        alone = [c for c in COMMANDS if c.scope in SCOPES and not c.together]
+        missing = [c.id for c in alone if c.help not in everything]
+        assert missing == ["progress.tail"], "t tests"
         assert all(mark.word in everything for mark in (*JOB_MARKS.values(), *MAP_MARKS.values()))
         assert "their units wait again (not now)" in everything
         assert "Test the unit under the cursor (not now)" not in everything
@@ -131,6 +146,24 @@ async def test_the_palette_offers_what_can_be_done_here(tmp_path: Path) -> None:
         assert "End the running agents now; their units wait again" not in titles, "nothing runs"
         await pilot.press("ctrl+p", *"happened", "enter")
         await until_shown(pilot, "words \N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK} log")
+
+
+async def test_the_palette_has_the_screens_own_first_each_with_its_key(tmp_path: Path) -> None:
+    orchestrator = InProcess(tmp_path)
+    make_job(orchestrator.repository, 3)
+    app = app_of(orchestrator, "words", keys={"progress.export": "["})
+    async with app.run_test(size=LARGE) as pilot:
+        await until_shown(pilot, "All 3")
+        await pilot.press("ctrl+p")
+        await until_shown(pilot, "Test the unit under the cursor", "t  Test", "[  Export")
+        said = shown(pilot)
+        assert said.index("Test the unit") < said.index("Write the results") < said.index("One line down")
+
+
+async def test_the_two_ways_to_leave_are_called_differently(tmp_path: Path) -> None:
+    async with running(InProcess(tmp_path)) as pilot:
+        leaving = [c for c in pilot.app.get_system_commands(pilot.app.screen) if c.title.startswith("Leave")]
+        assert [c.help for c in leaving] == ["q  Leave", "^q  Leave at once"]
 
 
 async def test_keys_can_be_rebound_by_id(tmp_path: Path) -> None:
@@ -253,7 +286,7 @@ async def test_rebound_keys_stand_in_the_help_and_leave_their_neighbours(tmp_pat
     async with app.run_test(size=SMALL, notifications=True) as pilot:
         await until_shown(pilot, "paused")
         await pilot.press("question_mark")
-        await until_shown(pilot, "!", "Let running units finish")
+        await until(pilot, lambda: "! Let running units finish, start no more (not now)" in help_text(pilot))
         await pilot.press("escape")
         await pilot.press("space")  # still resumes
         await until_shown(pilot, "✓ completed")
@@ -276,6 +309,11 @@ def test_an_unknown_theme_is_refused_with_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="there is no theme 'high-contrst'") as caught:
         app_of(InProcess(tmp_path), theme="high-contrst")
     assert caught.value.hint == "did you mean 'high-contrast'?"
+
+
+@pytest.mark.parametrize(("name", "full"), [("dark", "textual-dark"), ("light", "textual-light")])
+def test_the_plain_names_of_a_theme_are_taken(tmp_path: Path, name: str, full: str) -> None:
+    assert app_of(InProcess(tmp_path), theme=name).theme == full
 
 
 def palette(pilot: Pilot[Any]) -> dict[str, Any]:
@@ -343,3 +381,74 @@ async def test_permitting_is_offered_where_something_was_denied(tmp_path: Path) 
         await pilot.press("t")
         await until_shown(pilot, "i Permit")
     orchestrator.settle()
+
+
+def has_denied(task: Task, sink: Sink, cancel: Cancel) -> Outcome:
+    denials = (Denial(tool="Bash", detail="git log"),) if task.payload["n"] else ()
+    return Outcome(ok=True, output="done", denials=denials)
+
+
+async def test_help_knows_what_the_screen_knows_and_puts_what_can_not_be_done_last(tmp_path: Path) -> None:
+    orchestrator = InProcess(tmp_path, has_denied)
+    job = make_job(orchestrator.repository, 3)
+    orchestrator.test(job.id)
+    async with running(orchestrator, job="words") as pilot:
+        await until_shown(pilot, "passed in")
+        said = await opened_help(pilot)
+        own = said.partition(" Lists and texts ")[0]
+        assert "i Allow what the agent was denied, and test the same unit again (not now)" in own
+        assert own.index("(not now)") > own.index("a Let the whole batch run")
+        assert own.index("(not now)") > own.index("s Save what the tab shows to a file")
+        assert "Answer what the agent asks" not in own and "1 What the agent answered" in own
+        await pilot.press("escape", "t")
+        await until_shown(pilot, "i Permit")
+        assert "test the same unit again (not now)" not in await opened_help(pilot)
+    orchestrator.settle()
+
+
+async def test_help_offers_no_end_of_an_export_that_there_is_not_and_no_key_twice(tmp_path: Path) -> None:
+    orchestrator = InProcess(tmp_path)
+    job = make_job(orchestrator.repository, 3, status=JobStatus.RUNNING)
+    orchestrator.repository.jobs.move(job.id, JobStatus.PAUSED)
+    async with running(orchestrator, job="words") as pilot:
+        await until_shown(pilot, "paused")
+        own = (await opened_help(pilot)).partition(" Lists and texts ")[0]
+        assert "End the export; no file is left of it (not now)" in own
+        assert "space Go on with the job" in own and "start no more" not in own
+
+
+def test_help_says_all_options_of_a_question_in_one_line_while_it_is_asked() -> None:
+    answers = {f"review.answer_{n}": str(n) for n in range(1, 10)}
+    said = [(each.head, each.text) for each in help_lines(Moment(("review",), answers), Keys({}))]
+    own = said[: said.index(("", ""))]
+    assert own[1] == ("1-9", "Answer what the agent asks with that option")
+    assert not [text for head, text in own if head == "1" or "option 3" in text], "1 is an answer now"
+
+
+async def test_help_in_a_field_says_what_its_keys_do_and_offers_no_letter(tmp_path: Path) -> None:
+    orchestrator = InProcess(tmp_path)
+    make_job(orchestrator.repository, 3)
+    async with running(orchestrator, SMALL) as pilot:
+        await until_shown(pilot, "words")
+        await pilot.press("slash")
+        await until(pilot, lambda: isinstance(pilot.app.screen.focused, Input))
+        said = await opened_help(pilot, "f1")
+        assert said.startswith("In a line letters Are written; they give no command enter Keep what is")
+        assert "esc Show all again" in said
+        assert "n Make a job: what is to be done, with which items (not now)" in said
+        assert "f1 All keys and signs" in said and "Leave; the jobs run on (not now)" in said
+
+
+async def test_help_in_a_form_is_about_the_form_alone(tmp_path: Path) -> None:
+    async with running(InProcess(tmp_path), SMALL) as pilot:
+        await pilot.press("n")
+        await until_shown(pilot, "f1 Help")
+        said = await opened_help(pilot, "f1")
+        assert said.startswith("In a line letters Are written; they give no command enter To the next field")
+        assert "Write the job and start nothing" in said and "In a text" in said and "ctrl+q Leave" in said
+        assert "Where it is open: mark by arrows, or by the first letters" in said
+        assert "Open the job" not in said and "Test review" not in said and "Signs" not in said
+        await pilot.press("escape")
+        pilot.app.screen.query_one("#worker", Select).focus()
+        await pilot.pause()
+        assert (await opened_help(pilot)).startswith("In a choice enter Open it")
