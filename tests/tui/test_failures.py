@@ -59,7 +59,7 @@ async def test_units_that_run_again_are_shown_with_their_cause_until_they_end(tm
         await pilot.press("j", "r")
         await until_shown(pilot, "6 failed · 2 in doubt · 6 run again", "6  run again")
         await pilot.press("G", "r")
-        await until_shown(pilot, "6 units of this cause run again: enter shows one of them")
+        await until_shown(pilot, "6 units of this cause run again: enter shows one")
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, UnitScreen))
         await pilot.press("escape", "R")
