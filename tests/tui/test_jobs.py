@@ -40,6 +40,18 @@ async def test_each_job_has_a_row_with_its_state(tmp_path: Path, size: tuple[int
         assert all(len(line) == size[0] for line in lines(pilot))
 
 
+async def test_the_cursor_stays_on_its_job_when_another_comes_above_it(tmp_path: Path) -> None:
+    orchestrator = InProcess(tmp_path)
+    make_job(orchestrator.repository, 1, name="first")
+    make_job(orchestrator.repository, 1, name="second")
+    async with running(orchestrator, SMALL) as pilot:
+        await until_shown(pilot, "▌second", "first")
+        await pilot.press("j")
+        await until_shown(pilot, "▌first")
+        make_job(orchestrator.repository, 1, name="third")
+        await until_shown(pilot, "third", "▌first")
+
+
 @BOTH
 async def test_doubtful_units_have_a_column_where_there_are_some(
     tmp_path: Path, size: tuple[int, int]

@@ -213,7 +213,7 @@ async def test_200_columns_are_used(tmp_path: Path) -> None:
         screen = pilot.app.screen
         assert screen.query_one(UnitMap).size.width >= 60
         assert screen.query_one(RunningStrip).size.width >= 100
-        assert sum("item-" in line for line in lines(pilot)) >= 40
+        await until(pilot, lambda: sum("item-" in line for line in lines(pilot)) >= 40)
         await pilot.press("escape")
         await until_shown(pilot, "words", "intent", "Do it", "budget", "$20.00")
     stop(orchestrator)

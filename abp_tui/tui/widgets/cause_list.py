@@ -38,11 +38,8 @@ class CauseList(LineList):
 
     def take(self, causes: Sequence[Cause]) -> None:
         """Show these; the cursor stays on its cause."""
-        here = _which(self.cause) if self.cause else None
         self.causes = causes
-        self.measure()
-        self.cursor = next((n for n, c in enumerate(causes) if _which(c) == here), self.cursor)
-        self.post_message(self.Moved(self, self.cursor))
+        self.take_rows([(cause.fingerprint, cause.runs_again) for cause in causes])
 
     def titles(self) -> Content:
         """The line of column titles."""
@@ -62,10 +59,6 @@ class CauseList(LineList):
 def style_of(cause: Cause) -> str:
     """Its colour."""
     return DIM if cause.runs_again else BAD if cause.failed else WARN
-
-
-def _which(cause: Cause) -> tuple[str, bool]:
-    return cause.fingerprint, cause.runs_again
 
 
 def kind_of(cause: Cause) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from abp_tui.domain.model import UnitLine
+from abp_tui.domain.pilot import Tried
 from abp_tui.domain.status import BY_A_PERSON, JobStatus, Phase, UnitStatus, Verdict
 from abp_tui.domain.status import Mark as Judged
 from abp_tui.terminal import speaks_utf8
@@ -112,8 +113,8 @@ def needs_person(job: JobView) -> bool:
     return job.status is JobStatus.PAUSED and bool(reason) and reason not in BY_A_PERSON
 
 
-def unit_state(line: UnitLine) -> str:
+def unit_state(unit: UnitLine | Tried) -> str:
     """What a unit is counted as: its status, or suspect where it completed but is not good."""
-    if line.status is UnitStatus.COMPLETED and line.verdict not in (None, Verdict.OK):
+    if unit.status is UnitStatus.COMPLETED and unit.verdict not in (None, Verdict.OK):
         return "suspect"
-    return line.status.value.lower()
+    return unit.status.value.lower()

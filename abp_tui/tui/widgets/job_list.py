@@ -59,15 +59,12 @@ class JobList(LineList):
 
     def take(self, jobs: Sequence[JobView]) -> None:
         """Show the jobs as they are now; the cursor stays on its job, only rows that changed are drawn."""
-        here, before = self.job, self._shown
-        self._all = jobs
+        self._all, before = jobs, self._shown
         self._shown = [job for job in jobs if self._wanted in job.name.lower()]
         had_suspects, self._has_suspects = self._has_suspects, any(job.suspect_units for job in self._shown)
-        if had_suspects != self._has_suspects or [job.id for job in before] != [
-            job.id for job in self._shown
-        ]:
-            self.measure()
-            self.put_cursor(here.id if here else "")
+        ids = [job.id for job in self._shown]
+        if had_suspects != self._has_suspects or ids != self.row_keys:
+            self.take_rows(ids)
             return
         for index, (old, new) in enumerate(zip(before, self._shown, strict=True)):
             if old != new:
@@ -83,12 +80,6 @@ class JobList(LineList):
         """Show only jobs whose name holds the text."""
         self._wanted = text.lower()
         self.take(self._all)
-
-    def put_cursor(self, job_id: str) -> None:
-        """Put the cursor on a job, if it is shown."""
-        at = next((n for n, job in enumerate(self._shown) if job.id == job_id), self.cursor)
-        self.cursor = at
-        self.post_message(self.Moved(self, self.cursor))
 
     def line(self, index: int, width: int) -> Content:
         """A job."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Hashable, Sequence
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -135,6 +136,7 @@ class LineList(LineView):
     ALLOW_SELECT = False  # a row is marked as a whole, and drawn in half the time without the places of parts
     EDGE = 1
     cursor: reactive[int] = reactive(0, repaint=False)
+    row_keys: Sequence[Hashable] = ()  # what each row is about, where rows come and go
 
     class Moved(Message):
         """The cursor stands on another line, or the line under it is another one."""
@@ -160,6 +162,18 @@ class LineList(LineView):
         parts = line.render(style, end="", parse_style=self.app.stylesheet.parse_style)
         strip = Strip([Segment(text, part.rich_style) for text, part in parts])
         return strip.adjust_cell_length(width, style.rich_style)
+
+    def take_rows(self, keys: Sequence[Hashable]) -> None:
+        """Draw other rows, with these keys; the cursor stays on its row, or else where it is."""
+        here = self.row_keys[self.cursor] if self.cursor < len(self.row_keys) else None
+        self.row_keys = keys
+        self.measure()
+        self.put_cursor(here)
+
+    def put_cursor(self, key: Hashable) -> None:
+        """Put the cursor on the row with this key, if there is one."""
+        self.cursor = self.row_keys.index(key) if key in self.row_keys else self.cursor
+        self.post_message(self.Moved(self, self.cursor))
 
     def validate_cursor(self, cursor: int) -> int:
         """Keep the cursor on a line."""

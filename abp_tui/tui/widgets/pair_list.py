@@ -34,11 +34,8 @@ class PairList(LineList):
 
     def take(self, versions: tuple[int, int], pairs: Sequence[Pair]) -> None:
         """Show these; the cursor stays on its unit."""
-        here = self.pair.seq if self.pair else -1
         self.versions, self.pairs = versions, pairs
-        self.measure()
-        self.cursor = next((n for n, pair in enumerate(pairs) if pair.seq == here), self.cursor)
-        self.post_message(self.Moved(self, self.cursor))
+        self.take_rows([pair.seq for pair in pairs])
 
     def titles(self) -> Content:
         """The line of column titles."""

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from textual.content import Content
 
 from abp_tui.domain.pilot import Tried
-from abp_tui.domain.status import UnitStatus
 from abp_tui.tui.widgets.columns import Column, header, lay_out, row
 from abp_tui.tui.widgets.figures import money, took
-from abp_tui.tui.widgets.glyphs import BOLD, DIM, PERSON_MARKS, UNIT_MARKS, Mark
+from abp_tui.tui.widgets.glyphs import BOLD, DIM, PERSON_MARKS, UNIT_MARKS, unit_state
 from abp_tui.tui.widgets.lines import LineList
 from abp_tui.tui.widgets.text import one_line
 
@@ -44,10 +43,8 @@ class TriedList(LineList):
 
     def take(self, units: Sequence[Tried]) -> None:
         """Show these; the cursor stays on its unit."""
-        here = self.unit.seq if self.unit else -1
         self.units = units
-        self.measure()
-        self.cursor = next((n for n, unit in enumerate(units) if unit.seq == here), self.cursor)
+        self.take_rows([unit.seq for unit in units])
 
     def titles(self) -> Content:
         """The line of column titles."""
@@ -56,7 +53,8 @@ class TriedList(LineList):
     def line(self, index: int, width: int) -> Content:
         """A unit."""
         unit = self.units[index]
-        state, style = _state(unit), BOLD if index == self.cursor else ""
+        # how the attempt ended by itself, whatever a person thinks of it
+        state, style = UNIT_MARKS[unit_state(unit)], BOLD if index == self.cursor else ""
         mark = PERSON_MARKS[unit.mark] if unit.mark else None
         cells = {
             "seq": (str(unit.seq), DIM),
@@ -68,10 +66,3 @@ class TriedList(LineList):
             "note": (one_line(unit.note), DIM),
         }
         return row(lay_out(COLUMNS, width), cells)
-
-
-def _state(unit: Tried) -> Mark:
-    """How the attempt ended by itself, whatever a person thinks of it."""
-    if unit.status is UnitStatus.COMPLETED and unit.verdict not in (None, "ok"):
-        return UNIT_MARKS["suspect"]
-    return UNIT_MARKS[unit.status.value.lower()]
