@@ -7,11 +7,9 @@ from pathlib import Path
 from abp_tui.errors import InvalidInput
 from abp_tui.tui.named_keys import key
 from abp_tui.tui.screens.base import AbpScreen
+from abp_tui.tui.screens.copying import copy
 from abp_tui.tui.widgets.attempt_view import AttemptView
-from abp_tui.tui.widgets.figures import count
 from abp_tui.tui.widgets.output_view import OutputView
-
-MOST_COPIED = 100_000  # characters: terminals drop what is longer
 
 
 class AttemptScreen(AbpScreen):
@@ -40,16 +38,8 @@ class AttemptScreen(AbpScreen):
         self.tell(self.query_one(OutputView).toggle_raw())
 
     def action_copy(self) -> None:
-        """Put what the tab shows on the clipboard, by way of the terminal (OSC 52)."""
-        text = self.query_one(AttemptView).text
-        if not text:
-            self.tell("there is nothing to copy yet")
-        elif len(text) > MOST_COPIED:
-            much = f"{len(text):,} characters are more than terminals copy"
-            self.tell(f"{much}: {key('unit.save')} saves them to a file")
-        else:
-            self.app.copy_to_clipboard(text)
-            self.tell(f"{count(len(text), 'character')} copied, if your terminal lets programs copy")
+        """Copy what the tab shows."""
+        copy(self, self.query_one(AttemptView).text, f"{self.SCOPES[0]}.save")
 
     def action_save(self) -> None:
         """Write what the tab shows to a file in the folder abp was started in."""

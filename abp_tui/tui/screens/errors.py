@@ -13,6 +13,7 @@ from textual.widgets import Static
 
 from abp_tui.errors import AbpError, EditConflict
 from abp_tui.tui.commands import bindings
+from abp_tui.tui.screens.copying import copy
 from abp_tui.tui.screens.dialog import Dialog
 from abp_tui.tui.widgets.glyphs import BAD, DIM
 from abp_tui.tui.widgets.wrapped import Text, TextView
@@ -64,6 +65,10 @@ class ErrorsScreen(Dialog[None]):
             yield Static("What went wrong", classes="question", markup=False)
             yield TextView(id="wrong")
             yield Static(self.keys(), classes="keys")
+
+    def action_copy(self) -> None:
+        """Copy them."""
+        copy(self, self.query_one(TextView).text.strip() if self._wrong else "")
 
     def on_mount(self) -> None:
         """Show them."""

@@ -19,6 +19,7 @@ from abp_tui.tui.screens.ask_text import AskTextScreen
 from abp_tui.tui.screens.base import AbpScreen
 from abp_tui.tui.screens.changing import change_settings, edit_prompt, saved
 from abp_tui.tui.screens.confirm import ConfirmScreen
+from abp_tui.tui.screens.copying import copy
 from abp_tui.tui.screens.nudge import NUDGE, Nudge, NudgeScreen
 from abp_tui.tui.screens.permit import PermitScreen
 from abp_tui.tui.screens.unit import UnitScreen
@@ -122,6 +123,11 @@ class FailuresScreen(AbpScreen):
         """Open the first unit of the cause."""
         if cause := self.query_one(CauseList).cause:
             self.app.push_screen(UnitScreen(self._number, cause.first_seq))
+
+    def action_copy(self) -> None:
+        """Copy what the cause under the cursor is."""
+        cause = self.query_one(CauseList).cause
+        copy(self, "\n".join(text for text, _ in _told(cause)) if cause else "")
 
     def action_retry_cause(self) -> None:
         """Run the units of the cause under the cursor again."""

@@ -14,6 +14,7 @@ from abp_tui.feed import Snapshot
 from abp_tui.tui.commands import bindings
 from abp_tui.tui.screens.ask_pilot import run_pilot
 from abp_tui.tui.screens.base import AbpScreen
+from abp_tui.tui.screens.copying import copy
 from abp_tui.tui.screens.deciding import approve, let_run, reject
 from abp_tui.tui.screens.unit import UnitScreen
 from abp_tui.tui.widgets.glyphs import BAD, DIM, GOOD, PRIMARY, WARN, job_mark
@@ -108,6 +109,12 @@ class PilotScreen(AbpScreen):
         """Open the unit under the cursor."""
         if unit := self.query_one(TriedList).unit:
             self.app.push_screen(UnitScreen(self._number, unit.seq, mark=self.action_mark))
+
+    def action_copy(self) -> None:
+        """Copy the key of the unit under the cursor, and the first line of what came of it."""
+        unit = self.query_one(TriedList).unit
+        first = next(iter(unit.note.strip().splitlines()), "") if unit else ""
+        copy(self, f"{unit.key}\n{first}".rstrip() if unit else "")
 
     def action_mark(self, mark: str) -> None:
         """Mark the unit under the cursor, and go to the next; the mark that it has is taken back."""

@@ -13,6 +13,7 @@ from abp_tui.domain.version import Comparison, Sum, Version
 from abp_tui.feed import Snapshot
 from abp_tui.tui.commands import bindings
 from abp_tui.tui.screens.base import AbpScreen
+from abp_tui.tui.screens.copying import copy
 from abp_tui.tui.screens.unit import UnitScreen
 from abp_tui.tui.widgets.diff import STYLES
 from abp_tui.tui.widgets.figures import count, money, took
@@ -119,6 +120,10 @@ class VersionsScreen(AbpScreen):
         """Show what differs in the versions themselves, or in the answers."""
         self._recipe_shown = not self._recipe_shown
         self._show_difference()
+
+    def action_copy(self) -> None:
+        """Copy the difference that is shown."""
+        copy(self, self.query_one("#difference", TextView).text if self._comparison else "")
 
     def action_use(self) -> None:
         """Make the older version the current one again."""
