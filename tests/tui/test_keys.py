@@ -151,11 +151,11 @@ async def test_the_palette_offers_what_can_be_done_here(tmp_path: Path) -> None:
 async def test_the_palette_has_the_screens_own_first_each_with_its_key(tmp_path: Path) -> None:
     orchestrator = InProcess(tmp_path)
     make_job(orchestrator.repository, 3)
-    app = app_of(orchestrator, "words", keys={"progress.export": "["})
+    app = app_of(orchestrator, "words", keys={"progress.export": "!"})
     async with app.run_test(size=LARGE) as pilot:
         await until_shown(pilot, "All 3")
         await pilot.press("ctrl+p")
-        await until_shown(pilot, "Test the unit under the cursor", "t  Test", "[  Export")
+        await until_shown(pilot, "Test the unit under the cursor", "t  Test", "!  Export")
         said = shown(pilot)
         assert said.index("Test the unit") < said.index("Write the results") < said.index("One line down")
 
