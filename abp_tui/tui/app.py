@@ -15,7 +15,7 @@ from textual import work
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
-from textual.events import Event, Key, Paste
+from textual.events import DescendantFocus, Event, Key, Paste
 from textual.filter import LineFilter
 from textual.markup import escape
 from textual.message import Message
@@ -129,6 +129,11 @@ class AbpApp(App[None]):
             await self._type_ahead.take(event)
         else:
             await super().on_event(event)
+
+    def on_descendant_focus(self, event: DescendantFocus) -> None:
+        """A cursor stands still: one that blinks is a paint, twice a second, on a line that may be slow."""
+        if hasattr(event.widget, "cursor_blink"):
+            event.widget.cursor_blink = False
 
     async def on_abp_follower(self, message: Follower) -> None:
         """All that a key does is done."""

@@ -7,7 +7,7 @@ from textual.system_commands import SystemCommandsProvider
 
 
 class Palette(SystemCommandsProvider):
-    """Keeps the order in which the app gives its commands, not the alphabet's: the screen's own first."""
+    """Keeps the order of the app's commands, the screen's own first. Else they are sorted."""
 
     async def discover(self) -> Hits:
         """All of them."""

@@ -22,7 +22,7 @@ from tests.tui.screens import BOTH, SMALL, InProcess, lines, running, shown, unt
 @BOTH
 async def test_without_jobs_it_says_how_to_make_one(tmp_path: Path, size: tuple[int, int]) -> None:
     async with running(InProcess(tmp_path), size) as pilot:
-        await until_shown(pilot, "No jobs yet.", "n makes your first job")
+        await until_shown(pilot, "No jobs yet.", "n makes your first job", "`abp demo` makes one to try out")
         await pilot.press("n")
         await until(pilot, lambda: isinstance(pilot.app.screen, NewJobScreen))
 

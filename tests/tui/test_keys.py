@@ -157,7 +157,9 @@ async def test_the_palette_has_the_screens_own_first_each_with_its_key(tmp_path:
         await pilot.press("ctrl+p")
         await until_shown(pilot, "Test the unit under the cursor", "t  Test", "!  Export")
         said = shown(pilot)
-        assert said.index("Test the unit") < said.index("Write the results") < said.index("One line down")
+        assert (
+            said.index("Test the unit") < said.index("Failed and doubtful") < said.index("Write the results")
+        )
 
 
 async def test_the_two_ways_to_leave_are_called_differently(tmp_path: Path) -> None:

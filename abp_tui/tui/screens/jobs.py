@@ -238,7 +238,7 @@ def _why_empty(filtered: bool) -> str:
     if filtered:
         return f"No job is called so.\n\n{key('screen.back')} shows all jobs."
     first = f"{key('jobs.new')} makes your first job: say what is to be done, and with which files."
-    return f"No jobs yet.\n\n{first}"
+    return f"No jobs yet.\n\n{first}\n`abp demo` makes one to try out: no key, no network."
 
 
 def _number(job: JobView) -> int:

@@ -50,6 +50,7 @@ class NewJobScreen(AbpScreen):
         SourceForm TextArea { height: auto; min-height: 4; max-height: 16; }
         Select { width: 1fr; }
         Input:focus, TextArea:focus, Select:focus > SelectCurrent { background: $primary 25%; }
+        Select:focus > SelectCurrent #label { text-style: underline; }
         SelectOverlay { border: round $primary; background: $panel; }
         #preview { width: 1fr; background: $surface; padding: 1 2; }
         &.-narrow #sides { layout: vertical; }
