@@ -10,7 +10,7 @@ from textual.pilot import Pilot
 
 from abp_tui.domain.model import Event, EventKind, Outcome
 from abp_tui.domain.status import JobStatus, UnitStatus
-from abp_tui.tui.screens.attempt import MOST_COPIED
+from abp_tui.tui.screens.copying import MOST_COPIED
 from abp_tui.tui.screens.edit_prompt import EditPromptScreen
 from abp_tui.tui.screens.review import ReviewScreen
 from abp_tui.tui.widgets.approve_panel import ApprovePanel
