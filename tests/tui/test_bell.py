@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from abp_tui.domain.status import JobStatus, Occasion
 from abp_tui.tui.app import AbpApp
-from abp_tui.views import STARTING_S
 from tests.factories import make_job
 from tests.tui.screens import InProcess, app_of, until, until_shown
 
@@ -67,11 +65,11 @@ async def test_it_rings_only_for_the_occasions_that_are_wanted(
 
 
 async def test_leaving_tells_of_a_job_whose_executor_is_not_there_yet(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     orchestrator = InProcess(tmp_path)
-    long_ago = datetime.now(UTC) - timedelta(seconds=2 * STARTING_S)  # of a machine that is slow to start it
-    make_job(orchestrator.repository, 3, status=JobStatus.RUNNING, running_since=long_ago)
+    monkeypatch.setattr("abp_tui.views.STARTING_S", 0.0)  # as on a machine that is slow to start it
+    make_job(orchestrator.repository, 3, status=JobStatus.RUNNING)
     app = app_of(orchestrator)
     async with app.run_test() as pilot:
         await until_shown(pilot, "words")
