@@ -4,9 +4,10 @@ import json
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import pytest
+from textual.pilot import Pilot
 
 from abp_tui.domain.model import Bucket, Event, EventKind, Outcome
 from abp_tui.domain.status import Desired, JobStatus
@@ -578,6 +579,51 @@ async def test_left_and_right_go_from_cell_to_cell_of_the_map(tmp_path: Path) ->
         await until(pilot, lambda: units.seq == 0)
         await pilot.press("G", "right")
         await until(pilot, lambda: units.seq == 4999)
+
+
+def pointed_at(pilot: Pilot[Any], cells: UnitMap) -> list[tuple[int, int]]:
+    """Row and column of each cell of the map that is drawn in reverse."""
+    region, found = cells.content_region, []
+    for y, strip in enumerate(pilot.app.screen._compositor.render_strips()[region.y : region.bottom]):
+        styles = [segment.style for segment in strip.crop(region.x, region.right) for _ in segment.text]
+        found += [(y, x) for x, style in enumerate(styles) if style is not None and style.reverse]
+    return found
+
+
+async def test_the_map_shows_the_cell_of_the_unit_under_the_cursor(tmp_path: Path) -> None:
+    orchestrator = InProcess(tmp_path)
+    make_job(orchestrator.repository, 150)
+    async with running(orchestrator, LARGE, job="words") as pilot:
+        await until_shown(pilot, "All 150", "item-1")
+        cells = pilot.app.screen.query_one(UnitMap)
+        await until(pilot, lambda: cells.size.height > 2)
+        await until(pilot, lambda: pointed_at(pilot, cells) == [(0, 0)])
+        await pilot.press("right", "right")
+        await until(pilot, lambda: pointed_at(pilot, cells) == [(0, 2)])
+        await pilot.press("G")
+        await until(pilot, lambda: pointed_at(pilot, cells) == [divmod(149, cells.size.width)])
+
+
+async def test_units_that_changed_while_another_screen_was_seen_are_read_anew(tmp_path: Path) -> None:
+    orchestrator = InProcess(tmp_path)
+    make_job(orchestrator.repository, 3)
+    async with running(orchestrator, SMALL, job="words") as pilot:
+        await until_shown(pilot, "All 3", "item-2")
+        await pilot.press("l")
+        await until(pilot, lambda: isinstance(pilot.app.screen, LogScreen))
+        orchestrator.skip_test("words")
+        orchestrator.settle()
+        await until(pilot, lambda: pilot.app.snapshot.jobs[0].status is JobStatus.COMPLETED)  # type: ignore[attr-defined]
+        orchestrator.repository.logs.add(1, "nothing else happens")
+        await until(pilot, lambda: nothing_changed(pilot))
+        await pilot.press("escape")
+        await until(pilot, lambda: sum("✓ done" in line for line in lines(pilot)) == 3)
+
+
+def nothing_changed(pilot: Pilot[Any]) -> bool:
+    """Whether no unit has changed between the last two snapshots."""
+    focus = pilot.app.snapshot.focus  # type: ignore[attr-defined]
+    return focus is not None and focus.changed == ()
 
 
 async def test_a_unit_that_ends_just_when_it_is_followed_shows_what_it_said(tmp_path: Path) -> None:
