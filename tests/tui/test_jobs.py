@@ -87,6 +87,20 @@ async def test_what_a_program_asks_for_is_read_before_it_runs(tmp_path: Path, si
         await until_shown(pilot, "○ created")
 
 
+async def test_what_a_program_asks_for_is_read_to_its_end_however_long_its_name_is(tmp_path: Path) -> None:
+    orchestrator = InProcess(tmp_path)
+    held = dump(["runs " + "true; " * 300 + "rm -r"])
+    make_job(orchestrator.repository, 3, client="robot " * 200, held=held)
+    async with running(orchestrator, SMALL) as pilot:
+        await until_shown(pilot, "? held")
+        await pilot.press("t")
+        await until_shown(pilot, "asks for this", "it runs true; ", "y Yes   n No")
+        await pilot.press("end")
+        await until_shown(pilot, "rm -r", "y Yes   n No")
+        await pilot.press("n")
+        await until(pilot, lambda: not isinstance(pilot.app.screen, ConfirmScreen))
+
+
 async def test_the_code_of_a_program_is_shown_in_full(tmp_path: Path) -> None:
     orchestrator = InProcess(tmp_path)
     code = "def enumerate_items(context):\n    return [{'n': 1}]\n"

@@ -25,6 +25,6 @@ def ask_to_allow(app: App[None], job: JobView, allowed: Callable[[], None]) -> N
         elif sure:
             allowed()
 
-    question = f"{one_line(job.client or 'a program')} asks for this. Let it run on this machine, as you?"
+    question = f"{one_line(job.client or 'a program', 40)} asks for this. Let it run on this machine, as you?"
     detail = "\n".join([f"in {visible(job.cwd)}:", *(f"it {visible(words)}" for words in job.held)])
     app.push_screen(ConfirmScreen(question, detail), read_code)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from textual.app import ComposeResult
-from textual.containers import Vertical
+from textual.containers import Vertical, VerticalScroll
 from textual.widgets import Static
 
 from abp_tui.tui.commands import bindings
@@ -15,6 +15,9 @@ class ConfirmScreen(Dialog[bool]):
 
     BINDINGS = bindings("confirm")
     SCOPE = "confirm"
+    DEFAULT_CSS = """
+    ConfirmScreen VerticalScroll { height: auto; max-height: 50vh; scrollbar-size-vertical: 1; }
+    """
 
     def __init__(self, question: str, detail: str = "") -> None:
         super().__init__()
@@ -25,7 +28,8 @@ class ConfirmScreen(Dialog[bool]):
         """The question, what follows from a yes, the keys."""
         with Vertical(classes="box"):
             yield Static(self._question, classes="question", markup=False)
-            yield Static(self._detail, classes="detail", markup=False)
+            with VerticalScroll():  # nobody says yes to what can't be read, however long it is
+                yield Static(self._detail, classes="detail", markup=False)
             yield Static(self.keys(), classes="keys")
 
     def action_answer(self, sure: bool) -> None:
