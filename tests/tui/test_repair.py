@@ -41,6 +41,7 @@ def repair(terminal: Terminal, counts: dict[str, int]) -> None:
     """Cause by cause, the most frequent first: it is the one under the cursor."""
     asked, denied, failed, formless = (counts[kind] for kind in ("question", "denied", "encoding", "form"))
     terminal.wait_for(f"{failed} failed · {asked + denied + formless} in doubt")
+    terminal.wait_for(f"{asked}  in doubt")
     terminal.keys("Enter")
     terminal.wait_for("I have read item")
     terminal.keys("Escape")

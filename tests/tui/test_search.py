@@ -58,7 +58,7 @@ async def test_a_search_holds_within_the_state_that_is_filtered_for(tmp_path: Pa
         await pilot.press(*"Do 7", "enter")
         await until(pilot, lambda: shown_units(pilot) == [7])
         await pilot.press("f")
-        await until_shown(pilot, "0 found", "nothing holds Do 7: esc shows all")
+        await until_shown(pilot, "0 found", "nothing holds Do 7: esc ends the search")
         await pilot.press("escape")
         await until(pilot, lambda: shown_units(pilot) == [0, 3, 6])
 

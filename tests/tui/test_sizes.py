@@ -127,7 +127,7 @@ async def test_a_million_units_and_their_filters(tmp_path: Path) -> None:
         )
     async with running(orchestrator, NARROW, job="words") as pilot:
         await until_shown(
-            pilot, "All", "Running", "Failed", "Suspect", "Done", "Waiting", "400,000 done", "400,000 waiting"
+            pilot, "All", "Running", "Failed", "Suspect", "Done", "Waiting", "400k done", "400k waiting"
         )
         await assert_whole(pilot, *KEYS)
 
