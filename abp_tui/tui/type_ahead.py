@@ -14,7 +14,7 @@ from textual.message import Message
 from textual.timer import Timer
 from textual.widget import Widget
 
-ROUNDS = 6
+ROUNDS = 4
 """How often a follower goes all the way up: what a key does makes messages that make messages."""
 
 LOOK_S = 0.2

@@ -32,7 +32,8 @@ def measure(setting: Setting) -> Iterator[Result]:
                 began = time.monotonic()
                 paged.append(screen.repaint(b"\x04"))
                 drawn.append(screen.see(f"item-{seq} ", since=began))
-            screen.react(b"\x1b", "item-0 ")  # all units again
+            screen.repaint(b"\x1b")  # all units again
+            screen.rest()
             screen.react(b"\x1b", "job-48 ")
             screen.rest()
         peak_mb = memory_mb(screen.pid, "VmHWM")

@@ -464,17 +464,6 @@ def under(pilot: Pilot[Any], above: str, below: str) -> bool:
     return any(below in row for row in rows[first + 1 : first + 6])
 
 
-async def test_tab_goes_from_the_worker_to_its_command(tmp_path: Path) -> None:
-    async with running(real(tmp_path), SMALL) as pilot:
-        await pilot.press("n")
-        await until(pilot, lambda: bool(pilot.app.screen.query("#worker")))
-        pilot.app.screen.query_one("#worker", Select).focus()
-        await pilot.press("enter", *"comm", "enter")
-        await until(pilot, lambda: pilot.app.screen.query_one("#worker", Select).value == "command")
-        await pilot.press("tab", *"wc")
-        assert pilot.app.screen.query_one("#command", Input).value == "wc"
-
-
 async def test_a_field_that_is_needed_is_gone_to(tmp_path: Path) -> None:
     async with running(real(tmp_path), SMALL) as pilot:
         await fill(pilot, tmp_path, command="wc -w {file_path}", name="", intent="")

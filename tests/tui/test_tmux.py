@@ -43,7 +43,6 @@ def test_a_job_from_its_making_to_its_results(terminal: Terminal, tmp_path: Path
     terminal.wait_for("6 items")
     terminal.keys(*["Tab"] * 5, "Enter", "Down", "Enter")
     terminal.wait_for("command: Any program")
-    terminal.keys("Tab")
     gate = tmp_path / "gate"  # the others wait for it, so that the batch is at work when the screens are left
     wait = f"case $1 in *t0*) ;; *) until [ -e {gate} ]; do sleep 0.05; done;; esac"
     terminal.text(f"sh -c '{wait}; exec wc -w \"$1\"' wc {{file_path}}")

@@ -50,7 +50,9 @@ async def test_a_whole_form_is_filled_without_a_pause(tmp_path: Path, size: tupl
         screen = pilot.app.screen
         assert screen.query_one("#source", Select).value == "csv"
         assert screen.query_one("#set-file_path", Input).value == str(tmp_path / "m.csv")
-        rush(pilot, "enter", "comm", "enter", "tab", "echo {text}", "tab", "tab", "ctrl+u", "2", "ctrl+s")
+        rush(pilot, "enter", "comm", "enter", "echo {text}", "tab", "tab", "ctrl+u", "2")
+        await until(pilot, lambda: screen.query_one("#workers", Input).value == "2", 60)
+        rush(pilot, "ctrl+s")
         await until(pilot, lambda: isinstance(pilot.app.screen, JobsScreen), 60)
     job = orchestrator.status("shop")
     assert (job.intent, job.total_units, job.max_workers) == ("Buy {text}", 1, 2)

@@ -94,11 +94,13 @@ class NewJobScreen(AbpScreen):
         self._settle_soon()
 
     async def on_select_changed(self, event: Select.Changed) -> None:
-        """Another source or worker has other settings."""
+        """Another source or worker has other settings; a command is asked for at once."""
         if event.select.id == "source":
             await self.query_one(SourceForm).choose(self._source)  # keys behind it find its fields
         elif event.select.id == "worker":
             self._show_worker()
+            if runs_any_program(self._worker):
+                self.query_one("#command", Input).focus()
         self._settle_soon()
 
     def tick(self) -> None:
