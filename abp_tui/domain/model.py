@@ -29,6 +29,7 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
+DOUBTFUL = (Verdict.SUSPECT, Verdict.BLOCKED)
 MAX_SECONDS = 30 * 24 * 3600.0
 MAX_WORKERS = 1024
 MAX_RETRIES = 1000
@@ -243,7 +244,7 @@ class WorkUnit(Frozen):
     @property
     def is_in_doubt(self) -> bool:
         """Whether it ran, and something speaks against what it ended with."""
-        return self.verdict in (Verdict.SUSPECT, Verdict.BLOCKED)
+        return self.verdict in DOUBTFUL
 
     @property
     def is_good(self) -> bool:
@@ -433,7 +434,7 @@ class TestResult(Frozen):
     @property
     def passed(self) -> bool:
         """Whether the unit completed, and nothing speaks against what it ended with."""
-        return self.unit.status is UnitStatus.COMPLETED and not self.unit.is_in_doubt
+        return self.unit.is_good
 
     @property
     def came_to(self) -> Mark | None:
@@ -444,7 +445,7 @@ class TestResult(Frozen):
             return Mark.FAIL
         stands = self.unit.status is UnitStatus.COMPLETED and self.unit.attempts == self.attempt.number
         verdict = self.unit.verdict if stands else self.attempt.verdict  # a person may have accepted it
-        return Mark.DOUBTFUL if verdict in (Verdict.SUSPECT, Verdict.BLOCKED) else Mark.PASS
+        return Mark.DOUBTFUL if verdict in DOUBTFUL else Mark.PASS
 
     @property
     def is_put_back(self) -> bool:

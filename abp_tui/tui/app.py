@@ -22,7 +22,7 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.worker import Worker, WorkerState
 
-from abp_tui.domain.status import JobStatus, Occasion, Phase
+from abp_tui.domain.status import JobStatus, Occasion
 from abp_tui.errors import AbpError, EditConflict
 from abp_tui.feed import SETTLE_S, Feed, Snapshot
 from abp_tui.store.repository import Repository
@@ -31,9 +31,10 @@ from abp_tui.tui.ascii import Ascii
 from abp_tui.tui.bell import Bell
 from abp_tui.tui.collecting import LOOK_S, Collecting
 from abp_tui.tui.colourless import Colourless
-from abp_tui.tui.commands import COMMANDS, Command, bindings, command
+from abp_tui.tui.commands import COMMANDS, Command, bindings
 from abp_tui.tui.frugal import Sent
 from abp_tui.tui.keys import Keys
+from abp_tui.tui.named_keys import key
 from abp_tui.tui.printable import Printable
 from abp_tui.tui.screens.base import AbpScreen
 from abp_tui.tui.screens.jobs import JobsScreen
@@ -42,7 +43,7 @@ from abp_tui.tui.type_ahead import Follower, TypeAhead
 from abp_tui.tui.widgets.figures import count
 from abp_tui.tui.widgets.lines import LineView
 from abp_tui.tui.widgets.text import one_line
-from abp_tui.views import JobView, view_job
+from abp_tui.views import AT_WORK, JobView, view_job
 
 if TYPE_CHECKING:
     from textual.command import Provider
@@ -219,12 +220,11 @@ class AbpApp(App[None]):
     def tell_of(self, error: BaseException, before: str = "") -> None:
         """Say in a toast what went wrong, in a person's words where it is one of our errors, and keep it."""
         from abp_tui.tui.screens.errors import Wrong
-        from abp_tui.tui.screens.help import key_words
 
         wrong = Wrong(datetime.now(), error)
         self._wrong.append(wrong)
         self._told_at = None
-        more = f"{key_words(self.keys.of(command('app.errors')))} shows all of it"
+        more = f"{key('app.errors')} shows all of it"
         shown = [one_line(f"{before}{wrong.line}", 300)]
         if isinstance(error, EditConflict):
             shown += [one_line(line, 100) for line in error.difference[:DIFFERENCE_SHOWN]]
@@ -340,9 +340,7 @@ class AbpApp(App[None]):
 
 def _is_at_work(job: JobView) -> bool:
     """Whether it runs, or is about to: its executor is being started."""
-    return job.phase in (Phase.RUNNING, Phase.GATED) or (
-        job.status is JobStatus.RUNNING and job.executor is None
-    )
+    return job.phase in AT_WORK or (job.status is JobStatus.RUNNING and job.executor is None)
 
 
 def _runner(app: AbpApp, place: DOMNode, command: Command) -> Callable[[], Awaitable[None]]:

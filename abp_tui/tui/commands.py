@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from abp_tui.domain.status import GateState, JobStatus, Phase
 from abp_tui.errors import InvalidInput
 from abp_tui.plugins import nearest
-from abp_tui.views import JobView
+from abp_tui.views import AT_WORK, JobView
 
 if TYPE_CHECKING:  # the names of the commands are read where Textual is not loaded
     from textual.binding import Binding, BindingType
@@ -119,7 +119,7 @@ def _testable(job: JobView) -> bool:
 
 
 def _followable(job: JobView) -> bool:
-    return job.phase in (Phase.RUNNING, Phase.GATED)
+    return job.phase in AT_WORK
 
 
 def _tested(job: JobView) -> bool:

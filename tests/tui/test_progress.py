@@ -17,6 +17,7 @@ from abp_tui.tui.screens.jobs import JobsScreen
 from abp_tui.tui.screens.log import LogScreen
 from abp_tui.tui.screens.unit import UnitScreen
 from abp_tui.tui.widgets.figures import sparkline
+from abp_tui.tui.widgets.output_view import OutputView
 from abp_tui.tui.widgets.unit_list import UnitList
 from abp_tui.tui.widgets.unit_map import UnitMap, cell_state
 from abp_tui.workers.base import Sink, Task
@@ -759,3 +760,42 @@ async def test_a_unit_that_waits_for_another_try_says_so(tmp_path: Path) -> None
         orchestrator.stop(job.id)
         await until_shown(pilot, "paused")
     orchestrator.settle()
+
+
+async def test_what_the_next_page_shows_is_read_before_it_is_asked_for(tmp_path: Path) -> None:
+    orchestrator = InProcess(tmp_path)
+    make_job(orchestrator.repository, 1000)
+    async with running(orchestrator, SMALL, job="words") as pilot:
+        await until_shown(pilot, "All 1,000", "item-0")
+        units = pilot.app.screen.query_one(UnitList)
+        units.go_to(94)  # near the end of the hundred rows that are read at once
+        await until_shown(pilot, "item-94")
+        await until(pilot, lambda: units.rows.get(105) is not None)
+        assert units.scroll_offset.y + units.size.height < 105
+
+
+async def test_failures_are_told_anew_to_one_who_comes_back(tmp_path: Path) -> None:
+    orchestrator = finished(tmp_path)
+    async with running(orchestrator, SMALL, job="words") as pilot:
+        await until_shown(pilot, "failures  3 agent error")
+        await pilot.press("l")
+        await until(pilot, lambda: isinstance(pilot.app.screen, LogScreen))
+        with orchestrator.repository.database.writing() as db:
+            db.execute_sql("UPDATE unit SET failure_kind = 'bad_output' WHERE status = 'FAILED'")
+        await pilot.press("escape")
+        await until_shown(pilot, "failures  3 bad output")
+
+
+async def test_an_answer_longer_than_an_attempt_keeps_is_shown_whole(tmp_path: Path) -> None:
+    answered = "word " * 80_000
+    orchestrator = InProcess(tmp_path, lambda task, sink, cancel: Outcome(ok=True, output=answered))
+    job = make_job(orchestrator.repository, 1)
+    orchestrator.skip_test(job.id)
+    orchestrator.settle()
+    [attempt] = orchestrator.repository.attempts.of_unit(job.id, 0)
+    assert attempt.outcome is not None and len(attempt.outcome.output) < len(answered)
+    async with running(orchestrator, SMALL, job="words") as pilot:
+        await until_shown(pilot, "1 done")
+        await pilot.press("enter")
+        await until_shown(pilot, "word word")
+        assert pilot.app.screen.query_one(OutputView).text == answered

@@ -137,3 +137,15 @@ def test_results_say_which_version_made_them(orchestrator: Orchestrator, reposit
     assert repository.attempts.results_by_version(1) == {3: 5, 4: 1}
     assert [view_unit(unit).prompt_version for unit in repository.units.stream(1)] == [3, 4, 3, 3, 3, 3]
     assert orchestrator.use_version("words", 1).version == 5, "for what is run again"
+
+
+def test_a_version_is_compared_with_the_newest_that_has_units_in_common(orchestrator: Orchestrator) -> None:
+    orchestrator.set_prompt("words", "Do {n} best")
+    orchestrator.set_prompt("words", "Do {n} as well as you can")
+    assert orchestrator.comparable("words", 2) == 1
+    assert orchestrator.comparable("words", 4) == 3, "none has: then the newest"
+
+
+def test_the_only_version_is_compared_with_none(repository: Repository) -> None:
+    job = make_job(repository)
+    assert Orchestrator(repository).comparable(job.id, 1) is None

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from textual.screen import Screen
 from textual.widgets import Input, Select, Static, TextArea
 
-from abp_tui.tui.commands import command
-from abp_tui.tui.screens.help import key_words
+from abp_tui.tui.named_keys import key
 
 if TYPE_CHECKING:
     from abp_tui.tui.app import AbpApp
@@ -105,15 +104,11 @@ class DraftLine(Static):
         self._aside = fields_of(self.screen)
         await self._fill(fields)
         if fields == self._without:
-            self.update(f"{self._key} brings back {self._what}")
+            self.update(f"{key(self._swap)} brings back {self._what}")
         else:
-            self.update(f"{self._what} is here again: {self._key} {self._otherwise}")
+            self.update(f"{self._what} is here again: {key(self._swap)} {self._otherwise}")
         self.display = True
         self.screen.refresh_bindings()
-
-    @property
-    def _key(self) -> str:
-        return key_words(cast("AbpApp", self.app).keys.of(command(self._swap)).split(",")[0])
 
     @property
     def _drafts(self) -> dict[str, Draft]:

@@ -9,12 +9,12 @@ from itertools import groupby
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
-from textual.keys import key_to_character
 from textual.widgets import Static
 
 from abp_tui.tui.commands import SCOPES, Command, bindings, commands
 from abp_tui.tui.keys import Keys
 from abp_tui.tui.moment import Field, Moment
+from abp_tui.tui.named_keys import key_words
 from abp_tui.tui.screens.dialog import Dialog
 from abp_tui.tui.widgets.glyphs import DIM, JOB_MARKS, MAP_MARKS, UNIT_MARKS, Mark
 from abp_tui.tui.widgets.text import wrap
@@ -22,15 +22,6 @@ from abp_tui.tui.widgets.wrapped import WrappedView
 
 HEAD = 20
 KEY = "bold $text-accent"
-KEY_WORDS = {
-    "escape": "esc",
-    "space": "space",
-    "pagedown": "page down",
-    "pageup": "page up",
-    "slash": "/",
-    "plus": "+",
-    "minus": "-",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,11 +131,6 @@ def _all_signs() -> Iterator[HelpLine]:
 
 def _section(title: str, lines: Iterable[HelpLine]) -> list[HelpLine]:
     return [HelpLine(title, "bold"), *lines, BLANK]
-
-
-def key_words(keys: str) -> str:
-    """Keys as people know them."""
-    return " ".join(KEY_WORDS.get(key) or key_to_character(key) or key for key in keys.split(","))
 
 
 def _now(scopes: Collection[str], keys: Keys, moment: Moment) -> Iterator[HelpLine]:

@@ -11,9 +11,8 @@ from textual.worker import Worker
 from abp_tui.creation import Found
 from abp_tui.enumerators.base import Approval
 from abp_tui.errors import AbpError
-from abp_tui.tui.commands import command
+from abp_tui.tui.named_keys import key
 from abp_tui.tui.screens.approve_code import ApproveCodeScreen
-from abp_tui.tui.screens.help import key_words
 from abp_tui.tui.screens.new_job_form import ItemsFrom, NewJobForm
 from abp_tui.tui.screens.new_job_look import FIRST, Look, Unapproved, Unwanted, asking_words, is_live, outlook
 from abp_tui.tui.widgets.figures import count
@@ -84,13 +83,13 @@ class NewJobPreview(PlanPreview):
             self.tick()
         elif look is not None:
             self._end()
-            again = f"{self._key('new.preview')} starts again"
+            again = f"{key('new.preview')} starts again"
             self.show_state(f"ended after {count(look.seen, 'item')}", again)
 
     def tick(self) -> None:
         """Show how far it is."""
         if self._look is not None:
-            self.show_state(self._look.progress, f"{self._key('new.stop')} ends that")
+            self.show_state(self._look.progress, f"{key('new.stop')} ends that")
 
     def on_unmount(self) -> None:
         """Nobody waits for the items any more."""
@@ -191,11 +190,7 @@ class NewJobPreview(PlanPreview):
             self.show_outlook(made)
 
     def _show_how(self, form: NewJobForm) -> None:
-        self.show_state(f"press {self._key('new.preview')} to {asking_words(form.source)}")
-
-    def _key(self, command_id: str) -> str:
-        """The first key of a command, as people know it."""
-        return key_words(self._abp.keys.of(command(command_id)).split(",")[0])
+        self.show_state(f"press {key('new.preview')} to {asking_words(form.source)}")
 
     @property
     def _abp(self) -> AbpApp:

@@ -46,6 +46,7 @@ FILTERS = {
     "pending": "Waiting",
 }
 MOST_ROWS, MOST_ROWS_SHORT = 9, 5
+NEVER = (0, 0)  # failed and in doubt, when their causes were read
 
 
 class ProgressScreen(SteeredScreen):
@@ -72,7 +73,7 @@ class ProgressScreen(SteeredScreen):
     def __init__(self, job_id: int) -> None:
         super().__init__(job_id)
         self._number = job_id
-        self._failures_read = (0, 0)
+        self._failures_read = NEVER
         self._rows = 2
         self._versions: tuple[int, ...] = ()
         self._versions_read: Phase | JobStatus | None = None
@@ -144,6 +145,7 @@ class ProgressScreen(SteeredScreen):
 
     def on_screen_resume(self) -> None:
         """What changed while another screen was looked at is read anew."""
+        self._failures_read = NEVER
         super().on_screen_resume()
         self.query_one(UnitList).take(None)
 
