@@ -45,7 +45,7 @@ async def test_the_counts_of_a_large_job_are_not_cut(tmp_path: Path, size: tuple
     orchestrator = InProcess(tmp_path)
     job = make_job(orchestrator.repository, 0, name="large", status=JobStatus.RUNNING)
     orchestrator.repository.jobs.move(job.id, JobStatus.PAUSED)
-    counts = "total = 1000000, completed = 899999, failed = 90002, suspect = 9999"
+    counts = "total = 1000000, completed = 899999, failed = 90002, suspect = 9999, pending = 10000"
     with orchestrator.repository.database.writing() as db:
         db.execute_sql(f"UPDATE job SET {counts} WHERE id = ?", (job.id,))
     async with running(orchestrator, size) as pilot:

@@ -741,6 +741,7 @@ async def test_a_key_makes_room_for_what_is_under_the_last_news(
 ) -> None:
     async with running(finished(tmp_path), SMALL, job="words") as pilot:
         await until_shown(pilot, "Failed 3", "item-7")
+        monkeypatch.setattr("abp_tui.tui.app.NEWS_S", 600.0)
         pilot.app.screen.tell("this is new")
         await until_shown(pilot, "this is new")
         await pilot.press("j")
