@@ -133,7 +133,7 @@ class LineView(ScrollView, can_focus=True):
 class LineList(LineView):
     """A list with a cursor, marked at the edge. Enter and a click on the line under the cursor open it."""
 
-    ALLOW_SELECT = False  # a row is marked as a whole, and drawn in half the time without the places of parts
+    ALLOW_SELECT = False  # a row is marked as a whole: each part of it with its place is slow to draw
     EDGE = 1
     cursor: reactive[int] = reactive(0, repaint=False)
     row_keys: Sequence[Hashable] = ()  # what each row is about, where rows come and go
